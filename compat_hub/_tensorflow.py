@@ -1,0 +1,50 @@
+"""Every use of a private name of TensorFlow or tf_keras, each with its reason.
+
+All were seen in TensorFlow 2.16.2 and 2.21.0.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+from tensorflow.python.framework import op_def_registry
+from tensorflow.python.ops import handle_data_util, resource_variable_ops
+from tensorflow.python.saved_model import nested_structure_coder
+
+
+def decode_type_spec(proto: Any) -> tf.TypeSpec:
+    """A TypeSpec from its TypeSpecProto: there is no public decoder."""
+    from tensorflow.core.protobuf import struct_pb2  # noqa: PLC0415
+
+    return nested_structure_coder.decode_proto(struct_pb2.StructuredValue(type_spec_value=proto))
+
+
+def is_registered_op(name: str) -> bool:
+    """Whether this process knows the op; `tf.raw_ops` leaves out ops of extension libraries."""
+    return op_def_registry.get(name) is not None
+
+
+def makes_resource(name: str) -> bool:
+    """Whether the op makes a resource out of nothing, as a table does; variables not counted."""
+    op_def = op_def_registry.get(name)
+    return (
+        op_def is not None
+        and op_def.is_stateful
+        and not op_def.input_arg
+        and [o.type for o in op_def.output_arg] == [tf.resource.as_datatype_enum]
+        and name != "VarHandleOp"
+    )
+
+
+def copy_handle_data(source: tf.Tensor, target: tf.Tensor) -> None:
+    """Tells a resource placeholder the dtype and shape of the variable behind it.
+
+    Without it shape inference stops at each read, and no gradient reaches the variable.
+    """
+    handle_data_util.copy_handle_data(source, target)
+
+
+def variable_accessed(variable: tf.Variable) -> None:
+    """Reports a variable to the tapes and the tf.function around, as reading it does."""
+    resource_variable_ops.variable_accessed(variable)

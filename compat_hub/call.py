@@ -1,0 +1,155 @@
+"""A signature of a variant as a callable: named values in, named values out."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from compat_hub.errors import SignatureError, UnknownNameError
+from compat_hub.function import GraphFunction, StateTensor
+from compat_hub.inputs import convert_input
+from compat_hub.variant import GraphVariant, Signature
+
+
+@dataclasses.dataclass(frozen=True)
+class CallKey:
+    """What tells one signature function from another.
+
+    Attributes:
+        tags: The variant.
+        signature: The signature's name.
+        outputs: Names of the wanted outputs; nothing else is computed.
+        inputs: Names of the inputs that are given; the others keep their default.
+        update_ops: Whether the variant's update ops run, as in a training call.
+        losses: Whether the losses that depend on the inputs are computed.
+    """
+
+    tags: frozenset[str]
+    signature: str
+    outputs: tuple[str, ...]
+    inputs: tuple[str, ...]
+    update_ops: bool = False
+    losses: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class CallResult:
+    """What a call gives.
+
+    Attributes:
+        outputs: The wanted outputs by name.
+        losses: The regularization losses that depend on the inputs of this call, scalars.
+    """
+
+    outputs: dict[str, Any]
+    losses: list[tf.Tensor]
+
+
+class SignatureFunction:
+    """One signature with a choice of inputs and outputs, on a graph function of its own.
+
+    Raises:
+        SignatureError: A wanted output depends on a placeholder that no input feeds.
+    """
+
+    def __init__(
+        self,
+        variant: GraphVariant,
+        signature: Signature,
+        key: CallKey,
+        state: Mapping[str, StateTensor],
+    ) -> None:
+        self.where = f"{variant.where}, signature {signature.name!r}"
+        self._inputs = {name: signature.inputs[name] for name in key.inputs}
+        self._outputs = {name: signature.outputs[name] for name in key.outputs}
+        feeds = {
+            tensor: spec
+            for info in self._inputs.values()
+            for tensor, spec in zip(info.components, info.component_specs(), strict=True)
+        }
+        fetches = [tensor for info in self._outputs.values() for tensor in info.components]
+        given = [*feeds, *state]
+        self._check_is_fed(variant, given)
+        self._losses = find_input_losses(variant, given) if key.losses else []
+        self.function = GraphFunction(
+            variant,
+            feeds,
+            state,
+            [*fetches, *self._losses],
+            find_update_ops(variant, given) if key.update_ops else (),
+            name=signature.name,
+        )
+
+    def __call__(
+        self, values: Mapping[str, Any], is_watched: Callable[[StateTensor], bool]
+    ) -> CallResult:
+        """Calls it with values by input name, which are converted and checked."""
+        arguments = [
+            tensor
+            for name, info in self._inputs.items()
+            for tensor in convert_input(values[name], name, info, self.where)
+        ]
+        results = iter(self.function(arguments, is_watched))
+        outputs = {
+            name: info.pack([next(results) for _ in info.components])
+            for name, info in self._outputs.items()
+        }
+        return CallResult(outputs, list(results))
+
+    def _check_is_fed(self, variant: GraphVariant, given: Sequence[str]) -> None:
+        for name, info in self._outputs.items():
+            unfed = variant.unfed_placeholders(info.components, given)
+            if unfed:
+                raise SignatureError(
+                    f"In {self.where}: the output {name!r} depends on the placeholder "
+                    f"{unfed[0]!r}, which is no input of this signature. "
+                    "Ask for other outputs, or call a signature that has it as an input."
+                )
+
+
+def find_update_ops(variant: GraphVariant, given: Sequence[str]) -> list[str]:
+    """The update ops that can run when the tensors `given` have values.
+
+    An update op that needs a placeholder of another signature cannot.
+    """
+    return [op for op in variant.update_ops if not variant.unfed_placeholders([op], given)]
+
+
+def find_input_losses(variant: GraphVariant, given: Sequence[str]) -> list[str]:
+    """The regularization losses that need inputs, and can be computed from those `given`."""
+    return [
+        loss
+        for loss in variant.regularization_losses
+        if variant.unfed_placeholders([loss]) and not variant.unfed_placeholders([loss], given)
+    ]
+
+
+def find_free_losses(variant: GraphVariant) -> list[str]:
+    """The regularization losses that depend on no input."""
+    return [
+        loss for loss in variant.regularization_losses if not variant.unfed_placeholders([loss])
+    ]
+
+
+def select_outputs(
+    signature: Signature, outputs: Sequence[str] | None, where: str
+) -> tuple[str, ...]:
+    """The names of the wanted outputs, all of them for None.
+
+    Raises:
+        UnknownNameError: The signature has no output of that name.
+    """
+    if outputs is None:
+        return tuple(signature.outputs)
+    for name in outputs:
+        if name not in signature.outputs:
+            existing = ", ".join(map(repr, signature.outputs))
+            hint = " Or ask for all with as_dict=True." if name == "default" else ""
+            raise UnknownNameError(
+                f"There is no output {name!r} in {where}, signature {signature.name!r}. "
+                f"It has: {existing}.{hint}"
+            )
+    return tuple(outputs)

@@ -1,0 +1,46 @@
+"""The errors that compat_hub raises, all of one family.
+
+Each kind also derives from the builtin exception that tensorflow_hub raises in the same place, so a
+program's old `except` clauses keep working.
+"""
+
+__all__ = [
+    "HubError",
+    "InputTypeError",
+    "ModuleFormatError",
+    "ResolveError",
+    "SignatureError",
+    "UnknownNameError",
+    "UnsafeModuleError",
+]
+
+
+class HubError(Exception):
+    """What every error of compat_hub is."""
+
+
+class ModuleFormatError(HubError, ValueError):
+    """What is in the folder is not a module that can be read."""
+
+
+class SignatureError(HubError, ValueError):
+    """A call does not fit: variant, signature, input, output, dtype or shape."""
+
+
+class UnknownNameError(SignatureError, KeyError):
+    """No graph variant, signature or output goes by that name."""
+
+    # KeyError prints the repr of its argument, which turns a message into one quoted line.
+    __str__ = Exception.__str__
+
+
+class InputTypeError(SignatureError, TypeError):
+    """The inputs of a call are missing, too many, or of a wrong dtype or shape."""
+
+
+class ResolveError(HubError, OSError):
+    """A handle was not found, could not be reached, or is not a module's folder."""
+
+
+class UnsafeModuleError(HubError):
+    """The module's graph would touch the host: files, processes or Python."""

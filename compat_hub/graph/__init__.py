@@ -1,0 +1,1 @@
+"""Pure functions from GraphDef to GraphDef; nothing of TensorFlow's runtime."""

@@ -1,0 +1,118 @@
+"""The part of a graph between given inputs and wanted outputs.
+
+A call of a signature means what `Session.run` means: only what the wanted outputs need runs. In a
+graph function every stateful node would run, so the graph is cut to that part before it is imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from compat_hub.graph.library import needed_functions
+from compat_hub.graph.names import is_control, node_of, tensor_of
+
+NodeDef = Any
+GraphDef = Any
+
+
+def index_nodes(graph_def: GraphDef) -> dict[str, NodeDef]:
+    """The nodes of a graph by name, in the graph's order."""
+    return {node.name: node for node in graph_def.node}
+
+
+def ancestors(
+    nodes: Mapping[str, NodeDef], wanted: Iterable[str], fed: Collection[str] = ()
+) -> set[str]:
+    """The names of all nodes that must run for `wanted`, those of `wanted` included.
+
+    Args:
+        nodes: The graph's nodes by name.
+        wanted: Names of tensors or nodes.
+        fed: Names of tensors whose values are given; what lies behind them is not needed. A control
+            dependency on a node with a fed tensor is met by the feed.
+
+    Raises:
+        KeyError: A node that is not in the graph is needed; its argument is that node's name.
+    """
+    fed = frozenset(fed)
+    fed_nodes = {node_of(tensor) for tensor in fed}
+    seen: set[str] = set()
+    stack = [node_of(name) for name in wanted if tensor_of(name) not in fed]
+    while stack:
+        name = stack.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        for source in nodes[name].input:
+            node = node_of(source)
+            if is_control(source):
+                if node not in fed_nodes:
+                    stack.append(node)
+            elif tensor_of(source) not in fed:
+                stack.append(node)
+    return seen
+
+
+def cut(
+    graph_def: GraphDef,
+    nodes: Mapping[str, NodeDef],
+    wanted: Iterable[str],
+    fed: Collection[str] = (),
+) -> GraphDef:
+    """Cuts a graph to what `wanted` needs when `fed` is given.
+
+    Device placements and colocation constraints are dropped: they speak of the machine that wrote
+    the graph and of nodes that may be cut away.
+
+    Args:
+        graph_def: The whole graph, for its versions and function library.
+        nodes: `index_nodes(graph_def)`.
+        wanted: Names of tensors or nodes.
+        fed: Names of tensors whose values are given.
+
+    Returns:
+        A new GraphDef, nodes in the order of the old one. Inputs that refer to fed tensors dangle:
+        the importer maps them.
+    """
+    needed = ancestors(nodes, wanted, fed)
+    result = type(graph_def)()
+    result.versions.CopyFrom(graph_def.versions)
+    for name, node in nodes.items():
+        if name not in needed:
+            continue
+        copy = result.node.add()
+        copy.CopyFrom(node)
+        strip_placement(copy)
+        kept = [i for i in node.input if not is_control(i) or node_of(i) in needed]
+        if len(kept) < len(node.input):  # control dependencies on nodes that are fed
+            del copy.input[:]
+            copy.input.extend(kept)
+    needed_functions(result.node, graph_def.library, into=result.library)
+    for function in result.library.function:
+        for node in function.node_def:
+            strip_placement(node)
+    return result
+
+
+def strip_placement(node: NodeDef) -> None:
+    """Removes the device and the colocation constraints of one node, in place."""
+    node.device = ""
+    if "_class" in node.attr:
+        others = [s for s in node.attr["_class"].list.s if not s.startswith(b"loc:@")]
+        if others:
+            del node.attr["_class"].list.s[:]
+            node.attr["_class"].list.s.extend(others)
+        else:
+            del node.attr["_class"]
+
+
+def consumed_tensors(graph_def: GraphDef, names: Collection[str]) -> set[str]:
+    """Which of the tensors `names` some node of the graph reads."""
+    names = frozenset(names)
+    return {
+        tensor_of(source)
+        for node in graph_def.node
+        for source in node.input
+        if not is_control(source) and tensor_of(source) in names
+    }

@@ -1,0 +1,175 @@
+"""From what a caller passes to the tensors that a signature is fed with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from compat_hub.errors import InputTypeError
+from compat_hub.tensor_info import TensorInfo
+
+_RAGGED_OR_SPARSE = (tf.SparseTensor, tf.RaggedTensor, tf.compat.v1.SparseTensorValue)
+
+
+def bind_inputs(
+    infos: Mapping[str, TensorInfo],
+    inputs: Any,
+    has_default: Callable[[TensorInfo], bool],
+    where: str,
+    others: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Gives each value that a caller passes the name of an input.
+
+    Args:
+        infos: The signature's inputs.
+        inputs: A dict by input name, or the one value of a signature with one input left to give:
+            one input in all, or one that has no default. None gives nothing.
+        has_default: Whether an input may be left out.
+        where: How messages name the call.
+        others: Further inputs by name that are already given.
+
+    Returns:
+        The values by input name.
+
+    Raises:
+        InputTypeError: Inputs are missing or extra.
+    """
+    others = dict(others or {})
+    open_names = [name for name in infos if name not in others]
+    if inputs is None:
+        given = {}
+    elif isinstance(inputs, Mapping):
+        given = dict(inputs)
+    else:
+        required = [name for name in open_names if not has_default(infos[name])]
+        candidates = open_names if len(open_names) == 1 else required
+        if len(candidates) != 1:
+            expected = f"a dict with the keys {_names(open_names)}" if open_names else "no inputs"
+            raise InputTypeError(
+                f"In {where}: expected {expected}, found one {type(inputs).__name__}."
+            )
+        given = {candidates[0]: inputs}
+    clash = sorted(given.keys() & others.keys())
+    if clash:
+        raise InputTypeError(
+            f"In {where}: the inputs {_names(clash)} are given twice, "
+            "in the call and in `arguments`."
+        )
+    values = {**others, **given}
+    extra = sorted(set(values) - set(infos), key=str)
+    missing = [n for n in infos if n not in values and not has_default(infos[n])]
+    if extra or missing:
+        problems = []
+        if missing:
+            problems.append(f"missing {_names(missing)}")
+        if extra:
+            problems.append(f"not an input: {_names(extra)}")
+        expected = ", ".join(
+            f"{n!r}: {i}" + (" (optional)" if has_default(i) else "") for n, i in infos.items()
+        )
+        raise InputTypeError(
+            f"In {where}: {'; '.join(problems)}. The inputs are {expected or 'none'}."
+        )
+    return {name: values[name] for name in infos if name in values}
+
+
+def convert_input(value: Any, name: str, info: TensorInfo, where: str) -> list[tf.Tensor]:
+    """Converts a value to the component tensors of an input, checking dtype and shape.
+
+    Args:
+        value: A tensor, numpy array, list, string, variable, SparseTensor or RaggedTensor.
+        name: The input's name.
+        info: The input.
+        where: How messages name the call.
+
+    Raises:
+        InputTypeError: The value does not convert, or has another dtype or shape.
+    """
+    if info.is_sparse:
+        value = _to_sparse(value, info)
+    elif info.is_composite:
+        value = _to_ragged(value, info)
+    if not info.is_composite:
+        tensor = _to_dense(value, name, info, where)
+        if not info.get_shape().is_compatible_with(tensor.shape):
+            raise _mismatch(name, info, tensor, where)
+        return [tensor]
+    if value is None or not info.type_spec.is_compatible_with(value):
+        raise _mismatch(name, info, value, where)
+    if isinstance(value, tf.SparseTensor):
+        return [value.indices, value.values, value.dense_shape]
+    return tf.nest.flatten(value, expand_composites=True)
+
+
+def _names(names: Any) -> str:
+    return ", ".join(repr(n) for n in names)
+
+
+def _mismatch(
+    name: str, info: TensorInfo, found: Any, where: str, hint: str = ""
+) -> InputTypeError:
+    if hasattr(found, "dtype") and hasattr(found, "shape"):
+        kind = {"SparseTensor": "sparse ", "RaggedTensor": "ragged "}.get(type(found).__name__, "")
+        dims = found.shape if isinstance(found.shape, tuple) else tf.TensorShape(found.shape)
+        found = f"{kind}{getattr(found.dtype, 'name', found.dtype)} {list(dims) if dims else dims}"
+        found = found.replace("<unknown>", "of unknown rank").replace(" ()", " []")
+    else:
+        found = f"a {type(found).__name__}"
+    return InputTypeError(f"In {where}, input {name!r}: expected {info}, found {found}.{hint}")
+
+
+def _to_dense(value: Any, name: str, info: TensorInfo, where: str) -> tf.Tensor:
+    dtype = info.dtype
+    if isinstance(value, _RAGGED_OR_SPARSE):
+        raise _mismatch(
+            name, info, value, where, " Make it dense, with tf.sparse.to_dense() or .to_tensor()."
+        )
+    if isinstance(value, np.ndarray | np.generic) and not _casts_safely(value, dtype):
+        raise _mismatch(name, info, value, where, " Convert it with .astype().")
+    if tf.is_tensor(value) and value.dtype.base_dtype != dtype:
+        raise _mismatch(name, info, value, where, " Convert it with tf.cast().")
+    try:
+        return tf.convert_to_tensor(value, dtype)
+    except (TypeError, ValueError, OverflowError, tf.errors.OpError) as error:
+        raise InputTypeError(
+            f"In {where}, input {name!r}: expected {info}, found a {type(value).__name__} that "
+            f"does not convert to it: {error}"
+        ) from error
+
+
+def _casts_safely(value: np.ndarray | np.generic, dtype: tf.DType) -> bool:
+    """Whether numpy values keep their meaning: ints may become floats, floats not ints."""
+    if dtype == tf.string:
+        return value.dtype.kind in "OSU"
+    if value.dtype.kind == "O":
+        return True  # the conversion itself looks at each element
+    return np.can_cast(value.dtype, dtype.as_numpy_dtype, "same_kind")
+
+
+def _to_sparse(value: Any, info: TensorInfo) -> tf.SparseTensor | None:
+    if isinstance(value, tf.compat.v1.SparseTensorValue):
+        value = tf.SparseTensor.from_value(value)
+    del info
+    return value if isinstance(value, tf.SparseTensor) else None
+
+
+def _to_ragged(value: Any, info: TensorInfo) -> Any:
+    spec = info.type_spec
+    if not isinstance(spec, tf.RaggedTensorSpec):
+        return value
+    if isinstance(value, list | tuple):
+        try:
+            value = tf.ragged.constant(
+                value,
+                dtype=info.dtype,
+                ragged_rank=spec.ragged_rank,
+                row_splits_dtype=spec.row_splits_dtype,
+            )
+        except (TypeError, ValueError):
+            return None
+    if isinstance(value, tf.RaggedTensor) and value.row_splits.dtype != spec.row_splits_dtype:
+        value = value.with_row_splits_dtype(spec.row_splits_dtype)
+    return value

@@ -1,0 +1,54 @@
+"""Whether this TensorFlow has the ops that a module needs."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from compat_hub import _tensorflow
+from compat_hub.variant import GraphVariant, format_tags
+
+
+def find_unknown_ops(variant: GraphVariant) -> str | None:
+    """A message on the ops that this TensorFlow lacks, or None where it has all.
+
+    Only ops that some signature, loss, update op or table needs count.
+    """
+    functions = variant.function_names
+    used = {node.op for node in variant.nodes.values()}
+    used.update(
+        node.op
+        for function in variant.meta_graph.graph_def.library.function
+        for node in function.node_def
+    )
+    unknown = {op for op in used if op not in functions and not _tensorflow.is_registered_op(op)}
+    if not unknown:
+        return None
+    wanted = [
+        *variant.regularization_losses,
+        *variant.update_ops,
+        *variant.table_initializers,
+        *(
+            tensor
+            for signature in variant.signatures.values()
+            for info in signature.outputs.values()
+            for tensor in info.components
+        ),
+    ]
+    places = {}
+    graph_def = variant.subgraph(wanted, ())
+    for node in graph_def.node:
+        if node.op in unknown:
+            places.setdefault(node.op, f"node {node.name!r}")
+    for function in graph_def.library.function:
+        for node in function.node_def:
+            if node.op in unknown:
+                places.setdefault(node.op, f"function {function.signature.name!r}")
+    if not places:
+        return None
+    listed = ", ".join(f"{op!r} ({place})" for op, place in sorted(places.items()))
+    return (
+        f"In {variant.where}: TensorFlow {tf.__version__} does not have the op {listed}. If it "
+        "comes from an extension (tensorflow_text, for one), import that package first. If only "
+        f"this variant needs it, load another one with `tags` instead of "
+        f"{format_tags(variant.tags)}."
+    )

@@ -1,0 +1,407 @@
+"""HubModule and `load`: a module in TF1 Hub format as an object of TensorFlow 2."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from compat_hub.call import (
+    CallKey,
+    CallResult,
+    SignatureFunction,
+    find_free_losses,
+    select_outputs,
+)
+from compat_hub.errors import ModuleFormatError
+from compat_hub.function import GraphFunction, StateTensor
+from compat_hub.inputs import bind_inputs
+from compat_hub.known_ops import find_unknown_ops
+from compat_hub.resolve import resolve
+from compat_hub.spec import ModuleSpec, Tags, is_module_directory, normalize_tags, read_module_spec
+from compat_hub.state import ModuleState
+from compat_hub.tensor_info import TensorInfo
+from compat_hub.variant import GraphVariant
+
+_INFERENCE: frozenset[str] = frozenset()
+_TRAIN = frozenset({"train"})
+
+IsWatched = Callable[[StateTensor], bool]
+
+
+def _watch_all(_: StateTensor) -> bool:
+    return True
+
+
+class HubModule(tf.Module):
+    """A module in TF1 Hub format, loaded: `compat_hub.load` makes it.
+
+    Example:
+        ```python
+        module = compat_hub.load("path/to/module")
+        pets = module(dict(apples=x1, oranges=x2), signature="fruit_to_pet", as_dict=True)
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(module(x, training=True))
+            loss += tf.add_n([l() for l in module.regularization_losses])
+        grads = tape.gradient(loss, module.trainable_variables)
+        ```
+
+    A call works eagerly, in a `tf.function`, in a `tf.data` pipeline and under a gradient tape. All
+    variants read and write the same variables. Threads may call it at the same time.
+
+    Attributes:
+        spec: The `ModuleSpec`.
+        tags: The variant that every call is pinned to, or None: then a call uses `set()`, and
+            `{"train"}` in training where the module has it.
+        variable_map: By the name in the checkpoint, a `tf.Variable`, or the list of the parts of a
+            partitioned one.
+        asset_paths: A `tf.saved_model.Asset` for each asset file.
+        signatures: By name, a callable that takes tensors by keyword (or the only input by
+            position) and returns a dict of outputs, as after `tf.saved_model.load`.
+    """
+
+    def __init__(self, spec: ModuleSpec, tags: frozenset[str] | None = None) -> None:
+        super().__init__(name="hub_module")
+        self.spec = spec
+        self.tags = tags
+        variants = [spec.variant(tags)] if tags is not None else list(spec.variants.values())
+        self._check_ops(variants)
+        self._state = ModuleState(spec, variants)
+        self._functions: dict[CallKey, SignatureFunction] = {}
+        self._lock = threading.RLock()
+        self.variable_map = self._state.variable_map
+        self.asset_paths = [asset.asset for asset in self._state.assets.values()]
+        self.signatures: Mapping[str, SignatureCallable] = _Signatures(self)
+        self._regularization_losses: list[RegularizationLoss] | None = None
+
+    def __call__(
+        self,
+        inputs: Any = None,
+        signature: str | None = None,
+        as_dict: bool = False,
+        training: Any = False,
+    ) -> Any:
+        """Applies a signature.
+
+        Args:
+            inputs: A dict by input name, or the one value of a signature with one input: anything
+                that converts to the declared dtype. Inputs with a default may be left out.
+            signature: Its name, `"default"` when None.
+            as_dict: Whether to return all outputs by name, or the one called `default`.
+            training: Whether this is a training call: on the `{"train"}` variant, where there is
+                one, and running the variant's update ops. A bool, or a boolean scalar tensor.
+
+        Returns:
+            The output, or a dict of all outputs. Only what is returned is computed.
+
+        Raises:
+            UnknownNameError: There is no such variant, signature or output.
+            InputTypeError: An input is missing, unknown, or of the wrong dtype or shape.
+        """
+        outputs = None if as_dict else ("default",)
+        result = self.call_signature(inputs, signature, outputs, training=training)
+        return result.outputs if as_dict else result.outputs["default"]
+
+    @property
+    def variables(self) -> tuple[tf.Variable, ...]:
+        """All variables, each once, moving averages and other untrained ones included."""
+        return tuple(self._state.variables.values())
+
+    @property
+    def trainable_variables(self) -> tuple[tf.Variable, ...]:
+        """The variables in the TRAINABLE_VARIABLES collection of some variant."""
+        return tuple(v for n, v in self._state.variables.items() if n in self._state.trainable)
+
+    @property
+    def non_trainable_variables(self) -> tuple[tf.Variable, ...]:
+        """The variables that are not in `trainable_variables`."""
+        return tuple(v for n, v in self._state.variables.items() if n not in self._state.trainable)
+
+    @property
+    def regularization_losses(self) -> list[RegularizationLoss]:
+        """Callables without arguments that give a differentiable scalar tensor each.
+
+        They are those of the training variant where the module has one. A loss that depends on an
+        input is none of these: a training call of a `KerasLayer` adds it to the layer's losses.
+        """
+        if self._regularization_losses is None:
+            variant = self._variant(training=True)
+            self._regularization_losses = [
+                RegularizationLoss(self._state, variant, loss) for loss in find_free_losses(variant)
+            ]
+        return list(self._regularization_losses)
+
+    def get_signature_names(self, tags: Tags = None) -> list[str]:
+        """The names of a variant's signatures; see `ModuleSpec.get_signature_names`."""
+        return self.spec.get_signature_names(self._tags_or_own(tags))
+
+    def get_input_info_dict(
+        self, signature: str | None = None, tags: Tags = None
+    ) -> dict[str, TensorInfo]:
+        """What a signature takes; see `ModuleSpec.get_input_info_dict`."""
+        return self.spec.get_input_info_dict(signature, self._tags_or_own(tags))
+
+    def get_output_info_dict(
+        self, signature: str | None = None, tags: Tags = None
+    ) -> dict[str, TensorInfo]:
+        """What a signature gives; see `ModuleSpec.get_output_info_dict`."""
+        return self.spec.get_output_info_dict(signature, self._tags_or_own(tags))
+
+    def get_attached_message(
+        self, key: str, message_type: Any, tags: Tags = None, required: bool = False
+    ) -> Any:
+        """An attached message; see `ModuleSpec.get_attached_message`."""
+        return self.spec.get_attached_message(key, message_type, self._tags_or_own(tags), required)
+
+    def call_signature(
+        self,
+        inputs: Any = None,
+        signature: str | None = None,
+        outputs: Sequence[str] | None = None,
+        *,
+        training: Any = False,
+        arguments: Mapping[str, Any] | None = None,
+        losses: bool = False,
+        is_watched: IsWatched = _watch_all,
+    ) -> CallResult:
+        """Applies a signature, with a say in what is computed and watched.
+
+        Args:
+            inputs: As in a call.
+            signature: Its name, `"default"` when None.
+            outputs: Names of the wanted outputs, all of them when None.
+            training: As in a call.
+            arguments: Further inputs by name.
+            losses: Whether to compute the regularization losses that depend on the inputs.
+            is_watched: Which variables a gradient tape shall see.
+
+        Returns:
+            The outputs by name, and the losses.
+        """
+        constant = _constant_bool(training)
+        if constant is None:
+            return self._call_either(
+                training,
+                lambda flag: self.call_signature(
+                    inputs,
+                    signature,
+                    outputs,
+                    training=flag,
+                    arguments=arguments,
+                    losses=losses,
+                    is_watched=is_watched,
+                ),
+            )
+        variant = self._variant(constant)
+        found = self.spec.signature(signature, variant.tags)
+        where = f"{variant.where}, signature {found.name!r}"
+        values = bind_inputs(found.inputs, inputs, variant.has_default, where, arguments)
+        key = CallKey(
+            tags=variant.tags,
+            signature=found.name,
+            outputs=select_outputs(found, outputs, variant.where),
+            inputs=tuple(values),
+            update_ops=constant and bool(variant.update_ops),
+            losses=losses and bool(variant.regularization_losses),
+        )
+        return self._function(key)(values, is_watched)
+
+    def _function(self, key: CallKey) -> SignatureFunction:
+        if key not in self._functions:
+            with self._lock:
+                if key not in self._functions:
+                    variant = self.spec.variant(key.tags)
+                    self._functions[key] = SignatureFunction(
+                        variant,
+                        variant.signatures[key.signature],
+                        key,
+                        self._state.tensors(variant),
+                    )
+        return self._functions[key]
+
+    def _call_either(self, training: tf.Tensor, call: Callable[[bool], CallResult]) -> CallResult:
+        """Both calls as branches, where only the running program knows which."""
+
+        def branch(flag: bool) -> Callable[[], tuple[dict[str, Any], tf.Tensor]]:
+            def run() -> tuple[dict[str, Any], tf.Tensor]:
+                result = call(flag)
+                return result.outputs, tf.add_n([tf.constant(0.0), *result.losses])
+
+            return run
+
+        outputs, loss = tf.cond(tf.cast(training, tf.bool), branch(True), branch(False))
+        return CallResult(outputs, [loss])
+
+    def _variant(self, training: bool) -> GraphVariant:
+        if self.tags is not None:
+            return self.spec.variant(self.tags)
+        return self.spec.variant(
+            _TRAIN if training and _TRAIN in self.spec.variants else _INFERENCE
+        )
+
+    def _tags_or_own(self, tags: Tags) -> frozenset[str]:
+        if tags is not None:
+            return normalize_tags(tags)
+        return self.tags or _INFERENCE
+
+    def _check_ops(self, variants: Sequence[GraphVariant]) -> None:
+        for variant in variants:
+            message = find_unknown_ops(variant)
+            if message:
+                raise ModuleFormatError(message)
+
+    def __repr__(self) -> str:
+        tags = "" if self.tags is None else f", tags={sorted(self.tags)}"
+        return (
+            f"<compat_hub.HubModule {self.spec.handle!r}{tags}: "
+            f"signatures {', '.join(self.signatures)}; {len(self.variables)} variables>"
+        )
+
+
+class SignatureCallable:
+    """One entry of `HubModule.signatures`.
+
+    Attributes:
+        name: The signature's name.
+    """
+
+    def __init__(self, module: HubModule, name: str) -> None:
+        self._module = module
+        self.name = name
+
+    def __call__(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Applies the signature in inference.
+
+        Args:
+            *args: The only input, where there is one.
+            **kwargs: Inputs by name.
+
+        Returns:
+            All outputs by name.
+        """
+        if len(args) > 1 or (args and kwargs):
+            raise TypeError(
+                f"Signature {self.name!r} takes its inputs by keyword, or its only one by position."
+            )
+        inputs = args[0] if args else kwargs
+        return self._module.call_signature(inputs, self.name).outputs
+
+    @property
+    def structured_input_signature(self) -> tuple[tuple[()], dict[str, Any]]:
+        """The type specs of positional and keyword arguments, as of a `ConcreteFunction`."""
+        infos = self._module.get_input_info_dict(self.name)
+        return (), {name: info.type_spec for name, info in infos.items()}
+
+    @property
+    def structured_outputs(self) -> dict[str, Any]:
+        """The type specs of the outputs, as of a `ConcreteFunction`."""
+        infos = self._module.get_output_info_dict(self.name)
+        return {name: info.type_spec for name, info in infos.items()}
+
+
+class _Signatures(Mapping[str, SignatureCallable]):
+    """The inference signatures of a module, or those of the variant that it is pinned to."""
+
+    def __init__(self, module: HubModule) -> None:
+        self._module = module
+
+    def __getitem__(self, name: str) -> SignatureCallable:
+        signature = self._module.spec.signature(name, self._module.tags)
+        return SignatureCallable(self._module, signature.name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._module.get_signature_names())
+
+    def __len__(self) -> int:
+        return len(self._module.get_signature_names())
+
+    def __repr__(self) -> str:
+        return f"<signatures {', '.join(self)}>"
+
+
+class RegularizationLoss:
+    """A callable without arguments that gives one regularization loss, a differentiable scalar.
+
+    Attributes:
+        name: The name of the loss tensor in the module's graph.
+    """
+
+    def __init__(self, state: ModuleState, variant: GraphVariant, name: str) -> None:
+        self.name = name
+        self._state = state
+        self._variant = variant
+        self._lock = threading.Lock()
+        self._function: GraphFunction | None = None
+
+    def __call__(self) -> tf.Tensor:
+        """The loss for the variables' values of now."""
+        with self._lock:
+            if self._function is None:
+                tensors = self._state.tensors(self._variant)
+                self._function = GraphFunction(
+                    self._variant, {}, tensors, [self.name], name="regularization_loss"
+                )
+        return self._function([])[0]
+
+    def __repr__(self) -> str:
+        return f"<compat_hub regularization loss {self.name!r}>"
+
+
+def _constant_bool(value: Any) -> bool | None:
+    """A flag as a Python bool, or None where only the running program knows it."""
+    if isinstance(value, tf.Variable):
+        value = value.read_value()
+    if tf.is_tensor(value):
+        value = tf.get_static_value(value)
+        return None if value is None else bool(value)
+    return bool(value)
+
+
+def load(
+    handle: str | os.PathLike[str] | ModuleSpec,
+    tags: Tags = None,
+    options: tf.saved_model.LoadOptions | None = None,
+) -> Any:
+    """Loads a module: one in TF1 Hub format, or a plain SavedModel.
+
+    Example:
+        ```python
+        module = compat_hub.load("path/to/module")
+        vectors = module(["hello", "world"])
+        ```
+
+    Args:
+        handle: A path on any filesystem of `tf.io.gfile`, or a `ModuleSpec`.
+        tags: Which graph variant to pin every call to: a set, a list or one string. None keeps
+            every variant available.
+        options: As for `tf.saved_model.load`. For a module in TF1 Hub format only
+            `experimental_io_device` has a meaning: the device that reads the checkpoint.
+
+    Returns:
+        A `HubModule`. For a folder without `tfhub_module.pb`: what `tf.saved_model.load` returns.
+
+    Raises:
+        ResolveError: The handle leads to no folder.
+        ModuleFormatError: The folder holds no module that can be read.
+        UnknownNameError: The module has no variant with these tags.
+    """
+    if isinstance(handle, ModuleSpec):
+        spec = handle
+    else:
+        path = resolve(handle)
+        if not is_module_directory(path) and _is_saved_model(path):
+            plain_tags = None if tags is None else sorted(normalize_tags(tags))
+            return tf.saved_model.load(path, tags=plain_tags, options=options)
+        spec = read_module_spec(os.fspath(handle), path)
+    pinned = None if tags is None else normalize_tags(tags)
+    io_device = options.experimental_io_device if options else None
+    with tf.init_scope(), tf.device(io_device):
+        return HubModule(spec, pinned)
+
+
+def _is_saved_model(path: str) -> bool:
+    names = (tf.saved_model.SAVED_MODEL_FILENAME_PB, tf.saved_model.SAVED_MODEL_FILENAME_PBTXT)
+    return any(tf.io.gfile.exists(os.path.join(path, name)) for name in names)

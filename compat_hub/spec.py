@@ -1,0 +1,283 @@
+"""ModuleSpec: the immutable description of a module, read from its directory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import tensorflow as tf
+from google.protobuf import text_format
+from google.protobuf.message import DecodeError
+from tensorflow.core.protobuf import saved_model_pb2
+
+from compat_hub import protos
+from compat_hub.errors import ModuleFormatError, SignatureError, UnknownNameError
+from compat_hub.resolve import resolve
+from compat_hub.tensor_info import TensorInfo
+from compat_hub.variant import GraphVariant, Signature, format_tags
+
+MODULE_PROTO = "tfhub_module.pb"
+_SUPPORTED_FEATURES: frozenset[str] = frozenset()
+
+Tags = str | Iterable[str] | None
+
+
+def normalize_tags(tags: Tags) -> frozenset[str]:
+    """A set of tags from a set, a list or one string; None is the empty set."""
+    if tags is None:
+        return frozenset()
+    return frozenset([tags] if isinstance(tags, str) else tags)
+
+
+class ModuleSpec:
+    """What a module consists of: variants, signatures, collections, attachments.
+
+    It holds no TensorFlow graph and no variables. `compat_hub.load` and `compat_hub.KerasLayer` take
+    it as a handle.
+
+    Example:
+        ```python
+        spec = compat_hub.load_module_spec("path/to/module")
+        spec.get_tags()                              # [frozenset(), frozenset({"train"})]
+        spec.get_signature_names()                   # ["default", "fruit_to_pet"]
+        spec.get_input_info_dict("fruit_to_pet")     # {"apples": TensorInfo(...), ...}
+        ```
+
+    Attributes:
+        handle: What the user passed; messages name the module by it.
+        path: The module directory.
+    """
+
+    def __init__(self, handle: str, path: str, saved_model: Any) -> None:
+        self.handle = handle
+        self.path = path
+        self._saved_model = saved_model
+        self._variants: dict[frozenset[str], GraphVariant] = {}
+        for meta_graph in saved_model.meta_graphs:
+            variant = GraphVariant(meta_graph, handle)
+            if variant.tags in self._variants:
+                raise ModuleFormatError(
+                    f"Module {handle!r} has two variants with the tags {format_tags(variant.tags)}."
+                )
+            self._variants[variant.tags] = variant
+
+    @property
+    def variants(self) -> Mapping[frozenset[str], GraphVariant]:
+        """The graph variants by their tags, the empty set first."""
+        return {tags: self._variants[tags] for tags in sorted(self._variants, key=sorted)}
+
+    def variant(self, tags: Tags = None) -> GraphVariant:
+        """The variant with exactly these tags.
+
+        Raises:
+            UnknownNameError: There is none.
+        """
+        wanted = normalize_tags(tags)
+        if wanted not in self._variants:
+            existing = ", ".join(format_tags(t) for t in self.variants)
+            raise UnknownNameError(
+                f"Module {self.handle!r} has no graph variant with the tags "
+                f"{format_tags(wanted)}. It has: {existing}. Pass one of these as `tags`."
+            )
+        return self._variants[wanted]
+
+    def signature(self, name: str | None = None, tags: Tags = None) -> Signature:
+        """A signature of a variant, `"default"` when `name` is None.
+
+        Raises:
+            UnknownNameError: There is no such variant or signature.
+        """
+        variant = self.variant(tags)
+        wanted = name or "default"
+        if wanted not in variant.signatures:
+            existing = ", ".join(repr(s) for s in variant.signatures) or "none at all"
+            raise UnknownNameError(
+                f"There is no signature {wanted!r} in {variant.where}. It has: {existing}. "
+                "Pass one of these as `signature`."
+            )
+        return variant.signatures[wanted]
+
+    def get_tags(self) -> list[frozenset[str]]:
+        """The tags of each graph variant."""
+        return list(self.variants)
+
+    def get_signature_names(self, tags: Tags = None) -> list[str]:
+        """The names of the signatures of one variant.
+
+        Args:
+            tags: The variant's tags: a set, a list or one string.
+
+        Raises:
+            UnknownNameError: There is no such variant.
+        """
+        return list(self.variant(tags).signatures)
+
+    def get_input_info_dict(
+        self, signature: str | None = None, tags: Tags = None
+    ) -> dict[str, TensorInfo]:
+        """What a signature takes.
+
+        Args:
+            signature: Its name, `"default"` when None.
+            tags: The variant's tags.
+
+        Returns:
+            By input name, an object with `dtype`, `get_shape()`, `is_sparse`, `is_composite` and
+            `type_spec`.
+
+        Raises:
+            UnknownNameError: There is no such variant or signature.
+        """
+        return dict(self.signature(signature, tags).inputs)
+
+    def get_output_info_dict(
+        self, signature: str | None = None, tags: Tags = None
+    ) -> dict[str, TensorInfo]:
+        """What a signature gives; see `get_input_info_dict`."""
+        return dict(self.signature(signature, tags).outputs)
+
+    def get_attached_message(
+        self, key: str, message_type: Any, tags: Tags = None, required: bool = False
+    ) -> Any:
+        """A protocol message that the module's author attached to a variant.
+
+        Args:
+            key: The name under which it was attached.
+            message_type: The class of the message.
+            tags: The variant's tags.
+            required: Whether a missing message is an error.
+
+        Returns:
+            The message, or None where there is none and `required` is false.
+
+        Raises:
+            UnknownNameError: There is no such variant, or no such message and it is required.
+            SignatureError: What is attached is not a message of that type.
+        """
+        variant = self.variant(tags)
+        if key not in variant.attachments:
+            if not required:
+                return None
+            existing = ", ".join(map(repr, variant.attachments)) or "none at all"
+            raise UnknownNameError(
+                f"There is no attached message {key!r} in {variant.where}. It has: {existing}."
+            )
+        message = message_type()
+        try:
+            message.ParseFromString(variant.attachments[key])
+        except DecodeError as error:
+            raise SignatureError(
+                f"The message attached as {key!r} in {variant.where} is not a "
+                f"{message_type.__name__}: {error}. Pass the type that its author used."
+            ) from error
+        return message
+
+    def __repr__(self) -> str:
+        variants = ", ".join(
+            f"{format_tags(tags)}: {', '.join(v.signatures)}" for tags, v in self.variants.items()
+        )
+        return f"<compat_hub.ModuleSpec {self.handle!r} ({variants})>"
+
+
+def load_module_spec(handle: str | os.PathLike[str] | ModuleSpec) -> ModuleSpec:
+    """Reads the description of a module in TF1 Hub format.
+
+    Example:
+        ```python
+        compat_hub.load_module_spec("path/to/module").get_signature_names()
+        ```
+
+    Args:
+        handle: What `compat_hub.resolve` takes; a `ModuleSpec` is returned as it is.
+
+    Returns:
+        The `ModuleSpec`.
+
+    Raises:
+        ResolveError: The handle leads to no folder.
+        ModuleFormatError: The folder is not a module in TF1 Hub format, or a damaged one.
+    """
+    if isinstance(handle, ModuleSpec):
+        return handle
+    return read_module_spec(os.fspath(handle), resolve(handle))
+
+
+def is_module_directory(path: str) -> bool:
+    """Whether a folder is in TF1 Hub format, as against a plain SavedModel."""
+    return tf.io.gfile.exists(os.path.join(path, MODULE_PROTO))
+
+
+def read_module_spec(handle: str, path: str) -> ModuleSpec:
+    """Reads a module directory; `handle` is how messages name it."""
+    _check_module_proto(handle, path)
+    return ModuleSpec(handle, path, _read_saved_model(handle, path))
+
+
+def _read_file(handle: str, path: str) -> bytes:
+    try:
+        with tf.io.gfile.GFile(path, "rb") as file:
+            return file.read()
+    except tf.errors.OpError as error:
+        raise ModuleFormatError(
+            f"Module {handle!r}: the file {path} cannot be read: {error.message}"
+        ) from error
+
+
+def _check_module_proto(handle: str, path: str) -> None:
+    if not is_module_directory(path):
+        raise ModuleFormatError(
+            f"{handle!r} is not a module in TF1 Hub format: the folder {path} has no "
+            f"{MODULE_PROTO}. If it is a plain SavedModel, load it with compat_hub.load() or "
+            "tf.saved_model.load()."
+        )
+    file = os.path.join(path, MODULE_PROTO)
+    proto = protos.ModuleDef()
+    try:
+        proto.ParseFromString(_read_file(handle, file))
+    except DecodeError as error:
+        raise ModuleFormatError(
+            f"Module {handle!r}: the file {file} is damaged and cannot be parsed ({error}). "
+            "Get a fresh copy of the module."
+        ) from error
+    if proto.format != protos.ModuleDef.FORMAT_V3:
+        raise ModuleFormatError(
+            f"Module {handle!r} has the format {proto.format}; the only TF1 Hub format that can be "
+            f"read is FORMAT_V3 ({protos.ModuleDef.FORMAT_V3}). Check that {file} is complete."
+        )
+    unsupported = sorted(set(proto.required_features) - _SUPPORTED_FEATURES)
+    if unsupported:
+        raise ModuleFormatError(
+            f"Module {handle!r} requires features that this version of compat_hub does not have: "
+            f"{', '.join(unsupported)}. A newer version may have them."
+        )
+
+
+def _read_saved_model(handle: str, path: str) -> Any:
+    saved_model = saved_model_pb2.SavedModel()
+    binary = os.path.join(path, tf.saved_model.SAVED_MODEL_FILENAME_PB)
+    text = os.path.join(path, tf.saved_model.SAVED_MODEL_FILENAME_PBTXT)
+    if tf.io.gfile.exists(binary):
+        file = binary
+    elif tf.io.gfile.exists(text):
+        file = text
+    else:
+        raise ModuleFormatError(
+            f"Module {handle!r}: the folder {path} has neither saved_model.pb nor "
+            "saved_model.pbtxt. Get a complete copy of the module."
+        )
+    try:
+        if file == binary:
+            saved_model.ParseFromString(_read_file(handle, file))
+        else:
+            text_format.Parse(_read_file(handle, file), saved_model)
+    except (DecodeError, text_format.ParseError, UnicodeDecodeError) as error:
+        raise ModuleFormatError(
+            f"Module {handle!r}: the file {file} is truncated or damaged and cannot be parsed "
+            f"({error}). Get a fresh copy of the module."
+        ) from error
+    if not saved_model.meta_graphs:
+        raise ModuleFormatError(
+            f"Module {handle!r}: the file {file} holds no graph. Get a fresh copy of the module."
+        )
+    return saved_model

@@ -1,0 +1,245 @@
+"""The state of a loaded module: variables, tables and assets, one set for all variants."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+import tensorflow as tf
+
+from compat_hub import _tensorflow
+from compat_hub.checkpoint import checkpoint_prefix, read_variables
+from compat_hub.errors import ModuleFormatError
+from compat_hub.function import GraphFunction, StateTensor
+from compat_hub.graph.names import tensor_of
+from compat_hub.spec import ModuleSpec
+from compat_hub.tables import Table
+from compat_hub.variant import GraphVariant, VariableInfo
+
+
+class StateVariable:
+    """A variable of the module as an argument of graph functions."""
+
+    def __init__(self, variable: tf.Variable) -> None:
+        self.variable = variable
+
+    def tensor(self) -> tf.Tensor:
+        """The handle."""
+        return self.variable.handle
+
+    def prepare(self, placeholder: tf.Tensor) -> None:
+        """Tells the placeholder the variable's dtype and shape."""
+        _tensorflow.copy_handle_data(self.variable.handle, placeholder)
+
+    def accessed(self) -> None:
+        """Reports the variable to tapes and surrounding functions."""
+        _tensorflow.variable_accessed(self.variable)
+
+
+class StateAsset:
+    """The path of an asset file as an argument of graph functions."""
+
+    def __init__(self, path: str) -> None:
+        self.asset = tf.saved_model.Asset(path)
+
+    def tensor(self) -> tf.Tensor:
+        """The path, a string scalar."""
+        return self.asset.asset_path
+
+    def prepare(self, placeholder: tf.Tensor) -> None:
+        """A path needs no more than its dtype."""
+
+    def accessed(self) -> None:
+        """No tape watches a path."""
+
+
+class ModuleState:
+    """Variables restored from the checkpoint, tables initialized from assets, assets.
+
+    A variable is known by its name: all variants that have it share it. So are tables that are
+    initialized alike.
+
+    Args:
+        spec: The module.
+        variants: The variants that will be used.
+
+    Raises:
+        ModuleFormatError: The checkpoint, an asset or the collections do not fit the graphs.
+
+    Attributes:
+        variables: By node name, in the order of the graphs.
+        trainable: The names of those in the TRAINABLE_VARIABLES collection of some variant.
+        tables: Every table once.
+        assets: By file name.
+    """
+
+    def __init__(self, spec: ModuleSpec, variants: Sequence[GraphVariant]) -> None:
+        self._spec = spec
+        self.assets = self._open_assets(variants)
+        self.tables: list[Table] = []
+        self._tensors: dict[frozenset[str], dict[str, StateTensor]] = {
+            v.tags: {tensor: self.assets[file] for tensor, file in v.assets.items()}
+            for v in variants
+        }
+        self._make_tables(variants)
+        infos = _merge_variables(spec, variants)
+        self.trainable = frozenset(v.name for v in infos if v.trainable)
+        self.variables: Mapping[str, tf.Variable] = self._make_variables(infos, variants)
+        self.variable_map = _variable_map(infos, self.variables)
+
+    def tensors(self, variant: GraphVariant) -> Mapping[str, StateTensor]:
+        """The state by the name of the variant's tensor that it stands for."""
+        return MappingProxyType(self._tensors[variant.tags])
+
+    def _open_assets(self, variants: Sequence[GraphVariant]) -> dict[str, StateAsset]:
+        assets = {}
+        for file in sorted({file for v in variants for file in v.assets.values()}):
+            path = os.path.join(self._spec.path, tf.saved_model.ASSETS_DIRECTORY, file)
+            if not tf.io.gfile.exists(path):
+                raise ModuleFormatError(
+                    f"Module {self._spec.handle!r}: the asset file {path!r} is missing. "
+                    "Get a complete copy of the module."
+                )
+            assets[file] = StateAsset(path)
+        return assets
+
+    def _make_tables(self, variants: Sequence[GraphVariant]) -> None:
+        shared: dict[tuple[str, ...], Table] = {}
+        for variant in variants:
+            tensors = self._tensors[variant.tags]
+            nodes = [n for n in variant.nodes.values() if _tensorflow.makes_resource(n.op)]
+            fresh = set()
+            for node in nodes:
+                key = _table_key(variant, node)
+                if key not in shared:
+                    shared[key] = Table(node)
+                    fresh.add(tensor_of(node.name))
+                tensors[tensor_of(node.name)] = shared[key]
+            initializers = [
+                op
+                for op in variant.table_initializers
+                if fresh & {tensor_of(n) for n in variant.needed_nodes([op])}
+            ]
+            self._run(variant, [], initializers, "initialize_tables")
+        self.tables.extend(shared.values())
+
+    def _make_variables(
+        self, infos: Sequence[VariableInfo], variants: Sequence[GraphVariant]
+    ) -> dict[str, tf.Variable]:
+        variables: dict[str, tf.Variable] = {}
+        prefix = checkpoint_prefix(self._spec.path)
+        values = read_variables(self._spec.handle, prefix, infos) if prefix else {}
+        pending = list(infos)
+        while pending:
+            ready = pending if prefix else [i for i in pending if self._can_start(i, variants)]
+            if not ready:
+                raise ModuleFormatError(
+                    f"Module {self._spec.handle!r} has no checkpoint, and the initial value of the "
+                    f"variable {pending[0].name!r} depends on a placeholder or on itself."
+                )
+            for info in ready:
+                value = values.pop(info.name, None)
+                if value is None:
+                    value = self._initial_value(info, variants)
+                variables[info.name] = _make_variable(info, value)
+                self._bind(info.name, variables[info.name], variants)
+            pending = [i for i in pending if i.name not in variables]
+        return {info.name: variables[info.name] for info in infos}
+
+    def _bind(self, name: str, variable: tf.Variable, variants: Sequence[GraphVariant]) -> None:
+        state = StateVariable(variable)
+        for variant in variants:
+            if name in variant.variables_by_node:
+                self._tensors[variant.tags][tensor_of(name)] = state
+
+    def _can_start(self, info: VariableInfo, variants: Sequence[GraphVariant]) -> bool:
+        """Whether nothing that the initial value needs still waits for its own."""
+        variant = _first_with(info.name, variants)
+        fed = self._tensors[variant.tags]
+        needed = variant.needed_nodes([info.initial_value], fed)
+        return not needed & variant.variables_by_node.keys() and not variant.unfed_placeholders(
+            [info.initial_value], fed
+        )
+
+    def _initial_value(self, info: VariableInfo, variants: Sequence[GraphVariant]) -> tf.Tensor:
+        variant = _first_with(info.name, variants)
+        return self._run(variant, [info.initial_value], [], "initial_value")[0]
+
+    def _run(
+        self, variant: GraphVariant, fetches: list[str], targets: list[str], name: str
+    ) -> list[tf.Tensor]:
+        if not fetches and not targets:
+            return []
+        tensors = self._tensors[variant.tags]
+        try:
+            return GraphFunction(variant, {}, tensors, fetches, targets, name)([])
+        except tf.errors.OpError as error:
+            raise ModuleFormatError(
+                f"In {variant.where}: {' and '.join(fetches + targets)} failed to initialize the "
+                f"module's state: {error.message}"
+            ) from error
+
+
+def _table_key(variant: GraphVariant, node: object) -> tuple[str, ...]:
+    """What makes two tables one: the name they share, and the content that they start from."""
+    name = node.attr["shared_name"].s.decode() or node.name
+    digest = hashlib.sha256()
+    for initializer in sorted(variant.table_initializers):
+        if node.name in variant.needed_nodes([initializer]):
+            graph_def = variant.subgraph([initializer], variant.assets)
+            digest.update(graph_def.SerializeToString(deterministic=True))
+            files = (f"{t}={f}" for t, f in sorted(variant.assets.items()))
+            digest.update("\n".join(files).encode())
+    return name, node.op, digest.hexdigest()
+
+
+def _first_with(name: str, variants: Sequence[GraphVariant]) -> GraphVariant:
+    return next(v for v in variants if name in v.variables_by_node)
+
+
+def _merge_variables(spec: ModuleSpec, variants: Sequence[GraphVariant]) -> list[VariableInfo]:
+    """Every variable once, trainable where some variant says so."""
+    merged: dict[str, VariableInfo] = {}
+    for variant in variants:
+        for info in variant.variables:
+            known = merged.setdefault(info.name, info)
+            if (known.dtype, known.slice) != (info.dtype, info.slice) or not (
+                known.shape.is_compatible_with(info.shape)
+            ):
+                raise ModuleFormatError(
+                    f"Module {spec.handle!r}: the variable {info.name!r} is {info.dtype.name} "
+                    f"{info.shape} in {variant.where} and {known.dtype.name} {known.shape} in "
+                    "another variant. They cannot share one value: load one variant with `tags`."
+                )
+            if info.trainable and not known.trainable:
+                merged[info.name] = dataclasses.replace(known, trainable=True)
+    return list(merged.values())
+
+
+def _make_variable(info: VariableInfo, value: tf.Tensor) -> tf.Variable:
+    return tf.Variable(
+        value,
+        trainable=info.trainable,
+        name=info.name,
+        dtype=info.dtype,
+        shape=None if info.shape.is_fully_defined() else info.shape,
+    )
+
+
+def _variable_map(
+    infos: Sequence[VariableInfo], variables: Mapping[str, tf.Variable]
+) -> dict[str, tf.Variable | list[tf.Variable]]:
+    """By the name in the checkpoint: a variable, or the parts of a partitioned one in order."""
+    parts: dict[str, list[VariableInfo]] = {}
+    result: dict[str, tf.Variable | list[tf.Variable]] = {}
+    for info in infos:
+        if info.slice:
+            parts.setdefault(info.key, []).append(info)
+        result[info.key] = variables[info.name]
+    for key, infos_of_key in parts.items():
+        ordered = sorted(infos_of_key, key=lambda i: i.slice.offset if i.slice else ())
+        result[key] = [variables[i.name] for i in ordered]
+    return result

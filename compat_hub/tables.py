@@ -1,0 +1,70 @@
+"""Lookup tables and the other resources that a module's graph makes without inputs."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import tensorflow as tf
+
+# Reference-counted twins: a table then lives as long as any function or dataset that captured it.
+_ANONYMOUS = {
+    "HashTableV2": "AnonymousHashTable",
+    "MutableHashTableV2": "AnonymousMutableHashTable",
+    "MutableHashTableOfTensorsV2": "AnonymousMutableHashTableOfTensors",
+}
+_SHARING_ATTRS = ("container", "shared_name", "use_node_name_sharing")
+
+
+class Table(tf.saved_model.experimental.TrackableResource):
+    """One resource of the module, created from the node that makes it in the graph.
+
+    Attributes:
+        node: That node's `NodeDef`.
+    """
+
+    def __init__(self, node: Any) -> None:
+        super().__init__()
+        self.node = node
+
+    def _create_resource(self) -> tf.Tensor:
+        attrs = {
+            name: _attr_value(value)
+            for name, value in self.node.attr.items()
+            if name not in _SHARING_ATTRS and not name.startswith("_")
+        }
+        op = self.node.op
+        if op in _ANONYMOUS:
+            op = _ANONYMOUS[op]
+        else:
+            attrs["shared_name"] = f"{self.node.name}_{uuid.uuid4().hex}"
+        with tf.device("CPU"):
+            return getattr(tf.raw_ops, op)(**attrs)
+
+    def tensor(self) -> tf.Tensor:
+        """The resource's handle."""
+        return self.resource_handle
+
+    def prepare(self, placeholder: tf.Tensor) -> None:
+        """A table's handle tells no more than its dtype."""
+
+    def accessed(self) -> None:
+        """No tape watches a table."""
+
+
+def _attr_value(attr: Any) -> Any:
+    kind = attr.WhichOneof("value")
+    if kind == "type":
+        return tf.as_dtype(attr.type)
+    if kind == "shape":
+        return tf.TensorShape(attr.shape)
+    if kind == "list":
+        return [
+            *(tf.as_dtype(t) for t in attr.list.type),
+            *(tf.TensorShape(s) for s in attr.list.shape),
+            *attr.list.s,
+            *attr.list.i,
+            *attr.list.f,
+            *attr.list.b,
+        ]
+    return getattr(attr, kind)

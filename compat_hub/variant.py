@@ -1,0 +1,300 @@
+"""A graph variant: one MetaGraph of the module, with its collections read and checked."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import os
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import tensorflow as tf
+from google.protobuf.message import DecodeError
+from tensorflow.core.framework import variable_pb2
+
+from compat_hub import protos, tensor_info
+from compat_hub.errors import ModuleFormatError
+from compat_hub.graph.library import library_digest
+from compat_hub.graph.names import node_of, tensor_of
+from compat_hub.graph.subgraph import ancestors, cut, index_nodes
+from compat_hub.tensor_info import TensorInfo
+
+# The keys of tf.compat.v1.GraphKeys, and two more that SavedModel and TF1 Hub format define.
+_VARIABLES = "variables"
+_TRAINABLE_VARIABLES = "trainable_variables"
+_REGULARIZATION_LOSSES = "regularization_losses"
+_UPDATE_OPS = "update_ops"
+_TABLE_INITIALIZERS = "table_initializer"
+_WHILE_CONTEXT = "while_context"
+_COND_CONTEXT = "cond_context"
+_SAVED_MODEL_ASSETS = "saved_model_assets"
+_ATTACHMENTS = "hub_module_attachments"
+
+PLACEHOLDERS = frozenset({"Placeholder", "PlaceholderV2"})
+CONTROL_FLOW_V1 = frozenset(
+    {"Switch", "Merge", "Enter", "Exit", "NextIteration", "LoopCond"}
+    | {"RefSwitch", "RefMerge", "RefEnter", "RefExit", "RefNextIteration"}
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Signature:
+    """A named function of a variant.
+
+    Attributes:
+        name: Its name; the one that callers get without asking is `"default"`.
+        inputs: What it takes, by name.
+        outputs: What it gives, by name.
+    """
+
+    name: str
+    inputs: Mapping[str, TensorInfo]
+    outputs: Mapping[str, TensorInfo]
+
+
+@dataclasses.dataclass(frozen=True)
+class Slice:
+    """Which part of a partitioned variable one variable is.
+
+    Attributes:
+        full_shape: The shape of the whole.
+        offset: Where the part begins, in each dimension.
+        shape: The shape of the part.
+    """
+
+    full_shape: tuple[int, ...]
+    offset: tuple[int, ...]
+    shape: tuple[int, ...]
+
+    @property
+    def spec(self) -> str:
+        """As TensorFlow's restore op takes it: `"12 4 8,4:0,4"`."""
+        full = " ".join(str(n) for n in self.full_shape)
+        parts = ":".join(f"{o},{n}" for o, n in zip(self.offset, self.shape, strict=True))
+        return f"{full} {parts}"
+
+
+@dataclasses.dataclass(frozen=True)
+class VariableInfo:
+    """What a variant says of one variable.
+
+    Attributes:
+        name: The node that holds it; what tells variables of different variants to be the same.
+        key: Its name in the checkpoint, shared by all parts of a partitioned variable.
+        dtype: Its dtype.
+        shape: Its shape, as far as the graph fixes it.
+        trainable: Whether it is in the TRAINABLE_VARIABLES collection.
+        slice: Which part of the partitioned variable `key` it is; None for a whole variable.
+        initial_value: Name of the tensor that its initializer assigns.
+    """
+
+    name: str
+    key: str
+    dtype: tf.DType
+    shape: tf.TensorShape
+    trainable: bool
+    slice: Slice | None
+    initial_value: str
+
+
+def format_tags(tags: Iterable[str]) -> str:
+    """Tags as an error message shows them: `set()` or `{"gpu", "train"}`."""
+    tags = sorted(tags)
+    return "{" + ", ".join(f'"{t}"' for t in tags) + "}" if tags else "set()"
+
+
+class GraphVariant:
+    """The read-only description of one MetaGraph.
+
+    Attributes:
+        tags: The set of tags that names it.
+        where: How messages name it: the module's handle and the tags.
+        meta_graph: The `MetaGraphDef`; not to be changed.
+        nodes: The graph's nodes by name, in the graph's order.
+        signatures: Its signatures by name.
+        variables: All its variables, in the order of the VARIABLES collection.
+        regularization_losses: Names of scalar tensors.
+        update_ops: Names of nodes.
+        table_initializers: Names of nodes.
+        assets: File name inside the assets folder, by the name of the tensor that holds its path.
+        attachments: Serialized messages by key.
+
+    Raises:
+        ModuleFormatError: The MetaGraph contradicts itself.
+    """
+
+    def __init__(self, meta_graph: Any, handle: str) -> None:
+        self.meta_graph = meta_graph
+        self.tags = frozenset(meta_graph.meta_info_def.tags)
+        self.where = f"module {handle!r}, variant {format_tags(self.tags)}"
+        self.nodes = index_nodes(meta_graph.graph_def)
+        self.signatures = self._read_signatures()
+        self.variables = self._read_variables()
+        self.regularization_losses = self._node_list(_REGULARIZATION_LOSSES)
+        self.update_ops = tuple(dict.fromkeys(map(node_of, self._node_list(_UPDATE_OPS))))
+        self.table_initializers = tuple(map(node_of, self._node_list(_TABLE_INITIALIZERS)))
+        self.assets = self._read_assets()
+        self.attachments = self._read_attachments()
+        self._check_references()
+
+    def subgraph(self, wanted: Iterable[str], fed: Iterable[str]) -> Any:
+        """The GraphDef of what `wanted` needs when `fed` is given: `graph.subgraph.cut`.
+
+        Raises:
+            ModuleFormatError: The graph lacks a node that is needed.
+        """
+        try:
+            return cut(self.meta_graph.graph_def, self.nodes, wanted, frozenset(fed))
+        except KeyError as error:
+            raise self._missing_node(error.args[0]) from error
+
+    def needed_nodes(self, wanted: Iterable[str], fed: Iterable[str] = ()) -> set[str]:
+        """The names of the nodes that `wanted` needs when `fed` is given.
+
+        Raises:
+            ModuleFormatError: The graph lacks a node that is needed.
+        """
+        try:
+            return ancestors(self.nodes, wanted, frozenset(fed))
+        except KeyError as error:
+            raise self._missing_node(error.args[0]) from error
+
+    def unfed_placeholders(self, wanted: Iterable[str], fed: Iterable[str] = ()) -> list[str]:
+        """The placeholders without a default that `wanted` would still need."""
+        needed = self.needed_nodes(wanted, fed)
+        return [name for name in needed if self.nodes[name].op in PLACEHOLDERS]
+
+    def has_default(self, info: TensorInfo) -> bool:
+        """Whether an input may be left out: all its tensors are placeholders with a default."""
+        return all(self.nodes[node_of(c)].op == "PlaceholderWithDefault" for c in info.components)
+
+    @functools.cached_property
+    def library_digest(self) -> str:
+        """A digest of the graph's function library."""
+        return library_digest(self.meta_graph.graph_def.library)
+
+    @functools.cached_property
+    def function_names(self) -> frozenset[str]:
+        """The names of the functions in the graph's library."""
+        return frozenset(f.signature.name for f in self.meta_graph.graph_def.library.function)
+
+    @functools.cached_property
+    def variables_by_node(self) -> Mapping[str, VariableInfo]:
+        """The variables by the name of their node."""
+        return MappingProxyType({v.name: v for v in self.variables})
+
+    def _missing_node(self, name: str) -> ModuleFormatError:
+        return ModuleFormatError(
+            f"In {self.where}: the graph refers to the node {name!r}, which it does not have. "
+            "The module is damaged or was cut by a tool; get a fresh copy of it."
+        )
+
+    def _values(self, collection: str, kind: str) -> list[Any]:
+        if collection not in self.meta_graph.collection_def:
+            return []
+        proto = self.meta_graph.collection_def[collection]
+        found = proto.WhichOneof("kind")
+        if found not in (kind, None):
+            raise ModuleFormatError(
+                f"In {self.where}: the collection {collection!r} is stored as {found}, "
+                f"expected {kind}."
+            )
+        return list(getattr(proto, kind).value)
+
+    def _node_list(self, collection: str) -> tuple[str, ...]:
+        return tuple(self._values(collection, "node_list"))
+
+    def _parse(self, message: Any, value: bytes, what: str) -> Any:
+        try:
+            message.ParseFromString(value)
+        except DecodeError as error:
+            raise ModuleFormatError(f"In {self.where}: {what} cannot be parsed: {error}") from error
+        return message
+
+    def _read_signatures(self) -> Mapping[str, Signature]:
+        signatures = {}
+        for name in sorted(self.meta_graph.signature_def):
+            proto = self.meta_graph.signature_def[name]
+            try:
+                inputs = tensor_info.parse_map(proto.inputs)
+                outputs = tensor_info.parse_map(proto.outputs)
+            except (ModuleFormatError, TypeError, ValueError) as error:
+                raise ModuleFormatError(
+                    f"In {self.where}: signature {name!r} cannot be read: {error}"
+                ) from error
+            signatures[name] = Signature(name, inputs, outputs)
+        return MappingProxyType(signatures)
+
+    def _variable_defs(self, collection: str) -> list[Any]:
+        return [
+            self._parse(variable_pb2.VariableDef(), value, f"an entry of {collection!r}")
+            for value in self._values(collection, "bytes_list")
+        ]
+
+    def _read_variables(self) -> tuple[VariableInfo, ...]:
+        trainable = {v.variable_name for v in self._variable_defs(_TRAINABLE_VARIABLES)}
+        variables = {}
+        for proto in self._variable_defs(_VARIABLES):
+            name = node_of(proto.variable_name)
+            if name not in self.nodes:
+                raise self._missing_node(name)
+            attr = self.nodes[name].attr
+            part = _read_slice(proto)
+            variables[name] = VariableInfo(
+                name=name,
+                key=name.rpartition("/")[0] if part else name,
+                dtype=tf.as_dtype(attr["dtype"].type).base_dtype,
+                shape=tf.TensorShape(attr["shape"].shape if "shape" in attr else None),
+                trainable=proto.variable_name in trainable,
+                slice=part,
+                initial_value=self._initial_value(proto),
+            )
+        return tuple(variables.values())
+
+    def _initial_value(self, proto: Any) -> str:
+        if proto.initial_value_name:
+            return tensor_of(proto.initial_value_name)
+        assign = self.nodes.get(node_of(proto.initializer_name))  # before TF 1.4
+        return tensor_of(assign.input[1]) if assign is not None else ""
+
+    def _read_assets(self) -> Mapping[str, str]:
+        files = list(self.meta_graph.asset_file_def)
+        for packed in self._values(_SAVED_MODEL_ASSETS, "any_list"):
+            file = tf.compat.v1.MetaGraphDef().asset_file_def.add()
+            files.append(self._parse(file, packed.value, "an asset"))
+        assets = {}
+        for file in files:
+            path = os.path.normpath(file.filename)
+            if not file.filename or os.path.isabs(path) or path.split(os.sep)[0] == os.pardir:
+                raise ModuleFormatError(
+                    f"In {self.where}: the asset {file.filename!r} points outside the module's "
+                    "assets folder."
+                )
+            assets[tensor_of(file.tensor_info.name)] = file.filename
+        return MappingProxyType(assets)
+
+    def _read_attachments(self) -> Mapping[str, bytes]:
+        attachments = {}
+        for value in self._values(_ATTACHMENTS, "bytes_list"):
+            attachment = self._parse(protos.ModuleAttachment(), value, "an attachment")
+            attachments[attachment.key] = attachment.value
+        return MappingProxyType(attachments)
+
+    def _check_references(self) -> None:
+        """Raises unless all that signatures and collections name is in the graph."""
+        names = [*self.regularization_losses, *self.update_ops, *self.table_initializers]
+        names.extend(self.assets)
+        for signature in self.signatures.values():
+            for info in (*signature.inputs.values(), *signature.outputs.values()):
+                names.extend(info.components)
+        for name in names:
+            if node_of(name) not in self.nodes:
+                raise self._missing_node(node_of(name))
+
+
+def _read_slice(proto: Any) -> Slice | None:
+    if not proto.HasField("save_slice_info_def"):
+        return None
+    info = proto.save_slice_info_def
+    return Slice(tuple(info.full_shape), tuple(info.var_offset), tuple(info.var_shape))
