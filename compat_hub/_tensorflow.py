@@ -11,6 +11,8 @@ import tensorflow as tf
 from tensorflow.python.framework import op_def_registry
 from tensorflow.python.ops import handle_data_util, resource_variable_ops
 from tensorflow.python.saved_model import nested_structure_coder
+from tensorflow.python.trackable import base as tracking_base
+from tensorflow.python.util import tf_inspect
 
 
 def decode_type_spec(proto: Any) -> tf.TypeSpec:
@@ -37,6 +39,11 @@ def makes_resource(name: str) -> bool:
     )
 
 
+def op_def(name: str) -> Any:
+    """The OpDef of an op, or None: there is no public registry."""
+    return op_def_registry.get(name)
+
+
 def copy_handle_data(source: tf.Tensor, target: tf.Tensor) -> None:
     """Tells a resource placeholder the dtype and shape of the variable behind it.
 
@@ -48,3 +55,14 @@ def copy_handle_data(source: tf.Tensor, target: tf.Tensor) -> None:
 def variable_accessed(variable: tf.Variable) -> None:
     """Reports a variable to the tapes and the tf.function around, as reading it does."""
     resource_variable_ops.variable_accessed(variable)
+
+
+def has_training_argument(function: Any) -> bool:
+    """Whether a callable takes `training`; `inspect` does not see through loaded functions."""
+    spec = tf_inspect.getfullargspec(getattr(function, "__call__", function))
+    return "training" in (*spec.args, *spec.kwonlyargs)
+
+
+def untracked(method: Any) -> Any:
+    """Keeps what a Keras layer's method assigns to attributes out of its weights and children."""
+    return tracking_base.no_automatic_dependency_tracking(method)

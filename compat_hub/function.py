@@ -8,10 +8,17 @@ from typing import Any, Protocol
 import tensorflow as tf
 
 from compat_hub import _tensorflow
-from compat_hub.errors import ModuleFormatError
+from compat_hub.custom_gradients import function_gradients, mark_lost_gradients
+from compat_hub.errors import HubError, ModuleFormatError
+from compat_hub.graph.inline import inline_calls
 from compat_hub.graph.library import rename_functions
+from compat_hub.graph.resource_variables import (
+    VARIABLE_OPS,
+    UnknownReferenceOpError,
+    to_resource_variables,
+)
 from compat_hub.graph.subgraph import consumed_tensors
-from compat_hub.variant import GraphVariant
+from compat_hub.variant import CONTROL_FLOW_V1, GraphVariant
 
 # Node names of the module come after it in the messages of TensorFlow's runtime.
 _IMPORT_SCOPE = "module"
@@ -64,8 +71,9 @@ class GraphFunction:
         self._feeds = dict(feeds)
         self._fetches = list(fetches)
         self._targets = list(targets)
+        self._tensors: list[str] = []  # the fetches, as the rewritten graph names them
         self._graph_def = self._prepare_graph(state)
-        used = consumed_tensors(self._graph_def, state.keys()) | (set(fetches) & state.keys())
+        used = consumed_tensors(self._graph_def, state.keys()) | (set(self._tensors) & state.keys())
         self._state = {tensor: state[tensor] for tensor in state if tensor in used}
         self._shapes: dict[Any, list[tf.TensorShape]] = {}
         specs = [*self._feeds.values(), *(_spec_of(s) for s in self._state.values())]
@@ -86,10 +94,23 @@ class GraphFunction:
         for state in self._state.values():
             if is_watched(state):
                 state.accessed()
-        outputs = self._function(*inputs, *(s.tensor() for s in self._state.values()))
+        outputs = self._run([*inputs, *(s.tensor() for s in self._state.values())])
         if not tf.executing_eagerly():
             self._refine_shapes(inputs, outputs)
         return outputs
+
+    def _run(self, arguments: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+        try:
+            return self._function(*arguments)
+        except (AttributeError, NotImplementedError, TypeError, ValueError) as error:
+            ops = sorted({n.op for n in self._graph_def.node} & CONTROL_FLOW_V1)
+            if not ops:
+                raise
+            raise HubError(
+                f"In {self._variant.where}: no gradient can be computed through the loops and "
+                f"conditionals of this graph ({', '.join(ops)}). Call it outside of a gradient "
+                "tape, or use a layer with trainable=False."
+            ) from error
 
     @property
     def graph_def(self) -> Any:
@@ -97,9 +118,29 @@ class GraphFunction:
         return self._graph_def
 
     def _prepare_graph(self, state: Mapping[str, StateTensor]) -> Any:
-        wanted = [*self._fetches, *self._targets]
-        graph_def = self._variant.subgraph(wanted, [*self._feeds, *state])
-        rename_functions(graph_def, f"__{self._variant.library_digest}")
+        """Cuts the graph and rewrites what TensorFlow 2 cannot run or train."""
+        variant = self._variant
+        graph_def = variant.subgraph([*self._fetches, *self._targets], [*self._feeds, *state])
+        mark_lost_gradients(graph_def)
+        graph_def = inline_calls(
+            graph_def,
+            _tensorflow.op_def,
+            function_gradients(variant.meta_graph.graph_def, variant.library_digest),
+        )
+        try:
+            graph_def, self._tensors = to_resource_variables(
+                graph_def, variant.reference_variables, self._fetches
+            )
+        except UnknownReferenceOpError as error:
+            raise ModuleFormatError(f"In {variant.where}: {error}.") from error
+        homeless = [n.name for n in graph_def.node if n.op in VARIABLE_OPS]
+        if homeless:
+            raise ModuleFormatError(
+                f"In {variant.where}: the variable {homeless[0]!r} is not in the collection of the "
+                "module's variables, so no checkpoint holds its value. The module's author has to "
+                "export it again with that variable in tf.GraphKeys.GLOBAL_VARIABLES."
+            )
+        rename_functions(graph_def, f"__{variant.library_digest}")
         return graph_def
 
     def _import(self, *arguments: tf.Tensor) -> list[tf.Tensor]:
@@ -108,7 +149,7 @@ class GraphFunction:
         for tensor, state in self._state.items():
             state.prepare(given[tensor])
         consumed = consumed_tensors(self._graph_def, given.keys())
-        computed = [name for name in self._fetches if name not in given]
+        computed = [name for name in self._tensors if name not in given]
         try:
             elements = tf.graph_util.import_graph_def(
                 self._graph_def,
@@ -125,7 +166,7 @@ class GraphFunction:
         assert elements is not None
         tf.compat.v1.get_default_graph().control_outputs.extend(elements[len(computed) :])
         given.update(zip(computed, elements, strict=False))
-        return [given[name] for name in self._fetches]
+        return [given[name] for name in self._tensors]
 
     def _refine_shapes(self, inputs: Sequence[tf.Tensor], outputs: Sequence[tf.Tensor]) -> None:
         """Gives outputs the static shapes that follow from these inputs' static shapes.

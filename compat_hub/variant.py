@@ -17,6 +17,7 @@ from compat_hub import protos, tensor_info
 from compat_hub.errors import ModuleFormatError
 from compat_hub.graph.library import library_digest
 from compat_hub.graph.names import node_of, tensor_of
+from compat_hub.graph.resource_variables import REFERENCE_VARIABLE_OPS
 from compat_hub.graph.subgraph import ancestors, cut, index_nodes
 from compat_hub.tensor_info import TensorInfo
 
@@ -183,6 +184,15 @@ class GraphVariant:
     def variables_by_node(self) -> Mapping[str, VariableInfo]:
         """The variables by the name of their node."""
         return MappingProxyType({v.name: v for v in self.variables})
+
+    @functools.cached_property
+    def reference_variables(self) -> Mapping[str, int]:
+        """The dtypes of the variables that are not resource variables, by their tensor."""
+        return {
+            tensor_of(v.name): v.dtype.as_datatype_enum
+            for v in self.variables
+            if self.nodes[v.name].op in REFERENCE_VARIABLE_OPS
+        }
 
     def _missing_node(self, name: str) -> ModuleFormatError:
         return ModuleFormatError(

@@ -1,0 +1,317 @@
+"""What the Keras layers share: a target to call, its weights and its losses.
+
+A target knows nothing of Keras. A layer asks it for variables and losses once, and calls it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import tensorflow as tf
+
+from compat_hub import _tensorflow
+from compat_hub.errors import InputTypeError, SignatureError, UnknownNameError
+from compat_hub.function import StateTensor
+from compat_hub.inputs import bind_inputs
+from compat_hub.module import HubModule, load
+from compat_hub.spec import ModuleSpec, Tags
+from compat_hub.state import StateVariable
+
+
+class Target(Protocol):
+    """What a layer calls.
+
+    Attributes:
+        resolved_object: What the layer's handle led to.
+        trainable_variables: The variables that the layer trains when it is trainable.
+        frozen_variables: Its other variables.
+        regularization_losses: Callables without arguments that give a scalar each.
+    """
+
+    resolved_object: Any
+    trainable_variables: list[tf.Variable]
+    frozen_variables: list[tf.Variable]
+    regularization_losses: list[Callable[[], tf.Tensor]]
+
+    def __call__(
+        self, inputs: Any, training: Any, trainable: bool
+    ) -> tuple[Any, list[tf.Tensor]]:
+        """Gives the layer's output, and the losses that depend on the inputs.
+
+        Args:
+            inputs: What the layer was called with.
+            training: Whether this is a training call; a bool or a boolean scalar tensor.
+            trainable: Whether a gradient tape shall see the trainable variables.
+        """
+        ...
+
+    def output_shapes(self, input_shape: Any) -> Any:
+        """The nest of output shapes for a nest of input shapes."""
+        ...
+
+
+def make_target(
+    handle: Any,
+    *,
+    arguments: Mapping[str, Any] | None = None,
+    tags: Tags = None,
+    signature: str | None = None,
+    signature_outputs_as_dict: bool | None = None,
+    output_key: str | None = None,
+    load_options: Any = None,
+    train_only: str | None = None,
+) -> Target:
+    """Loads the handle where it is one, and checks that the arguments fit together.
+
+    Raises:
+        SignatureError: They do not.
+    """
+    obj = handle
+    if isinstance(handle, str | os.PathLike | ModuleSpec):
+        obj = load(handle, tags=tags, options=load_options)
+    elif isinstance(handle, HubModule) and tags is not None:
+        raise SignatureError(
+            "`tags` choose the variant while a module is loaded; this HubModule is already. "
+            "Pass the tags to compat_hub.load()."
+        )
+    if output_key is not None and signature_outputs_as_dict:
+        raise SignatureError(
+            f"KerasLayer for {handle!r}: output_key={output_key!r} asks for one output and "
+            "signature_outputs_as_dict=True for all of them. Pass one of the two."
+        )
+    kind = _HubModuleTarget if isinstance(obj, HubModule) else _CallableTarget
+    return kind(
+        obj,
+        dict(arguments or {}),
+        signature,
+        bool(signature_outputs_as_dict),
+        output_key,
+        train_only,
+    )
+
+
+class _HubModuleTarget:
+    """A signature of a module in TF1 Hub format."""
+
+    def __init__(
+        self,
+        module: HubModule,
+        arguments: dict[str, Any],
+        signature: str | None,
+        as_dict: bool,
+        output_key: str | None,
+        train_only: str | None,
+    ) -> None:
+        self.resolved_object = module
+        self._arguments = arguments
+        self._signature = signature
+        self._outputs = None if as_dict else (output_key or "default",)
+        found = module.spec.signature(signature, module.tags)
+        unknown = sorted(set(arguments) - set(found.inputs))
+        if unknown:
+            raise InputTypeError(
+                f"KerasLayer for {module.spec.handle!r}: `arguments` has {unknown}, which are no "
+                f"inputs of the signature {found.name!r}. Its inputs are {sorted(found.inputs)}."
+            )
+        for name in self._outputs or ():
+            if name not in found.outputs:
+                raise UnknownNameError(
+                    f"KerasLayer for {module.spec.handle!r}: the signature {found.name!r} has no "
+                    f"output {name!r}. It has {sorted(found.outputs)}: pass one of them as "
+                    "output_key, or signature_outputs_as_dict=True."
+                )
+        self.trainable_variables, self.frozen_variables = _split(
+            module.trainable_variables, module.variables, train_only, repr(module.spec.handle)
+        )
+        self._watched = {id(v) for v in self.trainable_variables}
+        self.regularization_losses: list[Callable[[], tf.Tensor]] = [*module.regularization_losses]
+
+    def __call__(
+        self, inputs: Any, training: Any, trainable: bool
+    ) -> tuple[Any, list[tf.Tensor]]:
+        def is_watched(state: StateTensor) -> bool:
+            return (
+                trainable
+                and isinstance(state, StateVariable)
+                and id(state.variable) in self._watched
+            )
+
+        module = self.resolved_object
+        result = module.call_signature(
+            self._cast(inputs),
+            self._signature,
+            self._outputs,
+            training=training,
+            arguments=self._arguments,
+            losses=trainable,
+            is_watched=is_watched,
+        )
+        output = result.outputs[self._outputs[0]] if self._outputs else result.outputs
+        return output, result.losses
+
+    def output_shapes(self, input_shape: Any) -> Any:
+        module = self.resolved_object
+        infos = module.spec.signature(self._signature, module.tags).inputs
+        is_dict = isinstance(input_shape, Mapping)
+        shapes = self._named(input_shape if is_dict else tf.TensorShape(input_shape))
+        specs = {
+            name: tf.TensorSpec(shape, infos[name].dtype)
+            for name, shape in shapes.items()
+            if name in infos and name not in self._arguments
+        }
+        traced = tf.function(lambda feeds: self(feeds, False, False)[0])
+        outputs = traced.get_concrete_function(specs).structured_outputs
+        return tf.nest.map_structure(lambda spec: spec.shape, outputs)
+
+    def _named(self, inputs: Any) -> Mapping[str, Any]:
+        module = self.resolved_object
+        found = module.spec.signature(self._signature, module.tags)
+        variant = module.spec.variant(module.tags)
+        named = bind_inputs(
+            found.inputs, inputs, variant.has_default, found.name, self._arguments
+        )
+        return {n: v for n, v in named.items() if n not in self._arguments}
+
+    def _cast(self, inputs: Any) -> Any:
+        """Casts tensors to the declared dtype within one kind: floats to floats, ints to ints.
+
+        Keras has by now made tensors of what the user passed, float64 or int64 for numpy's
+        defaults, float16 under a mixed precision policy.
+        """
+        if inputs is None:
+            return None
+        infos = self.resolved_object.spec.signature(
+            self._signature, self.resolved_object.tags
+        ).inputs
+        named = self._named(inputs)
+        return {name: _cast_within_kind(value, infos[name].dtype) for name, value in named.items()}
+
+
+class _CallableTarget:
+    """A callable, or a signature of a plain SavedModel, as tensorflow_hub's KerasLayer takes it."""
+
+    def __init__(
+        self,
+        obj: Any,
+        arguments: dict[str, Any],
+        signature: str | None,
+        as_dict: bool,
+        output_key: str | None,
+        train_only: str | None,
+    ) -> None:
+        self.resolved_object = obj
+        self._arguments = arguments
+        self._signature = signature
+        self._output_key = output_key
+        if signature and bool(output_key is not None) == as_dict:
+            raise SignatureError(
+                f"To call the signature {signature!r}, pass output_key or "
+                "signature_outputs_as_dict=True."
+            )
+        if as_dict and not signature:
+            raise SignatureError("signature_outputs_as_dict=True needs a `signature`.")
+        self._callable = _find_callable(obj, signature)
+        self._has_training = _tensorflow.has_training_argument(self._callable)
+        trainable = list(getattr(obj, "trainable_variables", ()))
+        self.trainable_variables, self.frozen_variables = _split(
+            trainable, getattr(obj, "variables", ()), train_only, type(obj).__name__
+        )
+        self.regularization_losses = list(getattr(obj, "regularization_losses", ()))
+        for loss in self.regularization_losses:
+            if not callable(loss):
+                raise SignatureError(
+                    "The `regularization_losses` of a callable must be callables without "
+                    f"arguments that return a scalar each, found {loss!r}."
+                )
+
+    def __call__(
+        self, inputs: Any, training: Any, trainable: bool
+    ) -> tuple[Any, list[tf.Tensor]]:
+        del trainable  # such a callable reads its variables itself
+        if self._signature and isinstance(inputs, Mapping):
+            args, kwargs = (), {**self._arguments, **inputs}
+        else:
+            args, kwargs = (inputs,), self._arguments
+        result = self._call(training, args, kwargs)
+        if self._output_key is not None:
+            if not isinstance(result, Mapping) or self._output_key not in result:
+                names = sorted(result) if isinstance(result, Mapping) else type(result).__name__
+                raise UnknownNameError(
+                    f"There is no output {self._output_key!r} (output_key): the call gave {names}."
+                )
+            result = result[self._output_key]
+        return result, []
+
+    def output_shapes(self, input_shape: Any) -> Any:
+        shapes = tf.nest.map_structure(tf.TensorShape, input_shape, expand_composites=False)
+        specs = tf.nest.map_structure(lambda s: tf.TensorSpec(s, tf.float32), shapes)
+        traced = tf.function(lambda feeds: self(feeds, False, False)[0])
+        outputs = traced.get_concrete_function(specs).structured_outputs
+        return tf.nest.map_structure(lambda spec: spec.shape, outputs)
+
+    def _call(self, training: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        if not self._has_training:
+            return self._callable(*args, **kwargs)
+        constant = tf.get_static_value(training) if tf.is_tensor(training) else training
+        if constant is not None:
+            return self._callable(*args, training=bool(constant), **kwargs)
+        return tf.cond(
+            tf.cast(training, tf.bool),
+            lambda: self._callable(*args, training=True, **kwargs),
+            lambda: self._callable(*args, training=False, **kwargs),
+        )
+
+
+def _find_callable(obj: Any, signature: str | None) -> Callable[..., Any]:
+    if signature is None:
+        if callable(obj):
+            return obj
+        raise SignatureError(
+            "The loaded object is not callable: pass `signature`, one of "
+            f"{sorted(getattr(obj, 'signatures', {}))}."
+        )
+    signatures = getattr(obj, "signatures", {})
+    if signature not in signatures:
+        raise UnknownNameError(
+            f"The loaded object has no signature {signature!r}. It has {sorted(signatures)}."
+        )
+    return signatures[signature]
+
+
+def _split(
+    trainable: Sequence[tf.Variable],
+    variables: Sequence[tf.Variable],
+    train_only: str | None,
+    what: str,
+) -> tuple[list[tf.Variable], list[tf.Variable]]:
+    """The variables to train and the others, each once."""
+    selected = list(trainable)
+    if train_only is not None:
+        try:
+            pattern = re.compile(train_only)
+        except re.error as error:
+            raise SignatureError(f"train_only={train_only!r} is no regular expression: {error}.") \
+                from error
+        selected = [v for v in trainable if pattern.search(v.name)]
+        if not selected:
+            names = ", ".join(v.name for v in trainable) or "none at all"
+            raise SignatureError(
+                f"train_only={train_only!r} matches no trainable variable of {what}. "
+                f"It has: {names}."
+            )
+    ids = {id(v) for v in selected}
+    return selected, [v for v in variables if id(v) not in ids]
+
+
+def _cast_within_kind(value: Any, dtype: tf.DType) -> Any:
+    if not hasattr(value, "dtype") or not isinstance(value.dtype, tf.DType):
+        return value
+    same = (value.dtype.is_floating and dtype.is_floating) or (
+        value.dtype.is_integer and dtype.is_integer
+    )
+    if same and value.dtype.base_dtype != dtype:
+        return tf.cast(value, dtype)
+    return value
