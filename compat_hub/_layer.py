@@ -36,9 +36,7 @@ class Target(Protocol):
     frozen_variables: list[tf.Variable]
     regularization_losses: list[Callable[[], tf.Tensor]]
 
-    def __call__(
-        self, inputs: Any, training: Any, trainable: bool
-    ) -> tuple[Any, list[tf.Tensor]]:
+    def __call__(self, inputs: Any, training: Any, trainable: bool) -> tuple[Any, list[tf.Tensor]]:
         """Gives the layer's output, and the losses that depend on the inputs.
 
         Args:
@@ -129,9 +127,7 @@ class _HubModuleTarget:
         self._watched = {id(v) for v in self.trainable_variables}
         self.regularization_losses: list[Callable[[], tf.Tensor]] = [*module.regularization_losses]
 
-    def __call__(
-        self, inputs: Any, training: Any, trainable: bool
-    ) -> tuple[Any, list[tf.Tensor]]:
+    def __call__(self, inputs: Any, training: Any, trainable: bool) -> tuple[Any, list[tf.Tensor]]:
         def is_watched(state: StateTensor) -> bool:
             return (
                 trainable
@@ -170,9 +166,7 @@ class _HubModuleTarget:
         module = self.resolved_object
         found = module.spec.signature(self._signature, module.tags)
         variant = module.spec.variant(module.tags)
-        named = bind_inputs(
-            found.inputs, inputs, variant.has_default, found.name, self._arguments
-        )
+        named = bind_inputs(found.inputs, inputs, variant.has_default, found.name, self._arguments)
         return {n: v for n, v in named.items() if n not in self._arguments}
 
     def _cast(self, inputs: Any) -> Any:
@@ -227,9 +221,7 @@ class _CallableTarget:
                     f"arguments that return a scalar each, found {loss!r}."
                 )
 
-    def __call__(
-        self, inputs: Any, training: Any, trainable: bool
-    ) -> tuple[Any, list[tf.Tensor]]:
+    def __call__(self, inputs: Any, training: Any, trainable: bool) -> tuple[Any, list[tf.Tensor]]:
         del trainable  # such a callable reads its variables itself
         if self._signature and isinstance(inputs, Mapping):
             args, kwargs = (), {**self._arguments, **inputs}
@@ -293,8 +285,9 @@ def _split(
         try:
             pattern = re.compile(train_only)
         except re.error as error:
-            raise SignatureError(f"train_only={train_only!r} is no regular expression: {error}.") \
-                from error
+            raise SignatureError(
+                f"train_only={train_only!r} is no regular expression: {error}."
+            ) from error
         selected = [v for v in trainable if pattern.search(v.name)]
         if not selected:
             names = ", ".join(v.name for v in trainable) or "none at all"

@@ -2,41 +2,65 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 
 from compat_hub import _tensorflow
-from compat_hub.errors import HubError
 from compat_hub.graph.inline import CUSTOM_GRADIENT_ATTR, inline_calls
 from compat_hub.graph.names import is_control
 
-_LOST = "CompatHubLostGradient"
 _registered: set[str] = set()
 _lock = threading.Lock()
 
 
-@tf.RegisterGradient(_LOST)
-def _lost_gradient(op: tf.Operation, *_: Any) -> None:
-    raise HubError(
-        f"The node {op.name!r} of the module has a gradient of its own, written with "
-        "tf.custom_gradient. The module's format does not store such gradients: TensorFlow 1.15 "
-        "could not train this module either. Ask for outputs that do not need this node, or use the "
-        "layer with trainable=False on inputs that need no gradient."
+class LostGradientWarning(UserWarning):
+    """A node's own gradient is not in the module; the derivative of what it computes is used."""
+
+
+def replace_lost_gradients(graph_def: Any, where: str) -> None:
+    """Points nodes made by tf.custom_gradient to a gradient that exists, in place.
+
+    The format stores no such gradient, only a name like "CustomGradient-12", which some unrelated
+    function of this program may bear by now. TensorFlow 1.15 refuses to train such a module. The
+    nodes that compute the value are in the graph, though: their own derivative is used instead,
+    with a warning. For tf.nn.swish, the usual case, the two are the same function.
+
+    Args:
+        graph_def: The graph.
+        where: How messages name it.
+    """
+    nodes = [n for n in graph_def.node if CUSTOM_GRADIENT_ATTR in n.attr]
+    if not nodes:
+        return
+    name = "CompatHubLost_" + hashlib.sha256(where.encode()).hexdigest()[:16]
+    message = (
+        f"In {where}: the module's author gave {len(nodes)} nodes ({nodes[0].name!r} for one) a "
+        "gradient of their own, with tf.custom_gradient, which the format does not store. The "
+        "derivative of what they compute is used instead. For tf.nn.swish that is the same; for an "
+        "estimator that is meant to differ from the derivative it is not."
     )
 
+    def pass_through(_: tf.Operation, *grads: tf.Tensor) -> list[tf.Tensor]:
+        warnings.warn(message, LostGradientWarning, stacklevel=2)
+        return list(grads)
 
-def mark_lost_gradients(graph_def: Any) -> None:
-    """Points nodes made by tf.custom_gradient to a clear error, in place.
+    _register(name, lambda: pass_through)
+    for node in nodes:
+        node.attr[CUSTOM_GRADIENT_ATTR].s = name.encode()
 
-    Their gradients went by names like "CustomGradient-12", which some unrelated function of this
-    program may have by now.
-    """
-    for node in graph_def.node:
-        if CUSTOM_GRADIENT_ATTR in node.attr:
-            node.attr[CUSTOM_GRADIENT_ATTR].s = _LOST.encode()
+
+def _register(name: str, make: Callable[[], Callable[..., Any]]) -> None:
+    """Registers a gradient, once in a process."""
+    with _lock:
+        if name in _registered:
+            return
+        _registered.add(name)
+    tf.RegisterGradient(name)(make())
 
 
 def function_gradients(graph_def: Any, digest: str) -> Callable[[str, str], str]:
@@ -49,10 +73,7 @@ def function_gradients(graph_def: Any, digest: str) -> Callable[[str, str], str]
 
     def register(function: str, gradient_function: str) -> str:
         name = f"CompatHub_{function}_{digest}"
-        with _lock:
-            if name not in _registered:
-                tf.RegisterGradient(name)(_gradient(graph_def, function, gradient_function))
-                _registered.add(name)
+        _register(name, lambda: _gradient(graph_def, function, gradient_function))
         return name
 
     def _gradient(graph_def: Any, function: str, gradient_function: str) -> Callable[..., Any]:

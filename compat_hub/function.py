@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import tensorflow as tf
 
 from compat_hub import _tensorflow
-from compat_hub.custom_gradients import function_gradients, mark_lost_gradients
+from compat_hub.custom_gradients import function_gradients, replace_lost_gradients
 from compat_hub.errors import HubError, ModuleFormatError
 from compat_hub.graph.inline import inline_calls
 from compat_hub.graph.library import rename_functions
@@ -121,7 +121,7 @@ class GraphFunction:
         """Cuts the graph and rewrites what TensorFlow 2 cannot run or train."""
         variant = self._variant
         graph_def = variant.subgraph([*self._fetches, *self._targets], [*self._feeds, *state])
-        mark_lost_gradients(graph_def)
+        replace_lost_gradients(graph_def, variant.where)
         graph_def = inline_calls(
             graph_def,
             _tensorflow.op_def,

@@ -24,7 +24,7 @@ from compat_hub.resolve import resolve
 from compat_hub.spec import ModuleSpec, Tags, is_module_directory, normalize_tags, read_module_spec
 from compat_hub.state import ModuleState
 from compat_hub.tensor_info import TensorInfo
-from compat_hub.variant import GraphVariant
+from compat_hub.variant import GraphVariant, format_tags
 
 _INFERENCE: frozenset[str] = frozenset()
 _TRAIN = frozenset({"train"})
@@ -254,11 +254,8 @@ class HubModule(tf.Module):
                 raise ModuleFormatError(message)
 
     def __repr__(self) -> str:
-        tags = "" if self.tags is None else f", tags={sorted(self.tags)}"
-        return (
-            f"<compat_hub.HubModule {self.spec.handle!r}{tags}: "
-            f"signatures {', '.join(self.signatures)}; {len(self.variables)} variables>"
-        )
+        tags = "" if self.tags is None else f" pinned to {format_tags(self.tags)}"
+        return f"<compat_hub.HubModule{tags} of {self.spec!r}: {len(self.variables)} variables>"
 
 
 class SignatureCallable:
@@ -272,7 +269,7 @@ class SignatureCallable:
         self._module = module
         self.name = name
 
-    def __call__(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Applies the signature in inference.
 
         Args:

@@ -149,9 +149,7 @@ def _arg_type(arg: Any, call: NodeDef) -> int:
     return call.attr[arg.type_attr].type if arg.type_attr else arg.type
 
 
-def _effects(
-    prefix: str, function: FunctionDef, op_def: Callable[[str], OpDef]
-) -> Iterable[str]:
+def _effects(prefix: str, function: FunctionDef, op_def: Callable[[str], OpDef]) -> Iterable[str]:
     """Control inputs on what the function does besides computing its results."""
     effects = list(dict.fromkeys(function.control_ret.values()))
     if not effects:  # a function of TF1: all of its stateful nodes run

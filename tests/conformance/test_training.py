@@ -1,0 +1,114 @@
+"""Every module trains as hub.Module under TF 1.15 did, step by step."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras
+
+import compat_hub
+from tests.records import STEP_TOLERANCE, Record, assert_close, value_of
+
+
+def _check_variables(record: Record, step: int, module: compat_hub.HubModule) -> None:
+    expected = record.variables(step)
+    assert expected
+    for key, value in expected.items():
+        found = value_of(module.variable_map[key])
+        assert_close(found, value, STEP_TOLERANCE, f"{key} after step {step}")
+
+
+def _apply(variable: tf.Variable, gradient, learning_rate: float) -> None:
+    if gradient is not None:
+        rate = tf.cast(learning_rate, variable.dtype)
+        variable.assign_sub(rate * tf.convert_to_tensor(gradient))
+
+
+def _loss(record: Record, module: compat_hub.HubModule, training: bool) -> tf.Tensor:
+    train = record.train
+    result = module.call_signature(
+        record.inputs(train["signature"]),
+        train["signature"],
+        training=training,
+        losses=True,
+    )
+    terms = [tf.reduce_sum(tf.square(result.outputs[name])) for name in train["outputs"]]
+    terms += [loss() for loss in module.regularization_losses] + result.losses
+    return tf.add_n([tf.cast(term, terms[0].dtype) for term in terms])
+
+
+@pytest.mark.parametrize("in_function", [False, True], ids=["eager", "tf.function"])
+def test_a_gradient_tape(trained: Record, in_function: bool) -> None:
+    train = trained.train
+    module = compat_hub.load(trained.path, tags=train["tags"])
+    names = {f"module/{name}" for name in module._state.trainable}
+    assert names == set(train["trainable"])
+
+    def step() -> None:
+        with tf.GradientTape() as tape:
+            loss = _loss(trained, module, training=True)
+        variables = module.trainable_variables
+        for variable, gradient in zip(variables, tape.gradient(loss, variables), strict=True):
+            _apply(variable, gradient, train["learning_rate"])
+
+    run = tf.function(step) if in_function else step
+    for k in range(train["steps"]):
+        if not train.get("loss_with_step"):
+            loss = _loss(trained, module, training=False)
+            assert_close(loss, trained.arrays[f"loss{k}"], 1e-4, f"loss before step {k + 1}")
+        run()
+        _check_variables(trained, k + 1, module)
+
+
+def test_keras_fit(trained: Record) -> None:
+    train = trained.train
+    layer = compat_hub.KerasLayer(
+        trained.path,
+        trainable=True,
+        tags=train["tags"],
+        signature=train["signature"],
+        signature_outputs_as_dict=True,
+    )
+
+    class Model(tf_keras.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = layer
+
+        def call(self, inputs):
+            outputs = self.layer(inputs)
+            return {name: outputs[name] for name in train["outputs"]}
+
+    def sum_of_squares(_, outputs):
+        return tf.reduce_sum(tf.square(outputs))
+
+    class Check(tf_keras.callbacks.Callback):
+        def __init__(self) -> None:
+            super().__init__()
+            self.step = 0
+
+        def on_train_batch_end(self, batch, logs=None) -> None:
+            self.step += 1
+            _check_variables(trained, self.step, layer.resolved_object)
+
+    module = layer.resolved_object
+    infos = module.get_input_info_dict(train["signature"], train["tags"])
+    inputs = {
+        name: value
+        if isinstance(value, tf.SparseTensor | tf.RaggedTensor)
+        else tf.convert_to_tensor(value, infos[name].dtype)
+        for name, value in trained.inputs(train["signature"]).items()
+    }
+    if not inputs:
+        pytest.skip("Keras calls no layer without inputs")
+    targets = {name: np.zeros([1, 1], np.float32) for name in train["outputs"]}
+    data = tf.data.Dataset.from_tensors((inputs, targets))
+    model = Model()
+    model.compile(
+        tf_keras.optimizers.SGD(train["learning_rate"]),
+        loss={name: sum_of_squares for name in train["outputs"]},
+    )
+    check = Check()
+    model.fit(data, epochs=train["steps"], callbacks=[check], verbose=0)
+    assert check.step == train["steps"]

@@ -1,0 +1,18 @@
+"""The modules, grouped by the corner of the format that they show."""
+
+from . import (  # noqa: F401
+    batch_norm,
+    composite,
+    control_flow,
+    convolution,
+    dense,
+    dtypes,
+    functions,
+    reference_variables,
+    side_effects,
+    signatures,
+    text,
+    updates,
+    variables,
+    variants,
+)
