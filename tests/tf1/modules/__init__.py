@@ -9,6 +9,7 @@ from . import (  # noqa: F401
     dtypes,
     functions,
     reference_variables,
+    samples,
     side_effects,
     signatures,
     text,
