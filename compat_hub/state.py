@@ -115,7 +115,7 @@ class ModuleState:
             for node in nodes:
                 key = _table_key(variant, node)
                 if key not in shared:
-                    shared[key] = Table(node)
+                    shared[key] = Table(node, variant.where)
                     fresh.add(tensor_of(node.name))
                 tensors[tensor_of(node.name)] = shared[key]
             initializers = [
@@ -144,7 +144,7 @@ class ModuleState:
                 value = values.pop(info.name, None)
                 if value is None:
                     value = self._initial_value(info, variants)
-                variables[info.name] = _make_variable(info, value)
+                variables[info.name] = self._make_variable(info, value)
                 self._bind(info.name, variables[info.name], variants)
             pending = [i for i in pending if i.name not in variables]
         return {info.name: variables[info.name] for info in infos}
@@ -167,6 +167,21 @@ class ModuleState:
     def _initial_value(self, info: VariableInfo, variants: Sequence[GraphVariant]) -> tf.Tensor:
         variant = _first_with(info.name, variants)
         return self._run(variant, [info.initial_value], [], "initial_value")[0]
+
+    def _make_variable(self, info: VariableInfo, value: tf.Tensor) -> tf.Variable:
+        if value.dtype != info.dtype or not info.shape.is_compatible_with(value.shape):
+            raise ModuleFormatError(
+                f"Module {self._spec.handle!r}: the initial value of the variable {info.name!r} is "
+                f"{value.dtype.name} {value.shape}, expected {info.dtype.name} {info.shape}. "
+                "The module is damaged; get a fresh copy of it."
+            )
+        return tf.Variable(
+            value,
+            trainable=info.trainable,
+            name=info.name,
+            dtype=info.dtype,
+            shape=None if info.shape.is_fully_defined() else info.shape,
+        )
 
     def _run(
         self, variant: GraphVariant, fetches: list[str], targets: list[str], name: str
@@ -217,16 +232,6 @@ def _merge_variables(spec: ModuleSpec, variants: Sequence[GraphVariant]) -> list
             if info.trainable and not known.trainable:
                 merged[info.name] = dataclasses.replace(known, trainable=True)
     return list(merged.values())
-
-
-def _make_variable(info: VariableInfo, value: tf.Tensor) -> tf.Variable:
-    return tf.Variable(
-        value,
-        trainable=info.trainable,
-        name=info.name,
-        dtype=info.dtype,
-        shape=None if info.shape.is_fully_defined() else info.shape,
-    )
 
 
 def _variable_map(

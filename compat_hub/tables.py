@@ -7,6 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from compat_hub.errors import ModuleFormatError
+
 # Reference-counted twins: a table then lives as long as any function or dataset that captured it.
 _ANONYMOUS = {
     "HashTableV2": "AnonymousHashTable",
@@ -21,13 +23,29 @@ class Table(tf.saved_model.experimental.TrackableResource):
 
     Attributes:
         node: That node's `NodeDef`.
+        where: How messages name the node's graph.
+
+    Raises:
+        ModuleFormatError: While it is created, at its first use: the node does not fit its op.
     """
 
-    def __init__(self, node: Any) -> None:
+    def __init__(self, node: Any, where: str) -> None:
         super().__init__()
         self.node = node
+        self.where = where
 
     def _create_resource(self) -> tf.Tensor:
+        try:
+            op, attrs = self._op_and_attrs()
+            with tf.device("CPU"):
+                return getattr(tf.raw_ops, op)(**attrs)
+        except (TypeError, ValueError, tf.errors.OpError) as error:
+            raise ModuleFormatError(
+                f"In {self.where}: the table {self.node.name!r} cannot be created from its node of "
+                f"type {self.node.op!r}: {error} The module is damaged; get a fresh copy of it."
+            ) from error
+
+    def _op_and_attrs(self) -> tuple[str, dict[str, Any]]:
         attrs = {
             name: _attr_value(value)
             for name, value in self.node.attr.items()
@@ -35,11 +53,8 @@ class Table(tf.saved_model.experimental.TrackableResource):
         }
         op = self.node.op
         if op in _ANONYMOUS:
-            op = _ANONYMOUS[op]
-        else:
-            attrs["shared_name"] = f"{self.node.name}_{uuid.uuid4().hex}"
-        with tf.device("CPU"):
-            return getattr(tf.raw_ops, op)(**attrs)
+            return _ANONYMOUS[op], attrs
+        return op, {**attrs, "shared_name": f"{self.node.name}_{uuid.uuid4().hex}"}
 
     def tensor(self) -> tf.Tensor:
         """The resource's handle."""

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from compat_hub import _tensorflow
 from compat_hub.errors import ModuleFormatError
+from compat_hub.graph.names import tensor_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,12 +89,12 @@ def parse(proto: Any) -> TensorInfo:
     encoding = proto.WhichOneof("encoding")
     if encoding == "name":
         spec = tf.TensorSpec(tf.TensorShape(proto.tensor_shape), tf.as_dtype(proto.dtype))
-        return TensorInfo(spec, (proto.name,))
+        return TensorInfo(spec, (tensor_of(proto.name),))
     if encoding == "coo_sparse":
         spec = tf.SparseTensorSpec(tf.TensorShape(proto.tensor_shape), tf.as_dtype(proto.dtype))
         coo = proto.coo_sparse
         names = (coo.indices_tensor_name, coo.values_tensor_name, coo.dense_shape_tensor_name)
-        return TensorInfo(spec, names)
+        return TensorInfo(spec, tuple(map(tensor_of, names)))
     if encoding == "composite_tensor":
         try:
             spec = _tensorflow.decode_type_spec(proto.composite_tensor.type_spec)
@@ -101,7 +102,13 @@ def parse(proto: Any) -> TensorInfo:
             raise ModuleFormatError(
                 f"A composite tensor's type cannot be read by TensorFlow {tf.__version__}: {error}"
             ) from error
-        return TensorInfo(spec, tuple(c.name for c in proto.composite_tensor.components))
+        info = TensorInfo(spec, tuple(tensor_of(c.name) for c in proto.composite_tensor.components))
+        if len(info.components) != len(info.component_specs()):
+            raise ModuleFormatError(
+                f"A composite tensor of the type {info} has {len(info.component_specs())} "
+                f"components, found {len(info.components)}."
+            )
+        return info
     raise ModuleFormatError(f"A TensorInfo has the unknown encoding {encoding!r}.")
 
 

@@ -17,7 +17,7 @@ from compat_hub import protos, tensor_info
 from compat_hub.errors import ModuleFormatError
 from compat_hub.graph.library import library_digest
 from compat_hub.graph.names import node_of, tensor_of
-from compat_hub.graph.resource_variables import REFERENCE_VARIABLE_OPS
+from compat_hub.graph.resource_variables import REFERENCE_VARIABLE_OPS, VARIABLE_OPS
 from compat_hub.graph.subgraph import ancestors, cut, index_nodes
 from compat_hub.tensor_info import TensorInfo
 
@@ -33,10 +33,6 @@ _SAVED_MODEL_ASSETS = "saved_model_assets"
 _ATTACHMENTS = "hub_module_attachments"
 
 PLACEHOLDERS = frozenset({"Placeholder", "PlaceholderV2"})
-CONTROL_FLOW_V1 = frozenset(
-    {"Switch", "Merge", "Enter", "Exit", "NextIteration", "LoopCond"}
-    | {"RefSwitch", "RefMerge", "RefEnter", "RefExit", "RefNextIteration"}
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,7 +128,7 @@ class GraphVariant:
         self.nodes = index_nodes(meta_graph.graph_def)
         self.signatures = self._read_signatures()
         self.variables = self._read_variables()
-        self.regularization_losses = self._node_list(_REGULARIZATION_LOSSES)
+        self.regularization_losses = tuple(map(tensor_of, self._node_list(_REGULARIZATION_LOSSES)))
         self.update_ops = tuple(dict.fromkeys(map(node_of, self._node_list(_UPDATE_OPS))))
         self.table_initializers = tuple(map(node_of, self._node_list(_TABLE_INITIALIZERS)))
         self.assets = self._read_assets()
@@ -184,6 +180,11 @@ class GraphVariant:
     def variables_by_node(self) -> Mapping[str, VariableInfo]:
         """The variables by the name of their node."""
         return MappingProxyType({v.name: v for v in self.variables})
+
+    @functools.cached_property
+    def variable_tensors(self) -> frozenset[str]:
+        """The names of the tensors that stand for variables."""
+        return frozenset(tensor_of(v.name) for v in self.variables)
 
     @functools.cached_property
     def reference_variables(self) -> Mapping[str, int]:
@@ -249,18 +250,30 @@ class GraphVariant:
             name = node_of(proto.variable_name)
             if name not in self.nodes:
                 raise self._missing_node(name)
-            attr = self.nodes[name].attr
-            part = _read_slice(proto)
-            variables[name] = VariableInfo(
-                name=name,
-                key=name.rpartition("/")[0] if part else name,
-                dtype=tf.as_dtype(attr["dtype"].type).base_dtype,
-                shape=tf.TensorShape(attr["shape"].shape if "shape" in attr else None),
-                trainable=proto.variable_name in trainable,
-                slice=part,
-                initial_value=self._initial_value(proto),
-            )
+            try:
+                variables[name] = self._read_variable(proto, proto.variable_name in trainable)
+            except (IndexError, TypeError, ValueError) as error:
+                raise ModuleFormatError(
+                    f"In {self.where}: the variable {name!r} cannot be read: {error} "
+                    "The module is damaged; get a fresh copy of it."
+                ) from error
         return tuple(variables.values())
+
+    def _read_variable(self, proto: Any, trainable: bool) -> VariableInfo:
+        name = node_of(proto.variable_name)
+        node = self.nodes[name]
+        if node.op not in VARIABLE_OPS:
+            raise ValueError(f"The node of that name is of type {node.op!r}.")
+        part = _read_slice(proto)
+        return VariableInfo(
+            name=name,
+            key=name.rpartition("/")[0] if part else name,
+            dtype=tf.as_dtype(node.attr["dtype"].type).base_dtype,
+            shape=tf.TensorShape(node.attr["shape"].shape if "shape" in node.attr else None),
+            trainable=trainable,
+            slice=part,
+            initial_value=self._initial_value(proto),
+        )
 
     def _initial_value(self, proto: Any) -> str:
         if proto.initial_value_name:
@@ -307,4 +320,10 @@ def _read_slice(proto: Any) -> Slice | None:
     if not proto.HasField("save_slice_info_def"):
         return None
     info = proto.save_slice_info_def
-    return Slice(tuple(info.full_shape), tuple(info.var_offset), tuple(info.var_shape))
+    part = Slice(tuple(info.full_shape), tuple(info.var_offset), tuple(info.var_shape))
+    if not (
+        len(part.full_shape) == len(part.offset) == len(part.shape)
+        and all(0 <= o <= o + n <= f for f, o, n in zip(*dataclasses.astuple(part), strict=True))
+    ):
+        raise ValueError(f"It is said to be the part {part} of a partitioned variable.")
+    return part

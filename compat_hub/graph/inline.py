@@ -14,6 +14,7 @@ from tensorflow.core.framework.node_def_pb2 import NodeDef
 
 from compat_hub.graph.library import needed_functions
 from compat_hub.graph.names import is_control
+from compat_hub.graph.op_outputs import flat_index
 
 GraphDef = Any
 FunctionDef = Any
@@ -114,7 +115,9 @@ def _inline(
         if name in arguments:
             return arguments[name]
         node, _, output = name.partition(":")
-        index = _flat_index(body[node], output, functions, op_def) if output else 0
+        op = body[node].op
+        signature = functions[op].signature if op in functions else op_def(op)
+        index = flat_index(body[node], signature, output) if output else 0
         return f"{call.name}/{node}:{index}"
 
     for inner in function.node_def:
@@ -128,6 +131,8 @@ def _inline(
         for name, value in inner.attr.items():
             if value.WhichOneof("value") == "placeholder":
                 node.attr[name].CopyFrom(call.attr[value.placeholder])
+        if "frame_name" in inner.attr:  # a loop of its own in each call
+            node.attr["frame_name"].s = f"{call.name}/".encode() + inner.attr["frame_name"].s
         nodes.append(node)
 
     results = [resolve(function.ret[arg.name]) for arg in function.signature.output_arg]
@@ -156,25 +161,3 @@ def _effects(prefix: str, function: FunctionDef, op_def: Callable[[str], OpDef])
         ops = ((n.name, op_def(n.op)) for n in function.node_def)
         effects = [name for name, op in ops if op is not None and op.is_stateful]
     return [f"^{prefix}/{name}" for name in effects]
-
-
-def _flat_index(
-    node: NodeDef,
-    output: str,
-    functions: Mapping[str, FunctionDef],
-    op_def: Callable[[str], OpDef],
-) -> int:
-    """The index among a node's outputs of `"name:k"`, the k-th tensor of a named output."""
-    signature = functions[node.op].signature if node.op in functions else op_def(node.op)
-    name, _, offset = output.partition(":")
-    index = 0
-    for arg in signature.output_arg:
-        if arg.name == name:
-            return index + int(offset or 0)
-        if arg.number_attr:
-            index += node.attr[arg.number_attr].i
-        elif arg.type_list_attr:
-            index += len(node.attr[arg.type_list_attr].list.type)
-        else:
-            index += 1
-    raise KeyError(f"{node.name}:{output}")

@@ -1,0 +1,50 @@
+"""A node's outputs by number, as a GraphDef counts them, and by name, as a FunctionDef does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from tensorflow.core.framework.node_def_pb2 import NodeDef
+
+OpDef = Any
+
+
+def flat_index(node: NodeDef, signature: OpDef, output: str) -> int:
+    """The number of `"name:k"`, the k-th tensor of a named output.
+
+    Raises:
+        KeyError: The op has no such output.
+    """
+    name, _, offset = output.partition(":")
+    start = 0
+    for arg_name, size in _sizes(node, signature):
+        if arg_name == name:
+            return start + int(offset or 0)
+        start += size
+    raise KeyError(f"{node.name}:{output}")
+
+
+def named_output(node: NodeDef, signature: OpDef, index: int) -> str:
+    """The inverse of `flat_index`: the name of the output with a number.
+
+    Raises:
+        KeyError: The op has no such output.
+    """
+    start = 0
+    for name, size in _sizes(node, signature):
+        if index < start + size:
+            return f"{name}:{index - start}"
+        start += size
+    raise KeyError(f"{node.name}:{index}")
+
+
+def _sizes(node: NodeDef, signature: OpDef) -> Iterator[tuple[str, int]]:
+    """Each named output of an op with how many tensors it is."""
+    for arg in signature.output_arg:
+        if arg.number_attr:
+            yield arg.name, node.attr[arg.number_attr].i
+        elif arg.type_list_attr:
+            yield arg.name, len(node.attr[arg.type_list_attr].list.type)
+        else:
+            yield arg.name, 1

@@ -1,0 +1,146 @@
+"""A part of a graph as a function of the library."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from tensorflow.core.framework.function_pb2 import FunctionDef
+from tensorflow.core.framework.node_def_pb2 import NodeDef
+
+from compat_hub.graph.names import is_control, node_of, tensor_of
+from compat_hub.graph.op_outputs import named_output
+
+OpDef = Any
+
+
+class IrreducibleError(ValueError):
+    """Control flow that is neither a loop nor a conditional as TF1's Python API makes them.
+
+    Attributes:
+        node: The name of the node that does not fit.
+    """
+
+    def __init__(self, node: str, why: str) -> None:
+        super().__init__(f"the node {node!r} {why}")
+        self.node = node
+
+
+def topological_order(nodes: Mapping[str, NodeDef]) -> list[str]:
+    """The names of nodes such that each comes after what it needs.
+
+    The way back of a loop, from NextIteration to Merge, does not count.
+
+    Raises:
+        IrreducibleError: There is another cycle.
+    """
+    waiting: dict[str, int] = {}
+    consumers: dict[str, list[str]] = {}
+    for name, node in nodes.items():
+        sources = {node_of(i) for i in node.input}
+        if node.op == "Merge":
+            sources = {s for s in sources if s not in nodes or nodes[s].op != "NextIteration"}
+        sources &= nodes.keys()
+        waiting[name] = len(sources)
+        for source in sources:
+            consumers.setdefault(source, []).append(name)
+    ready = [name for name, count in waiting.items() if not count]
+    order = []
+    while ready:
+        name = ready.pop()
+        order.append(name)
+        for consumer in consumers.get(name, ()):
+            waiting[consumer] -= 1
+            if not waiting[consumer]:
+                ready.append(consumer)
+    if len(order) < len(nodes):
+        stuck = next(name for name in nodes if waiting[name])
+        raise IrreducibleError(stuck, "is part of a cycle that is no loop")
+    return order
+
+
+def ancestors_within(
+    nodes: Mapping[str, NodeDef], wanted: Iterable[str], given: Mapping[str, Any]
+) -> dict[str, NodeDef]:
+    """The nodes among `nodes` that `wanted` needs when the tensors `given` are there."""
+    found: dict[str, NodeDef] = {}
+    stack = list(wanted)
+    while stack:
+        name = stack.pop()
+        node = node_of(name)
+        if (
+            node in found
+            or node not in nodes
+            or (not is_control(name) and tensor_of(name) in given)
+        ):
+            continue
+        found[node] = nodes[node]
+        stack.extend(nodes[node].input)
+    return found
+
+
+def function_name(*parts: str) -> str:
+    """A name that TensorFlow allows for a function, made from names of nodes."""
+    return re.sub(r"[^A-Za-z0-9_]", "_", "_".join(parts)).lstrip("_") or "region"
+
+
+def make_function(
+    name: str,
+    nodes: Iterable[NodeDef],
+    given: Mapping[str, int],
+    argument_types: Sequence[int],
+    results: Sequence[str],
+    result_types: Sequence[int],
+    effects: Iterable[str],
+    op_def: Callable[[str], OpDef],
+) -> FunctionDef:
+    """Makes a function of nodes.
+
+    Args:
+        name: The function's name.
+        nodes: Its body. Control inputs on other nodes are dropped: the call waits for them.
+        given: For each tensor that comes from outside, the argument that holds it.
+        argument_types: The dtypes of the arguments.
+        results: The tensors to return: of the body, or given.
+        result_types: Their dtypes.
+        effects: Names of nodes of the body that run even if no result needs them.
+        op_def: Gives the OpDef of a registered op.
+    """
+    body = {n.name: n for n in nodes}
+    prefix = "argument_"
+    while any(n.startswith(prefix) for n in body):
+        prefix += "_"
+    function = FunctionDef()
+    function.signature.name = name
+    for k, dtype in enumerate(argument_types):
+        function.signature.input_arg.add(name=f"{prefix}{k}", type=dtype)
+
+    def refer(tensor: str) -> str:
+        tensor = tensor_of(tensor)
+        if tensor in given:
+            return f"{prefix}{given[tensor]}"
+        source, _, index = tensor.rpartition(":")
+        if source not in body:
+            raise IrreducibleError(source, f"is used in {name!r} from outside")
+        return f"{source}:{named_output(body[source], op_def(body[source].op), int(index))}"
+
+    for node in body.values():
+        copy = function.node_def.add()
+        copy.CopyFrom(node)
+        del copy.input[:]
+        data = [refer(i) for i in node.input if not is_control(i)]
+        controls = [i for i in node.input if is_control(i) and i[1:] in body]
+        copy.input.extend([*data, *dict.fromkeys(controls)])
+    for k, (tensor, dtype) in enumerate(zip(results, result_types, strict=True)):
+        function.signature.output_arg.add(name=f"result_{k}", type=dtype)
+        function.ret[f"result_{k}"] = refer(tensor)
+    stateful = False
+    for effect in dict.fromkeys(effects):
+        function.signature.control_output.append(effect)
+        function.control_ret[effect] = effect
+    for node in body.values():
+        definition = op_def(node.op)
+        stateful = stateful or bool(definition is not None and definition.is_stateful)
+    function.signature.is_stateful = stateful
+    return function

@@ -1,0 +1,234 @@
+"""TensorArrays of TF1 rewritten to TensorLists.
+
+A TensorArray is a resource that lives for one step; between a forward and a backward function it is
+gone, and its gradient finds it by a name that no two functions share. A TensorList is a value: it
+goes through loops and functions as the array's flow did, and each of its ops has a gradient.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from tensorflow.core.framework.node_def_pb2 import NodeDef
+from tensorflow.core.framework.types_pb2 import DT_INT32, DT_INT64, DT_VARIANT
+
+from compat_hub.graph.names import is_control, node_of, tensor_of
+
+GraphDef = Any
+
+_PASSING = frozenset({"Enter", "Exit", "Identity", "Merge", "NextIteration", "Switch"})
+# Where each op takes the flow among its inputs.
+_FLOW_INPUT = {
+    "TensorArrayConcatV3": 1,
+    "TensorArrayGatherV3": 2,
+    "TensorArrayReadV3": 2,
+    "TensorArrayScatterV3": 3,
+    "TensorArraySizeV3": 1,
+    "TensorArraySplitV3": 3,
+    "TensorArrayWriteV3": 3,
+}
+_GIVES_FLOW = frozenset({"TensorArrayScatterV3", "TensorArraySplitV3", "TensorArrayWriteV3"})
+
+
+class TensorArrayError(ValueError):
+    """A TensorArray is used in a way that a TensorList does not know.
+
+    Attributes:
+        node: The name of the node that does.
+    """
+
+    def __init__(self, node: NodeDef) -> None:
+        super().__init__(f"the node {node.name!r} of type {node.op!r}")
+        self.node = node.name
+
+
+@dataclasses.dataclass(frozen=True)
+class _Array:
+    """What a TensorArrayV3 node says of its array."""
+
+    shape: Any
+    dynamic: bool
+
+
+def to_tensor_lists(graph_def: GraphDef) -> GraphDef:
+    """Rewrites all TensorArrays of a graph.
+
+    Returns:
+        `graph_def` itself where it has none, else a new graph; nodes that only passed the arrays'
+        handles on stay, without effect.
+
+    Raises:
+        TensorArrayError: An op uses an array in a way that has no twin for lists.
+    """
+    arrays = [n for n in graph_def.node if n.op.startswith("TensorArray")]
+    if not arrays:
+        return graph_def
+    for node in arrays:
+        if node.op not in _FLOW_INPUT and node.op not in {"TensorArrayV3", "TensorArrayCloseV3"}:
+            raise TensorArrayError(node)
+    flows = _find_flows(graph_def.node)
+    handles = _find_handles(graph_def.node)
+    result = type(graph_def)()
+    result.versions.CopyFrom(graph_def.versions)
+    result.library.CopyFrom(graph_def.library)
+    for node in graph_def.node:
+        if node.name in handles and node.op in _PASSING:
+            continue
+        new = NodeDef()
+        new.CopyFrom(node)
+        constants = _rewrite(new, flows)
+        for k, source in enumerate(new.input):
+            if is_control(source):
+                continue
+            maker = node_of(source)
+            if maker in handles and handles[maker] and tensor_of(source) == f"{maker}:1":
+                new.input[k] = f"{maker}:0"  # the list is the first output, the flow was the second
+            elif maker in handles:
+                raise TensorArrayError(node)
+        if node.op in _PASSING and any(tensor_of(i) in flows for i in node.input[:1]):
+            new.attr["T"].type = DT_VARIANT
+        dropped = {n for n, makes in handles.items() if not makes}
+        if any(is_control(i) and i[1:] in dropped for i in new.input):
+            kept = [i for i in new.input if not (is_control(i) and i[1:] in dropped)]
+            del new.input[:]
+            new.input.extend(kept)
+        result.node.extend([*constants, new])
+    return result
+
+
+def _find_flows(nodes: Iterable[NodeDef]) -> dict[str, _Array]:
+    """Every tensor that is the flow of an array."""
+    nodes = list(nodes)
+    flows: dict[str, _Array] = {}
+    for node in nodes:
+        if node.op == "TensorArrayV3":
+            shape = node.attr["element_shape"].shape if "element_shape" in node.attr else None
+            flows[f"{node.name}:1"] = _Array(shape, node.attr["dynamic_size"].b)
+    pending = [n for n in nodes if n.op in _PASSING or n.op in _GIVES_FLOW]
+    while pending:
+        rest = []
+        for node in pending:
+            position = _FLOW_INPUT.get(node.op)
+            sources = node.input if position is None else [node.input[position]]
+            known = [flows[t] for t in map(tensor_of, sources) if t in flows]
+            if known:
+                for k in range(2 if node.op == "Switch" else 1):
+                    flows[f"{node.name}:{k}"] = known[0]
+            else:
+                rest.append(node)
+        if len(rest) == len(pending):
+            break
+        pending = rest
+    return flows
+
+
+def _find_handles(nodes: Iterable[NodeDef]) -> dict[str, bool]:
+    """The nodes that make an array (True) or pass its handle on (False)."""
+    nodes = list(nodes)
+    handles = {n.name: True for n in nodes if n.op == "TensorArrayV3"}
+    tensors = {f"{name}:0" for name in handles}
+    pending = [n for n in nodes if n.op in _PASSING]
+    while pending:
+        rest = []
+        for node in pending:
+            if any(tensor_of(i) in tensors for i in node.input if not is_control(i)):
+                handles[node.name] = False
+                tensors.update({f"{node.name}:0", f"{node.name}:1"})
+            else:
+                rest.append(node)
+        if len(rest) == len(pending):
+            break
+        pending = rest
+    return handles
+
+
+def _rewrite(node: NodeDef, flows: Mapping[str, _Array]) -> list[NodeDef]:
+    """Turns an op on an array into the op on a list, in place; returns constants that it needs."""
+    op = node.op
+    if op == "TensorArrayCloseV3":
+        _become(node, "NoOp", [], {})
+        return []
+    if op == "TensorArrayV3":
+        dtype, shape = node.attr["dtype"].type, node.attr["element_shape"]
+        constant = _shape_constant(node, shape.shape if shape.HasField("shape") else None)
+        inputs = [f"{constant.name}:0", node.input[0]]
+        _become(node, "TensorListReserve", inputs, {"element_dtype": dtype, "shape_type": DT_INT32})
+        return [constant]
+    if op not in _FLOW_INPUT:
+        return []
+    flow = node.input[_FLOW_INPUT[op]]
+    if tensor_of(flow) not in flows:
+        raise TensorArrayError(node)
+    array = flows[tensor_of(flow)]
+    if op == "TensorArraySizeV3":
+        _become(node, "TensorListLength", [flow], {})
+        return []
+    if op == "TensorArrayWriteV3":
+        inputs = [flow, node.input[1], node.input[2]]
+        _become(node, "TensorListSetItem", inputs, {"element_dtype": node.attr["T"].type})
+        node.attr["resize_if_index_out_of_bounds"].b = array.dynamic
+        return []
+    if op == "TensorArrayScatterV3":
+        inputs = [flow, node.input[2], node.input[1]]
+        types = {"element_dtype": node.attr["T"].type}
+        _become(node, "TensorListScatterIntoExistingList", inputs, types)
+        return []
+    if op == "TensorArraySplitV3":
+        constant = _shape_constant(node, None)
+        inputs = [node.input[1], f"{constant.name}:0", node.input[2]]
+        types = {"element_dtype": node.attr["T"].type, "shape_type": DT_INT32}
+        _become(node, "TensorListSplit", inputs, types)
+        return [constant]
+    return _rewrite_reader(node, flow, array)
+
+
+def _rewrite_reader(node: NodeDef, flow: str, array: _Array) -> list[NodeDef]:
+    types = {"element_dtype": node.attr["dtype"].type}
+    if node.op == "TensorArrayConcatV3":
+        rest = node.attr["element_shape_except0"]
+        known = rest.HasField("shape") and not rest.shape.unknown_rank
+        dims = [-1, *(d.size for d in rest.shape.dim)] if known else None
+        constant = _constant(node, "element_shape", dims)
+        lengths = _constant(node, "leading_dims", [], DT_INT64)
+        inputs = [flow, f"{constant.name}:0", f"{lengths.name}:0"]
+        _become(node, "TensorListConcatV2", inputs, {**types, "shape_type": DT_INT32})
+        return [constant, lengths]
+    shape = node.attr["element_shape"]
+    constant = _shape_constant(node, shape.shape if shape.HasField("shape") else array.shape)
+    op = "TensorListGetItem" if node.op == "TensorArrayReadV3" else "TensorListGather"
+    _become(node, op, [flow, node.input[1], f"{constant.name}:0"], types)
+    return [constant]
+
+
+def _become(node: NodeDef, op: str, inputs: list[str], types: Mapping[str, int]) -> None:
+    controls = [i for i in node.input if is_control(i)]
+    node.op = op
+    del node.input[:]
+    node.input.extend([*inputs, *controls])
+    node.attr.clear()
+    for name, dtype in types.items():
+        node.attr[name].type = dtype
+
+
+def _shape_constant(node: NodeDef, shape: Any) -> NodeDef:
+    known = shape is not None and not shape.unknown_rank
+    return _constant(node, "element_shape", [d.size for d in shape.dim] if known else None)
+
+
+def _constant(node: NodeDef, name: str, dims: list[int] | None, dtype: int = DT_INT32) -> NodeDef:
+    """A vector, or the scalar -1 for None: an unknown rank.
+
+    It waits for an input of the node, so that it is in the same frame of a loop as the node.
+    """
+    anchor = next(i for i in reversed(node.input) if not is_control(i))
+    constant = NodeDef(name=f"{node.name}/{name}", op="Const", input=[f"^{node_of(anchor)}"])
+    constant.attr["dtype"].type = dtype
+    tensor = constant.attr["value"].tensor
+    tensor.dtype = dtype
+    if dims is not None:
+        tensor.tensor_shape.dim.add(size=len(dims))
+    values = tensor.int_val if dtype == DT_INT32 else tensor.int64_val
+    values.extend([-1] if dims is None else dims)
+    return constant

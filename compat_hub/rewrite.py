@@ -1,0 +1,159 @@
+"""From a graph variant to the graph that TensorFlow 2 runs and trains."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from compat_hub import _tensorflow
+from compat_hub.custom_gradients import function_gradients, replace_lost_gradients
+from compat_hub.errors import ModuleFormatError
+from compat_hub.graph.control_flow import has_control_flow, raise_control_flow
+from compat_hub.graph.inline import inline_calls
+from compat_hub.graph.library import library_digest, rename_functions
+from compat_hub.graph.regions import IrreducibleError
+from compat_hub.graph.resource_variables import (
+    VARIABLE_OPS,
+    UnknownReferenceOpError,
+    to_resource_variables,
+)
+from compat_hub.graph.subgraph import consumed_tensors, cut, index_nodes
+from compat_hub.graph.tensor_arrays import TensorArrayError, to_tensor_lists
+from compat_hub.variant import GraphVariant
+
+_IMPORT_SCOPE = "module"  # node names in the messages of TensorFlow's runtime begin with it
+
+
+@dataclasses.dataclass(frozen=True)
+class RewrittenGraph:
+    """A graph that computes something of a variant.
+
+    Attributes:
+        graph_def: The graph.
+        fetches: Names of the wanted tensors in it.
+        targets: Names of the nodes that run besides.
+        no_gradient: Why no gradient can be computed, or None where one can.
+    """
+
+    graph_def: Any
+    fetches: list[str]
+    targets: list[str]
+    no_gradient: str | None
+
+
+def rewrite(
+    variant: GraphVariant,
+    fetches: Sequence[str],
+    targets: Sequence[str],
+    given: Mapping[str, tf.TypeSpec],
+    handles: Mapping[str, tf.Tensor],
+) -> RewrittenGraph:
+    """Cuts the variant's graph to what is wanted and rewrites what TensorFlow 2 cannot train.
+
+    Args:
+        variant: The variant.
+        fetches: Names of the wanted tensors.
+        targets: Names of nodes that run besides.
+        given: Specs of the tensors whose values are given: inputs and state.
+        handles: For those that are variables' handles, a tensor that knows the variable's shape.
+
+    Raises:
+        ModuleFormatError: The graph cannot be run by this TensorFlow.
+    """
+    graph_def = variant.subgraph([*fetches, *targets], given)
+    replace_lost_gradients(graph_def, variant.where)
+    gradients = function_gradients(variant.meta_graph.graph_def, variant.library_digest)
+    graph_def = inline_calls(graph_def, _tensorflow.op_def, gradients)
+    try:
+        graph_def, tensors = to_resource_variables(graph_def, variant.reference_variables, fetches)
+    except UnknownReferenceOpError as error:
+        raise ModuleFormatError(f"In {variant.where}: {error}.") from error
+    _check_variables(variant, graph_def)
+    nodes, no_gradient = list(targets), None
+    if has_control_flow(graph_def):
+        try:
+            raised = to_tensor_lists(graph_def)
+            raised = cut(raised, index_nodes(raised), [*tensors, *targets], given)
+            types = infer_types(variant, raised, given, handles)
+            graph_def, nodes = raise_control_flow(raised, types, targets, _tensorflow.op_def)
+        except (IrreducibleError, TensorArrayError) as error:
+            no_gradient = (
+                f"In {variant.where}: no gradient can be computed through the control flow of this "
+                f"graph: {error}. It is none that TF1's Python API makes. Call it outside of a "
+                "gradient tape, or use a layer with trainable=False."
+            )
+    rename_functions(graph_def, f"__{library_digest(graph_def.library)}")
+    return RewrittenGraph(graph_def, tensors, nodes, no_gradient)
+
+
+def _check_variables(variant: GraphVariant, graph_def: Any) -> None:
+    for node in graph_def.node:
+        if node.op in VARIABLE_OPS:
+            raise ModuleFormatError(
+                f"In {variant.where}: the variable {node.name!r} is not in the collection of the "
+                "module's variables, so no checkpoint holds its value. The module's author has to "
+                "export it again with that variable in tf.GraphKeys.GLOBAL_VARIABLES."
+            )
+
+
+def import_graph(
+    variant: GraphVariant, graph_def: Any, given: Mapping[str, tf.Tensor], wanted: Sequence[str]
+) -> list[Any]:
+    """Imports a graph into the current one.
+
+    Args:
+        variant: Where it comes from.
+        graph_def: The graph.
+        given: The tensors that take the place of the graph's, by name.
+        wanted: Names of tensors and nodes.
+
+    Returns:
+        The tensors and operations that are wanted.
+
+    Raises:
+        ModuleFormatError: This TensorFlow cannot import the graph.
+    """
+    consumed = consumed_tensors(graph_def, given.keys())
+    try:
+        elements = tf.graph_util.import_graph_def(
+            graph_def,
+            input_map={name: given[name] for name in consumed},
+            return_elements=list(wanted),
+            name=_IMPORT_SCOPE,
+            producer_op_list=variant.meta_graph.meta_info_def.stripped_op_list,
+        )
+    except (ValueError, tf.errors.OpError) as error:
+        raise ModuleFormatError(
+            f"In {variant.where}: TensorFlow {tf.__version__} cannot import the graph: {error}"
+        ) from error
+    return list(elements or [])
+
+
+def infer_types(
+    variant: GraphVariant,
+    graph_def: Any,
+    given: Mapping[str, tf.TypeSpec],
+    handles: Mapping[str, tf.Tensor],
+) -> dict[str, tuple[int, Any]]:
+    """The dtype and static shape of each tensor of a graph, those given included."""
+    with tf.Graph().as_default() as graph:
+        placeholders = {
+            name: tf.compat.v1.placeholder(spec.dtype, spec.shape) for name, spec in given.items()
+        }
+        for name, handle in handles.items():
+            _tensorflow.copy_handle_data(handle, placeholders[name])
+        import_graph(variant, graph_def, placeholders, [])
+        prefix = f"{_IMPORT_SCOPE}/"
+        tensors = {
+            tensor.name.removeprefix(prefix): tensor
+            for operation in graph.get_operations()
+            if operation.name.startswith(prefix)
+            for tensor in operation.outputs
+        }
+    return {
+        name: (tensor.dtype.base_dtype.as_datatype_enum, tensor.shape.as_proto())
+        for name, tensor in {**tensors, **placeholders}.items()
+    }
