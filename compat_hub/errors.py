@@ -18,6 +18,11 @@ __all__ = [
 class HubError(Exception):
     """What every error of compat_hub is."""
 
+    # AutoGraph, which converts the body of a tf.function, makes anew each exception that passes
+    # through it: of the same type only if that is constructed as Exception is, otherwise it becomes
+    # a StagingError, which no `except` clause for ours catches.
+    __init__ = Exception.__init__
+
 
 class ModuleFormatError(HubError, ValueError):
     """What is in the folder is not a module that can be read."""

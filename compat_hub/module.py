@@ -16,7 +16,7 @@ from compat_hub.call import (
     find_free_losses,
     select_outputs,
 )
-from compat_hub.errors import ModuleFormatError
+from compat_hub.errors import InputTypeError, ModuleFormatError
 from compat_hub.function import GraphFunction, StateTensor
 from compat_hub.inputs import bind_inputs
 from compat_hub.known_ops import find_unknown_ops
@@ -77,6 +77,7 @@ class HubModule(tf.Module):
         self.signatures: Mapping[str, SignatureCallable] = _Signatures(self)
         self._regularization_losses: list[RegularizationLoss] | None = None
 
+    @tf.autograph.experimental.do_not_convert
     def __call__(
         self,
         inputs: Any = None,
@@ -156,6 +157,7 @@ class HubModule(tf.Module):
         """An attached message; see `ModuleSpec.get_attached_message`."""
         return self.spec.get_attached_message(key, message_type, self._tags_or_own(tags), required)
 
+    @tf.autograph.experimental.do_not_convert
     def call_signature(
         self,
         inputs: Any = None,
@@ -269,6 +271,7 @@ class SignatureCallable:
         self._module = module
         self.name = name
 
+    @tf.autograph.experimental.do_not_convert
     def __call__(self, /, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Applies the signature in inference.
 
@@ -280,8 +283,9 @@ class SignatureCallable:
             All outputs by name.
         """
         if len(args) > 1 or (args and kwargs):
-            raise TypeError(
-                f"Signature {self.name!r} takes its inputs by keyword, or its only one by position."
+            raise InputTypeError(
+                f"Module {self._module.spec.handle!r}: the signature {self.name!r} takes its inputs "
+                "by keyword, or its only one by position."
             )
         inputs = args[0] if args else kwargs
         return self._module.call_signature(inputs, self.name).outputs
@@ -333,6 +337,7 @@ class RegularizationLoss:
         self._lock = threading.Lock()
         self._function: GraphFunction | None = None
 
+    @tf.autograph.experimental.do_not_convert
     def __call__(self) -> tf.Tensor:
         """The loss for the variables' values of now."""
         with self._lock:
