@@ -80,7 +80,7 @@ def make_target(
             f"KerasLayer for {handle!r}: output_key={output_key!r} asks for one output and "
             "signature_outputs_as_dict=True for all of them. Pass one of the two."
         )
-    kind = _HubModuleTarget if isinstance(obj, HubModule) else _CallableTarget
+    kind: Any = _HubModuleTarget if isinstance(obj, HubModule) else _CallableTarget
     return kind(
         obj,
         dict(arguments or {}),

@@ -59,7 +59,7 @@ def variable_accessed(variable: tf.Variable) -> None:
 
 def has_training_argument(function: Any) -> bool:
     """Whether a callable takes `training`; `inspect` does not see through loaded functions."""
-    spec = tf_inspect.getfullargspec(getattr(function, "__call__", function))
+    spec = tf_inspect.getfullargspec(function.__call__)
     return "training" in (*spec.args, *spec.kwonlyargs)
 
 

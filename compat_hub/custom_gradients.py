@@ -87,7 +87,7 @@ def function_gradients(graph_def: Any, digest: str) -> Callable[[str, str], str]
         call.node.add(name="gradient", op=gradient_function, input=feeds)
         body = inline_calls(call, _tensorflow.op_def, register)
 
-        def gradient(op: tf.Operation, *grads: tf.Tensor | None) -> list[tf.Tensor | None]:
+        def gradient(op: tf.Operation, *grads: Any) -> list[Any]:
             # The importer takes no tensors of another graph; an identity captures them into this.
             arguments = [tf.identity(tensor) for tensor in op.inputs[outputs:]]
             upstream = [

@@ -30,7 +30,7 @@ class KerasLayer(tf_keras.layers.Layer):
         pets = layer(dict(apples=x1, oranges=x2))    # pets["cats"], pets["dogs"]
 
         model = tf_keras.Sequential([
-            compat_hub.KerasLayer("path/to/image_module", trainable=True, input_shape=(224, 224, 3)),
+            compat_hub.KerasLayer("path/to/image_module", trainable=True),
             tf_keras.layers.Dense(5),
         ])
         model.compile("adam", "mse")

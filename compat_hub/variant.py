@@ -269,7 +269,7 @@ class GraphVariant:
             name=name,
             key=name.rpartition("/")[0] if part else name,
             dtype=tf.as_dtype(node.attr["dtype"].type).base_dtype,
-            shape=tf.TensorShape(node.attr["shape"].shape if "shape" in node.attr else None),
+            shape=_read_shape(node),
             trainable=trainable,
             slice=part,
             initial_value=self._initial_value(proto),
@@ -314,6 +314,10 @@ class GraphVariant:
         for name in names:
             if node_of(name) not in self.nodes:
                 raise self._missing_node(node_of(name))
+
+
+def _read_shape(node: Any) -> tf.TensorShape:
+    return tf.TensorShape(node.attr["shape"].shape if "shape" in node.attr else None)
 
 
 def _read_slice(proto: Any) -> Slice | None:

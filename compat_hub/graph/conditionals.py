@@ -24,7 +24,7 @@ from compat_hub.graph.regions import (
 
 OpDef = Any
 # By the name of a tensor: its dtype and its static shape, a TensorShapeProto.
-Types = MutableMapping[str, tuple[int, Any]]
+Types = MutableMapping[str, tuple[Any, Any]]
 # The branches that a node is in, outermost first: predicate and output of the Switch.
 _Context = tuple[tuple[str, int], ...]
 
@@ -185,24 +185,7 @@ def _raise(
     members = {*conditional.switches, *conditional.branches[0], *conditional.branches[1]}
     if not conditional.switches:
         raise IrreducibleError(next(iter(members)), "is in a branch that no Switch leads to")
-    captured: dict[str, int] = {}
-    given: tuple[dict[str, int], dict[str, int]] = ({}, {})
-    controls: dict[str, None] = {}
-    for name in conditional.switches:
-        position = captured.setdefault(tensor_of(nodes[name].input[0]), len(captured))
-        for side in (0, 1):
-            given[side][f"{name}:{side}"] = position
-        controls.update({i: None for i in nodes[name].input if is_control(i)})
-    for side in (0, 1):
-        for name in conditional.branches[side]:
-            for source in nodes[name].input:
-                if node_of(source) in members:
-                    continue
-                if is_control(source):
-                    controls[source] = None
-                else:
-                    tensor = tensor_of(source)
-                    given[side][tensor] = captured.setdefault(tensor, len(captured))
+    given, captured, controls = _captures(conditional, nodes, members)
     anchor = next(iter(conditional.merges), None) or next(iter(conditional.switches))
     name = f"{anchor}/if"
     while name in nodes:
@@ -247,6 +230,32 @@ def _raise(
         identity.attr["T"].type = outputs[k][0]
         nodes[merge.name] = identity
     return name, functions
+
+
+def _captures(
+    conditional: _Conditional, nodes: Mapping[str, NodeDef], members: Collection[str]
+) -> tuple[tuple[dict[str, int], dict[str, int]], list[str], list[str]]:
+    """What a conditional takes from outside.
+
+    Returns:
+        For each branch the position of what its tensors stand for, the tensors captured by
+        position, and the control inputs.
+    """
+    captured: dict[str, int] = {}
+    given: tuple[dict[str, int], dict[str, int]] = ({}, {})
+    controls: dict[str, None] = {}
+    for name in conditional.switches:
+        position = captured.setdefault(tensor_of(nodes[name].input[0]), len(captured))
+        for side in (0, 1):
+            given[side][f"{name}:{side}"] = position
+        controls.update({i: None for i in nodes[name].input if is_control(i)})
+    for side in (0, 1):
+        for name in conditional.branches[side]:
+            outside = [s for s in nodes[name].input if node_of(s) not in members]
+            controls.update({s: None for s in outside if is_control(s)})
+            for tensor in (tensor_of(s) for s in outside if not is_control(s)):
+                given[side][tensor] = captured.setdefault(tensor, len(captured))
+    return given, list(captured), list(controls)
 
 
 def _input_of_side(

@@ -150,7 +150,7 @@ def _inline(
     return [*nodes, end]
 
 
-def _arg_type(arg: Any, call: NodeDef) -> int:
+def _arg_type(arg: Any, call: NodeDef) -> Any:
     return call.attr[arg.type_attr].type if arg.type_attr else arg.type
 
 

@@ -1,7 +1,7 @@
 """Loops of TF1, frames of Enter, Merge, Switch, NextIteration and Exit, raised to While.
 
 The frames follow from the nodes: Enter leads into one, Exit out of it, and every other node is in
-the frame of its inputs. The collections of loop contexts say the same, where a graph still has them.
+the frame of its inputs. So a graph that lost its collections of loop contexts is no worse off.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def _raise(
             given[tensor] = 2 + k
     for k, node in enumerate(invariants):
         given[f"{node.name}:0"] = 2 + len(variables) + k
-    loop_types = [(DT_INT32, TensorShapeProto()), (DT_INT32, TensorShapeProto())]
+    loop_types: list[Any] = [(DT_INT32, TensorShapeProto()), (DT_INT32, TensorShapeProto())]
     loop_types += [types[f"{v.merge.name}:0"] for v in variables]
     loop_types += [types[f"{n.name}:0"] for n in invariants]
     argument_types = [dtype for dtype, _ in loop_types]
@@ -229,9 +229,9 @@ def _region(
     inside: Mapping[str, NodeDef],
     extra: list[NodeDef],
     given: Mapping[str, int],
-    argument_types: list[int],
+    argument_types: list[Any],
     results: list[str],
-    result_types: list[int],
+    result_types: list[Any],
     effects: list[str],
     types: Types,
     op_def: Callable[[str], OpDef],

@@ -89,9 +89,9 @@ def make_function(
     name: str,
     nodes: Iterable[NodeDef],
     given: Mapping[str, int],
-    argument_types: Sequence[int],
+    argument_types: Sequence[Any],
     results: Sequence[str],
-    result_types: Sequence[int],
+    result_types: Sequence[Any],
     effects: Iterable[str],
     op_def: Callable[[str], OpDef],
 ) -> FunctionDef:

@@ -1,7 +1,7 @@
 """The part of a graph between given inputs and wanted outputs.
 
 A call of a signature means what `Session.run` means: only what the wanted outputs need runs. In a
-graph function every stateful node would run, so the graph is cut to that part before it is imported.
+graph function every stateful node would run, so the graph is cut to that part before the import.
 """
 
 from __future__ import annotations

@@ -56,8 +56,8 @@ def to_tensor_lists(graph_def: GraphDef) -> GraphDef:
     """Rewrites all TensorArrays of a graph.
 
     Returns:
-        `graph_def` itself where it has none, else a new graph; nodes that only passed the arrays'
-        handles on stay, without effect.
+        `graph_def` itself where it has none, else a new graph without the nodes that passed the
+        arrays' handles on.
 
     Raises:
         TensorArrayError: An op uses an array in a way that has no twin for lists.
@@ -70,32 +70,33 @@ def to_tensor_lists(graph_def: GraphDef) -> GraphDef:
             raise TensorArrayError(node)
     flows = _find_flows(graph_def.node)
     handles = _find_handles(graph_def.node)
+    passed_on = {name for name, makes in handles.items() if not makes}
     result = type(graph_def)()
     result.versions.CopyFrom(graph_def.versions)
     result.library.CopyFrom(graph_def.library)
     for node in graph_def.node:
-        if node.name in handles and node.op in _PASSING:
+        if node.name in passed_on:
             continue
         new = NodeDef()
         new.CopyFrom(node)
         constants = _rewrite(new, flows)
-        for k, source in enumerate(new.input):
-            if is_control(source):
-                continue
-            maker = node_of(source)
-            if maker in handles and handles[maker] and tensor_of(source) == f"{maker}:1":
-                new.input[k] = f"{maker}:0"  # the list is the first output, the flow was the second
-            elif maker in handles:
-                raise TensorArrayError(node)
-        if node.op in _PASSING and any(tensor_of(i) in flows for i in node.input[:1]):
+        if node.op in _PASSING and tensor_of(node.input[0]) in flows:
             new.attr["T"].type = DT_VARIANT
-        dropped = {n for n, makes in handles.items() if not makes}
-        if any(is_control(i) and i[1:] in dropped for i in new.input):
-            kept = [i for i in new.input if not (is_control(i) and i[1:] in dropped)]
-            del new.input[:]
-            new.input.extend(kept)
+        sources = [s for s in new.input if not (is_control(s) and s[1:] in passed_on)]
+        del new.input[:]
+        new.input.extend(_without_handle(s, handles, node) for s in sources)
         result.node.extend([*constants, new])
     return result
+
+
+def _without_handle(source: str, handles: Mapping[str, bool], node: NodeDef) -> str:
+    """The list is the first output of its node, where the flow was the array's second."""
+    maker = node_of(source)
+    if is_control(source) or maker not in handles:
+        return source
+    if handles[maker] and tensor_of(source) == f"{maker}:1":
+        return f"{maker}:0"
+    raise TensorArrayError(node)
 
 
 def _find_flows(nodes: Iterable[NodeDef]) -> dict[str, _Array]:
@@ -146,63 +147,89 @@ def _find_handles(nodes: Iterable[NodeDef]) -> dict[str, bool]:
 
 def _rewrite(node: NodeDef, flows: Mapping[str, _Array]) -> list[NodeDef]:
     """Turns an op on an array into the op on a list, in place; returns constants that it needs."""
-    op = node.op
-    if op == "TensorArrayCloseV3":
+    if node.op == "TensorArrayCloseV3":
         _become(node, "NoOp", [], {})
         return []
-    if op == "TensorArrayV3":
-        dtype, shape = node.attr["dtype"].type, node.attr["element_shape"]
-        constant = _shape_constant(node, shape.shape if shape.HasField("shape") else None)
-        inputs = [f"{constant.name}:0", node.input[0]]
-        _become(node, "TensorListReserve", inputs, {"element_dtype": dtype, "shape_type": DT_INT32})
-        return [constant]
-    if op not in _FLOW_INPUT:
+    if node.op == "TensorArrayV3":
+        return _rewrite_array(node)
+    if node.op not in _FLOW_INPUT:
         return []
-    flow = node.input[_FLOW_INPUT[op]]
+    flow = node.input[_FLOW_INPUT[node.op]]
     if tensor_of(flow) not in flows:
         raise TensorArrayError(node)
     array = flows[tensor_of(flow)]
-    if op == "TensorArraySizeV3":
-        _become(node, "TensorListLength", [flow], {})
-        return []
-    if op == "TensorArrayWriteV3":
-        inputs = [flow, node.input[1], node.input[2]]
-        _become(node, "TensorListSetItem", inputs, {"element_dtype": node.attr["T"].type})
-        node.attr["resize_if_index_out_of_bounds"].b = array.dynamic
-        return []
-    if op == "TensorArrayScatterV3":
-        inputs = [flow, node.input[2], node.input[1]]
-        types = {"element_dtype": node.attr["T"].type}
-        _become(node, "TensorListScatterIntoExistingList", inputs, types)
-        return []
-    if op == "TensorArraySplitV3":
-        constant = _shape_constant(node, None)
-        inputs = [node.input[1], f"{constant.name}:0", node.input[2]]
-        types = {"element_dtype": node.attr["T"].type, "shape_type": DT_INT32}
-        _become(node, "TensorListSplit", inputs, types)
-        return [constant]
-    return _rewrite_reader(node, flow, array)
+    return _REWRITES[node.op](node, flow, array)
+
+
+def _rewrite_array(node: NodeDef) -> list[NodeDef]:
+    dtype, shape = node.attr["dtype"].type, node.attr["element_shape"]
+    constant = _shape_constant(node, shape.shape if shape.HasField("shape") else None)
+    inputs = [f"{constant.name}:0", node.input[0]]
+    _become(node, "TensorListReserve", inputs, {"element_dtype": dtype, "shape_type": DT_INT32})
+    return [constant]
+
+
+def _rewrite_size(node: NodeDef, flow: str, _: _Array) -> list[NodeDef]:
+    _become(node, "TensorListLength", [flow], {})
+    return []
+
+
+def _rewrite_write(node: NodeDef, flow: str, array: _Array) -> list[NodeDef]:
+    inputs = [flow, node.input[1], node.input[2]]
+    _become(node, "TensorListSetItem", inputs, {"element_dtype": node.attr["T"].type})
+    node.attr["resize_if_index_out_of_bounds"].b = array.dynamic
+    return []
+
+
+def _rewrite_scatter(node: NodeDef, flow: str, _: _Array) -> list[NodeDef]:
+    inputs = [flow, node.input[2], node.input[1]]
+    types = {"element_dtype": node.attr["T"].type}
+    _become(node, "TensorListScatterIntoExistingList", inputs, types)
+    return []
+
+
+def _rewrite_split(node: NodeDef, _: str, __: _Array) -> list[NodeDef]:
+    constant = _shape_constant(node, None)
+    inputs = [node.input[1], f"{constant.name}:0", node.input[2]]
+    types = {"element_dtype": node.attr["T"].type, "shape_type": DT_INT32}
+    _become(node, "TensorListSplit", inputs, types)
+    return [constant]
+
+
+def _rewrite_concat(node: NodeDef, flow: str, _: _Array) -> list[NodeDef]:
+    rest = node.attr["element_shape_except0"]
+    known = rest.HasField("shape") and not rest.shape.unknown_rank
+    constant = _constant(
+        node, "element_shape", [-1, *(d.size for d in rest.shape.dim)] if known else None
+    )
+    lengths = _constant(node, "leading_dims", [], DT_INT64)
+    inputs = [flow, f"{constant.name}:0", f"{lengths.name}:0"]
+    types = {"element_dtype": node.attr["dtype"].type, "shape_type": DT_INT32}
+    _become(node, "TensorListConcatV2", inputs, types)
+    return [constant, lengths]
 
 
 def _rewrite_reader(node: NodeDef, flow: str, array: _Array) -> list[NodeDef]:
-    types = {"element_dtype": node.attr["dtype"].type}
-    if node.op == "TensorArrayConcatV3":
-        rest = node.attr["element_shape_except0"]
-        known = rest.HasField("shape") and not rest.shape.unknown_rank
-        dims = [-1, *(d.size for d in rest.shape.dim)] if known else None
-        constant = _constant(node, "element_shape", dims)
-        lengths = _constant(node, "leading_dims", [], DT_INT64)
-        inputs = [flow, f"{constant.name}:0", f"{lengths.name}:0"]
-        _become(node, "TensorListConcatV2", inputs, {**types, "shape_type": DT_INT32})
-        return [constant, lengths]
     shape = node.attr["element_shape"]
     constant = _shape_constant(node, shape.shape if shape.HasField("shape") else array.shape)
     op = "TensorListGetItem" if node.op == "TensorArrayReadV3" else "TensorListGather"
+    types = {"element_dtype": node.attr["dtype"].type}
     _become(node, op, [flow, node.input[1], f"{constant.name}:0"], types)
     return [constant]
 
 
-def _become(node: NodeDef, op: str, inputs: list[str], types: Mapping[str, int]) -> None:
+_REWRITES = {
+    "TensorArrayConcatV3": _rewrite_concat,
+    "TensorArrayGatherV3": _rewrite_reader,
+    "TensorArrayReadV3": _rewrite_reader,
+    "TensorArrayScatterV3": _rewrite_scatter,
+    "TensorArraySizeV3": _rewrite_size,
+    "TensorArraySplitV3": _rewrite_split,
+    "TensorArrayWriteV3": _rewrite_write,
+}
+
+
+def _become(node: NodeDef, op: str, inputs: list[str], types: Mapping[str, Any]) -> None:
     controls = [i for i in node.input if is_control(i)]
     node.op = op
     del node.input[:]
@@ -213,11 +240,12 @@ def _become(node: NodeDef, op: str, inputs: list[str], types: Mapping[str, int])
 
 
 def _shape_constant(node: NodeDef, shape: Any) -> NodeDef:
-    known = shape is not None and not shape.unknown_rank
-    return _constant(node, "element_shape", [d.size for d in shape.dim] if known else None)
+    if shape is None or shape.unknown_rank:
+        return _constant(node, "element_shape", None)
+    return _constant(node, "element_shape", [d.size for d in shape.dim])
 
 
-def _constant(node: NodeDef, name: str, dims: list[int] | None, dtype: int = DT_INT32) -> NodeDef:
+def _constant(node: NodeDef, name: str, dims: list[int] | None, dtype: Any = DT_INT32) -> NodeDef:
     """A vector, or the scalar -1 for None: an unknown rank.
 
     It waits for an input of the node, so that it is in the same frame of a loop as the node.
