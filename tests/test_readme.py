@@ -1,0 +1,42 @@
+"""The README's examples run, and print what it says."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from compat_hub.samples import sample_path
+
+README = Path(__file__).parents[1] / "README.md"
+_NUMBER = re.compile(r"-?\d+\.\d+")
+
+
+def _blocks() -> list[tuple[str, str]]:
+    """The fenced blocks, as pairs of language and content."""
+    return re.findall(
+        r"^```(\w+)\n(.*?)^```$", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+
+
+def test_examples(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    blocks = [block for block in _blocks() if block[0] != "bash"]
+    assert [language for language, _ in blocks] == ["python", "text"] * (len(blocks) // 2)
+    namespace: dict[str, object] = {}
+    for (_, code), (_, expected) in zip(blocks[::2], blocks[1::2], strict=True):
+        exec(compile(code, str(README), "exec"), namespace)
+        printed = capsys.readouterr().out.replace(sample_path("pets"), "path/to/pets")
+        assert _NUMBER.sub("#", printed).split() == _NUMBER.sub("#", expected).split()
+        # Other versions of TensorFlow round differently.
+        numbers, expected_numbers = (map(float, _NUMBER.findall(t)) for t in (printed, expected))
+        assert list(numbers) == pytest.approx(list(expected_numbers), rel=0.02, abs=0.002)
+
+
+def test_two_commands() -> None:
+    commands = [content for language, content in _blocks() if language == "bash"]
+    assert len(commands) == 2
+    assert commands[0].startswith("python3 -m venv .venv && ")
+    assert commands[0].endswith("compat-hub demo\n")
+    assert ".venv/bin/python -m pytest" in commands[1]
