@@ -115,23 +115,19 @@ def find_update_ops(variant: GraphVariant, given: Sequence[str]) -> list[str]:
 
     An update op that needs a placeholder of another signature cannot.
     """
-    return [op for op in variant.update_ops if not variant.unfed_placeholders([op], given)]
+    return variant.runnable(variant.update_ops, given)
 
 
 def find_input_losses(variant: GraphVariant, given: Sequence[str]) -> list[str]:
     """The regularization losses that need inputs, and can be computed from those `given`."""
-    return [
-        loss
-        for loss in variant.regularization_losses
-        if variant.unfed_placeholders([loss]) and not variant.unfed_placeholders([loss], given)
-    ]
+    free = set(find_free_losses(variant))
+    runnable = variant.runnable(variant.regularization_losses, given)
+    return [loss for loss in runnable if loss not in free]
 
 
 def find_free_losses(variant: GraphVariant) -> list[str]:
-    """The regularization losses that depend on no input."""
-    return [
-        loss for loss in variant.regularization_losses if not variant.unfed_placeholders([loss])
-    ]
+    """The regularization losses that depend on no input, or only on one with a default."""
+    return variant.runnable(variant.regularization_losses)
 
 
 def select_outputs(

@@ -88,20 +88,17 @@ def convert_input(value: Any, name: str, info: TensorInfo, where: str) -> list[t
     Raises:
         InputTypeError: The value does not convert, or has another dtype or shape.
     """
-    if info.is_sparse:
-        value = _to_sparse(value, info)
-    elif info.is_composite:
-        value = _to_ragged(value, info)
     if not info.is_composite:
         tensor = _to_dense(value, name, info, where)
         if not info.get_shape().is_compatible_with(tensor.shape):
             raise _mismatch(name, info, tensor, where)
         return [tensor]
-    if value is None or not info.type_spec.is_compatible_with(value):
-        raise _mismatch(name, info, value, where)
-    if isinstance(value, tf.SparseTensor):
-        return [value.indices, value.values, value.dense_shape]
-    return tf.nest.flatten(value, expand_composites=True)
+    converted = _to_sparse(value) if info.is_sparse else _to_ragged(value, info)
+    if converted is None or not info.type_spec.is_compatible_with(converted):
+        raise _mismatch(name, info, value, where, _composite_hint(value, info))
+    if isinstance(converted, tf.SparseTensor):
+        return [converted.indices, converted.values, converted.dense_shape]
+    return tf.nest.flatten(converted, expand_composites=True)
 
 
 def _names(names: Any) -> str:
@@ -122,17 +119,20 @@ def _mismatch(
 
 
 def _to_dense(value: Any, name: str, info: TensorInfo, where: str) -> tf.Tensor:
-    dtype = info.dtype
+    dtype: Any = info.dtype
     if isinstance(value, _RAGGED_OR_SPARSE):
         raise _mismatch(
             name, info, value, where, " Make it dense, with tf.sparse.to_dense() or .to_tensor()."
         )
     if isinstance(value, np.ndarray | np.generic) and not _casts_safely(value, dtype):
-        raise _mismatch(name, info, value, where, " Convert it with .astype().")
+        raise _mismatch(
+            name, info, value, where, " Convert it with .astype(), or pass values that fit."
+        )
     if tf.is_tensor(value) and value.dtype.base_dtype != dtype:
         raise _mismatch(name, info, value, where, " Convert it with tf.cast().")
+    plain: Any = value
     try:
-        return tf.convert_to_tensor(value, dtype)
+        return tf.convert_to_tensor(plain, dtype)
     except (TypeError, ValueError, OverflowError, tf.errors.OpError) as error:
         raise InputTypeError(
             f"In {where}, input {name!r}: expected {info}, found a {type(value).__name__} that "
@@ -140,19 +140,33 @@ def _to_dense(value: Any, name: str, info: TensorInfo, where: str) -> tf.Tensor:
         ) from error
 
 
+def _composite_hint(value: Any, info: TensorInfo) -> str:
+    if getattr(value, "dtype", info.dtype) != info.dtype:
+        return " Convert it with tf.cast()."
+    if info.is_sparse:
+        return " Make it sparse, with tf.sparse.from_dense() or .to_sparse()."
+    if isinstance(info.type_spec, tf.RaggedTensorSpec):
+        return " Make it ragged, with tf.ragged.constant() or tf.RaggedTensor.from_tensor()."
+    return ""
+
+
 def _casts_safely(value: np.ndarray | np.generic, dtype: tf.DType) -> bool:
-    """Whether numpy values keep their meaning: ints may become floats, floats not ints."""
+    """Whether numpy values keep their meaning: ints may become floats, floats not ints.
+
+    An int may become a narrower one if it fits: numpy's default is int64, that of graphs int32.
+    """
     if dtype == tf.string:
         return value.dtype.kind in "OSU"
     if value.dtype.kind == "O":
         return True  # the conversion itself looks at each element
+    if value.dtype.kind in "iu" and dtype.is_integer and np.size(value):
+        return dtype.min <= np.min(value) and np.max(value) <= dtype.max
     return np.can_cast(value.dtype, dtype.as_numpy_dtype, "same_kind")
 
 
-def _to_sparse(value: Any, info: TensorInfo) -> tf.SparseTensor | None:
+def _to_sparse(value: Any) -> tf.SparseTensor | None:
     if isinstance(value, tf.compat.v1.SparseTensorValue):
-        value = tf.SparseTensor.from_value(value)
-    del info
+        return tf.SparseTensor.from_value(value)
     return value if isinstance(value, tf.SparseTensor) else None
 
 

@@ -196,6 +196,7 @@ class HubModule(tf.Module):
                     losses=losses,
                     is_watched=is_watched,
                 ),
+                losses,
             )
         variant = self._variant(constant)
         found = self.spec.signature(signature, variant.tags)
@@ -224,18 +225,21 @@ class HubModule(tf.Module):
                     )
         return self._functions[key]
 
-    def _call_either(self, training: tf.Tensor, call: Callable[[bool], CallResult]) -> CallResult:
+    def _call_either(
+        self, training: tf.Tensor, call: Callable[[bool], CallResult], losses: bool
+    ) -> CallResult:
         """Both calls as branches, where only the running program knows which."""
 
-        def branch(flag: bool) -> Callable[[], tuple[dict[str, Any], tf.Tensor]]:
-            def run() -> tuple[dict[str, Any], tf.Tensor]:
+        def branch(flag: bool) -> Callable[[], tuple[dict[str, Any], list[tf.Tensor]]]:
+            def run() -> tuple[dict[str, Any], list[tf.Tensor]]:
                 result = call(flag)
-                return result.outputs, tf.add_n([tf.constant(0.0), *result.losses])
+                terms = [tf.cast(loss, tf.float32) for loss in result.losses]
+                return result.outputs, [tf.add_n([tf.zeros([]), *terms])] if losses else []
 
             return run
 
-        outputs, loss = tf.cond(tf.cast(training, tf.bool), branch(True), branch(False))
-        return CallResult(outputs, [loss])
+        outputs, total = tf.cond(tf.cast(training, tf.bool), branch(True), branch(False))
+        return CallResult(outputs, total)
 
     def _variant(self, training: bool) -> GraphVariant:
         if self.tags is not None:
@@ -284,8 +288,8 @@ class SignatureCallable:
         """
         if len(args) > 1 or (args and kwargs):
             raise InputTypeError(
-                f"Module {self._module.spec.handle!r}: the signature {self.name!r} takes its inputs "
-                "by keyword, or its only one by position."
+                f"Module {self._module.spec.handle!r}: the signature {self.name!r} takes its "
+                "inputs by keyword, or its only one by position."
             )
         inputs = args[0] if args else kwargs
         return self._module.call_signature(inputs, self.name).outputs

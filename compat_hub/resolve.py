@@ -31,7 +31,7 @@ def resolve(handle: str | os.PathLike[str]) -> str:
         ResolveError: There is no such folder, or the handle is a web address: download and unpack
             such a module, and pass the folder.
     """
-    text = os.fspath(handle)
+    text = os.fspath(handle) if isinstance(handle, str | os.PathLike) else None
     if not isinstance(text, str) or not text:
         raise ResolveError(f"A handle is a non-empty string or path, found {handle!r}.")
     if _WEB_URL.match(text):

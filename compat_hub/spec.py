@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import tensorflow as tf
@@ -12,7 +13,7 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
 
 from compat_hub import protos
-from compat_hub.errors import ModuleFormatError, SignatureError, UnknownNameError
+from compat_hub.errors import InputTypeError, ModuleFormatError, SignatureError, UnknownNameError
 from compat_hub.resolve import resolve
 from compat_hub.tensor_info import TensorInfo
 from compat_hub.variant import GraphVariant, Signature, format_tags
@@ -24,17 +25,28 @@ Tags = str | Iterable[str] | None
 
 
 def normalize_tags(tags: Tags) -> frozenset[str]:
-    """A set of tags from a set, a list or one string; None is the empty set."""
+    """A set of tags from a set, a list or one string; None is the empty set.
+
+    Raises:
+        InputTypeError: It is none of these.
+    """
     if tags is None:
         return frozenset()
-    return frozenset([tags] if isinstance(tags, str) else tags)
+    message = f"`tags` are a set of strings, a list or one string, found {tags!r}."
+    try:
+        found = frozenset([tags] if isinstance(tags, str) else tags)
+    except TypeError as error:
+        raise InputTypeError(message) from error
+    if not all(isinstance(tag, str) for tag in found):
+        raise InputTypeError(message)
+    return found
 
 
 class ModuleSpec:
     """What a module consists of: variants, signatures, collections, attachments.
 
-    It holds no TensorFlow graph and no variables. `compat_hub.load` and `compat_hub.KerasLayer` take
-    it as a handle.
+    It holds no TensorFlow graph and no variables. `compat_hub.load` and `compat_hub.KerasLayer`
+    take it as a handle.
 
     Example:
         ```python
@@ -62,10 +74,14 @@ class ModuleSpec:
                 )
             self._variants[variant.tags] = variant
 
+        self._by_tags = MappingProxyType(
+            {tags: self._variants[tags] for tags in sorted(self._variants, key=sorted)}
+        )
+
     @property
     def variants(self) -> Mapping[frozenset[str], GraphVariant]:
         """The graph variants by their tags, the empty set first."""
-        return {tags: self._variants[tags] for tags in sorted(self._variants, key=sorted)}
+        return self._by_tags
 
     def variant(self, tags: Tags = None) -> GraphVariant:
         """The variant with exactly these tags.
@@ -200,7 +216,8 @@ def load_module_spec(handle: str | os.PathLike[str] | ModuleSpec) -> ModuleSpec:
     """
     if isinstance(handle, ModuleSpec):
         return handle
-    return read_module_spec(os.fspath(handle), resolve(handle))
+    path = resolve(handle)
+    return read_module_spec(os.fspath(handle), path)
 
 
 def is_module_directory(path: str) -> bool:

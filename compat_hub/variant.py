@@ -18,7 +18,7 @@ from compat_hub.errors import ModuleFormatError
 from compat_hub.graph.library import library_digest
 from compat_hub.graph.names import node_of, tensor_of
 from compat_hub.graph.resource_variables import REFERENCE_VARIABLE_OPS, VARIABLE_OPS
-from compat_hub.graph.subgraph import ancestors, cut, index_nodes
+from compat_hub.graph.subgraph import ancestors, cut, dependents, index_nodes
 from compat_hub.tensor_info import TensorInfo
 
 # The keys of tf.compat.v1.GraphKeys, and two more that SavedModel and TF1 Hub format define.
@@ -161,6 +161,13 @@ class GraphVariant:
         """The placeholders without a default that `wanted` would still need."""
         needed = self.needed_nodes(wanted, fed)
         return [name for name in needed if self.nodes[name].op in PLACEHOLDERS]
+
+    def runnable(self, wanted: Iterable[str], fed: Iterable[str] = ()) -> list[str]:
+        """Those of the tensors and nodes `wanted` that need no placeholder besides `fed`."""
+        fed = frozenset(fed)
+        placeholders = [name for name, node in self.nodes.items() if node.op in PLACEHOLDERS]
+        open_nodes = dependents(self.nodes, placeholders, fed)
+        return [n for n in wanted if n in fed or node_of(n) not in open_nodes]
 
     def has_default(self, info: TensorInfo) -> bool:
         """Whether an input may be left out: all its tensors are placeholders with a default."""
@@ -317,7 +324,8 @@ class GraphVariant:
 
 
 def _read_shape(node: Any) -> tf.TensorShape:
-    return tf.TensorShape(node.attr["shape"].shape if "shape" in node.attr else None)
+    proto: Any = node.attr["shape"].shape if "shape" in node.attr else None
+    return tf.TensorShape(proto)
 
 
 def _read_slice(proto: Any) -> Slice | None:

@@ -54,6 +54,34 @@ def ancestors(
     return seen
 
 
+def dependents(
+    nodes: Mapping[str, NodeDef], sources: Collection[str], fed: Collection[str] = ()
+) -> set[str]:
+    """The names of all nodes that need one of the nodes `sources`, those included.
+
+    Args:
+        nodes: The graph's nodes by name.
+        sources: Names of nodes.
+        fed: Names of tensors whose values are given; nobody needs their nodes for these.
+    """
+    fed = frozenset(fed)
+    fed_nodes = {node_of(tensor) for tensor in fed}
+    consumers: dict[str, list[str]] = {}
+    for name, node in nodes.items():
+        for source in node.input:
+            given = node_of(source) in fed_nodes if is_control(source) else tensor_of(source) in fed
+            if not given:
+                consumers.setdefault(node_of(source), []).append(name)
+    found: set[str] = set()
+    stack = list(sources)
+    while stack:
+        name = stack.pop()
+        if name not in found:
+            found.add(name)
+            stack.extend(consumers.get(name, ()))
+    return found
+
+
 def cut(
     graph_def: GraphDef,
     nodes: Mapping[str, NodeDef],
