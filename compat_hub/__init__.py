@@ -19,20 +19,22 @@ from compat_hub.errors import (
 )
 
 if TYPE_CHECKING:
+    from compat_hub._resolve import resolve
     from compat_hub.keras2 import KerasLayer
     from compat_hub.module import HubModule, load
-    from compat_hub.resolve import resolve
     from compat_hub.spec import ModuleSpec, load_module_spec
 
 __version__ = "0.1.0"
 
+# No file is called what a public name is called: the import system would put the submodule in the
+# name's place.
 _HOMES = {
     "HubModule": "compat_hub.module",
     "KerasLayer": "compat_hub.keras2",
     "ModuleSpec": "compat_hub.spec",
     "load": "compat_hub.module",
     "load_module_spec": "compat_hub.spec",
-    "resolve": "compat_hub.resolve",
+    "resolve": "compat_hub._resolve",
 }
 
 __all__ = [

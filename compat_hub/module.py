@@ -9,6 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from compat_hub._resolve import resolve
 from compat_hub.call import (
     CallKey,
     CallResult,
@@ -20,7 +21,6 @@ from compat_hub.errors import InputTypeError, ModuleFormatError
 from compat_hub.function import GraphFunction, StateTensor
 from compat_hub.inputs import bind_inputs
 from compat_hub.known_ops import find_unknown_ops
-from compat_hub.resolve import resolve
 from compat_hub.spec import ModuleSpec, Tags, is_module_directory, normalize_tags, read_module_spec
 from compat_hub.state import ModuleState
 from compat_hub.tensor_info import TensorInfo

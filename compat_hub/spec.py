@@ -13,8 +13,8 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
 
 from compat_hub import protos
+from compat_hub._resolve import resolve
 from compat_hub.errors import InputTypeError, ModuleFormatError, SignatureError, UnknownNameError
-from compat_hub.resolve import resolve
 from compat_hub.tensor_info import TensorInfo
 from compat_hub.variant import GraphVariant, Signature, format_tags
 
