@@ -14,12 +14,11 @@ _LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 def import_quietly() -> None:
     """Imports both and starts the devices, which logs too.
 
-    A user who set TF_CPP_MIN_LOG_LEVEL gets the messages of that level.
+    A user who set TF_CPP_MIN_LOG_LEVEL to less than 3 gets messages.
     """
-    if _LOG_LEVEL in os.environ:
+    if os.environ.setdefault(_LOG_LEVEL, "3") != "3":
         _import()
         return
-    os.environ[_LOG_LEVEL] = "3"
     # TensorFlow 2.19 and later logs before it looks at the level:
     # https://github.com/tensorflow/tensorflow/issues/100442
     with _standard_error_set_aside():
