@@ -22,6 +22,8 @@ class Train:
     steps: int = 3
     # Fetch the loss in the run that trains. For graphs whose forward pass has side effects.
     loss_with_step: bool = False
+    # Where float32 noise exceeds the usual bound; the case's notes say why.
+    tolerance: float | None = None
 
 
 @dataclass
@@ -35,7 +37,11 @@ class Case:
     stochastic: Sequence[Sequence[str]] = ()  # the variants whose outputs are random
     export_tags: Sequence[str] | None = None  # the variant that has all variables; None: the first
     drop_collections: Sequence[str] = ()
+    # Removed from the file after the record is made: TF 1.15 needs some of them for gradients.
+    strip_collections: Sequence[str] = ()
     shards: int = 1
+    calls: int = 1  # in succession, of each signature, where one changes what the next one sees
+    unknown_op: str | None = None  # an op of TF 1.15 that TF 2 does not have
     notes: list[str] = field(default_factory=list)
 
 

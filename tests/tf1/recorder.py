@@ -143,11 +143,14 @@ def _perturb(name: str, variable: tf.Variable, session: tf.Session) -> None:
     variable.load(np.asarray(value, variable.dtype.base_dtype.as_numpy_dtype), session)
 
 
-def _rewrite_deterministically(path: str) -> None:
+def _rewrite_deterministically(path: str, drop_collections: Sequence[str] = ()) -> None:
     """Orders the maps of a SavedModel; the random names in it are all that then varies."""
     saved_model = saved_model_pb2.SavedModel()
     with open(path, "rb") as file:
         saved_model.ParseFromString(file.read())
+    for meta_graph in saved_model.meta_graphs:
+        for collection in drop_collections:
+            meta_graph.collection_def.pop(collection, None)
     with open(path, "wb") as file:
         file.write(saved_model.SerializeToString(deterministic=True))
 
@@ -166,8 +169,13 @@ def record_module(case: Case, folder: str) -> None:
     for tags, _ in case.variants:
         record_outputs(record, case, path, tags)
         record_shapes(record, path, tags)
+    if case.unknown_op:
+        record.facts["unknown_op"] = case.unknown_op
     if case.train:
         record_training(record, case, case.train, path)
+    if case.strip_collections:
+        _rewrite_deterministically(os.path.join(path, "saved_model.pb"), case.strip_collections)
+        record.facts["stripped"] = sorted(case.strip_collections)
     record.save(folder)
 
 
@@ -229,11 +237,13 @@ def record_outputs(record: Record, case: Case, module_path: str, tags: Sequence[
                     continue
                 session.run(tf.global_variables_initializer())
                 path = "%s/%s" % (tag_string(tags), signature)
-                for key, value in session.run(outputs).items():
-                    record.put("out/%s/%s" % (path, key), value)
-                for key, value in _variable_values(module, session).items():
-                    if not np.array_equal(value, before[key]):
-                        record.put("after/%s/%s" % (path, key), value)
+                for k in range(case.calls):
+                    count = str(k + 1) if k else ""
+                    for key, value in session.run(outputs).items():
+                        record.put("out%s/%s/%s" % (count, path, key), value)
+                    for key, value in _variable_values(module, session).items():
+                        if not np.array_equal(value, before[key]):
+                            record.put("after%s/%s/%s" % (count, path, key), value)
 
 
 def record_shapes(record: Record, module_path: str, tags: Sequence[str]) -> None:
@@ -308,6 +318,8 @@ def record_training(record: Record, case: Case, train: Train, module_path: str) 
             facts["update_ops_unfed"] = len(updates) - len(runnable)
         if train.loss_with_step:
             facts["loss_with_step"] = True
+        if train.tolerance:
+            facts["tolerance"] = train.tolerance
         record.facts["train"] = facts
         with tf.Session() as session:
             _initialize(session)

@@ -3,11 +3,13 @@
 from . import (  # noqa: F401
     batch_norm,
     composite,
+    conds,
     control_flow,
     convolution,
     dense,
     dtypes,
     functions,
+    loops,
     reference_variables,
     samples,
     side_effects,
