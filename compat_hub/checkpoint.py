@@ -46,7 +46,7 @@ def read_variables(
         dtypes = reader.get_variable_to_dtype_map()
     except (tf.errors.OpError, ValueError) as error:
         raise ModuleFormatError(
-            f"Module {handle!r}: the checkpoint {prefix!r} cannot be opened: {error} {_FRESH_COPY}"
+            f"Module {handle!r}: the checkpoint {prefix!r} cannot be opened: {error}. {_FRESH_COPY}"
         ) from error
     for info in variables:
         _check(handle, prefix, info, shapes, dtypes)

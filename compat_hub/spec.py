@@ -70,7 +70,8 @@ class ModuleSpec:
             variant = GraphVariant(meta_graph, handle)
             if variant.tags in self._variants:
                 raise ModuleFormatError(
-                    f"Module {handle!r} has two variants with the tags {format_tags(variant.tags)}."
+                    f"Module {handle!r} has two variants with the tags "
+                    f"{format_tags(variant.tags)}. Get a fresh copy of the module."
                 )
             self._variants[variant.tags] = variant
 
@@ -237,7 +238,8 @@ def _read_file(handle: str, path: str) -> bytes:
             return file.read()
     except tf.errors.OpError as error:
         raise ModuleFormatError(
-            f"Module {handle!r}: the file {path} cannot be read: {error.message}"
+            f"Module {handle!r}: the file {path} cannot be read: {error.message}. "
+            "Get a fresh copy of the module."
         ) from error
 
 

@@ -7,6 +7,7 @@ import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
 import tensorflow as tf
 
@@ -14,7 +15,7 @@ from compat_hub import _tensorflow
 from compat_hub.checkpoint import checkpoint_prefix, read_variables
 from compat_hub.errors import ModuleFormatError
 from compat_hub.function import GraphFunction, StateTensor
-from compat_hub.graph.names import tensor_of
+from compat_hub.graph.names import node_of, tensor_of
 from compat_hub.spec import ModuleSpec
 from compat_hub.tables import Table
 from compat_hub.variant import GraphVariant, VariableInfo
@@ -107,7 +108,7 @@ class ModuleState:
         return assets
 
     def _make_tables(self, variants: Sequence[GraphVariant]) -> None:
-        shared: dict[tuple[str, ...], Table] = {}
+        shared: dict[tuple[str | bytes, ...], Table] = {}
         for variant in variants:
             tensors = self._tensors[variant.tags]
             nodes = [n for n in variant.nodes.values() if _tensorflow.makes_resource(n.op)]
@@ -138,7 +139,8 @@ class ModuleState:
             if not ready:
                 raise ModuleFormatError(
                     f"Module {self._spec.handle!r} has no checkpoint, and the initial value of the "
-                    f"variable {pending[0].name!r} depends on a placeholder or on itself."
+                    f"variable {pending[0].name!r} depends on a placeholder or on itself. "
+                    "Get a complete copy of the module."
                 )
             for info in ready:
                 value = values.pop(info.name, None)
@@ -192,15 +194,19 @@ class ModuleState:
         try:
             return GraphFunction(variant, {}, tensors, fetches, targets, name)([])
         except tf.errors.OpError as error:
+            needed = variant.needed_nodes([*fetches, *targets])
+            files = sorted({f for tensor, f in variant.assets.items() if node_of(tensor) in needed})
+            culprits = f", or its asset files: {', '.join(files)}" if files else ""
             raise ModuleFormatError(
                 f"In {variant.where}: {' and '.join(fetches + targets)} failed to initialize the "
-                f"module's state: {error.message}"
+                f"module's state: {error.message}\nThe graph is damaged{culprits}. "
+                "Get a fresh copy of the module."
             ) from error
 
 
-def _table_key(variant: GraphVariant, node: object) -> tuple[str, ...]:
+def _table_key(variant: GraphVariant, node: Any) -> tuple[str | bytes, ...]:
     """What makes two tables one: the name they share, and the content that they start from."""
-    name = node.attr["shared_name"].s.decode() or node.name
+    shared_name = node.attr["shared_name"].s if "shared_name" in node.attr else b""
     digest = hashlib.sha256()
     for initializer in sorted(variant.table_initializers):
         if node.name in variant.needed_nodes([initializer]):
@@ -208,7 +214,7 @@ def _table_key(variant: GraphVariant, node: object) -> tuple[str, ...]:
             digest.update(graph_def.SerializeToString(deterministic=True))
             files = (f"{t}={f}" for t, f in sorted(variant.assets.items()))
             digest.update("\n".join(files).encode())
-    return name, node.op, digest.hexdigest()
+    return shared_name or node.name, node.op, digest.hexdigest()
 
 
 def _first_with(name: str, variants: Sequence[GraphVariant]) -> GraphVariant:

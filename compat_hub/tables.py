@@ -42,7 +42,7 @@ class Table(tf.saved_model.experimental.TrackableResource):
         except (TypeError, ValueError, tf.errors.OpError) as error:
             raise ModuleFormatError(
                 f"In {self.where}: the table {self.node.name!r} cannot be created from its node of "
-                f"type {self.node.op!r}: {error} The module is damaged; get a fresh copy of it."
+                f"type {self.node.op!r}: {error}. The module is damaged; get a fresh copy of it."
             ) from error
 
     def _op_and_attrs(self) -> tuple[str, dict[str, Any]]:

@@ -32,6 +32,8 @@ _COND_CONTEXT = "cond_context"
 _SAVED_MODEL_ASSETS = "saved_model_assets"
 _ATTACHMENTS = "hub_module_attachments"
 
+_FRESH_COPY = "The module is damaged; get a fresh copy of it."
+
 PLACEHOLDERS = frozenset({"Placeholder", "PlaceholderV2"})
 
 
@@ -202,9 +204,9 @@ class GraphVariant:
             if self.nodes[v.name].op in REFERENCE_VARIABLE_OPS
         }
 
-    def _missing_node(self, name: str) -> ModuleFormatError:
+    def _missing_node(self, name: str, who: str = "the graph") -> ModuleFormatError:
         return ModuleFormatError(
-            f"In {self.where}: the graph refers to the node {name!r}, which it does not have. "
+            f"In {self.where}: {who} refers to the node {name!r}, which the graph does not have. "
             "The module is damaged or was cut by a tool; get a fresh copy of it."
         )
 
@@ -216,7 +218,7 @@ class GraphVariant:
         if found not in (kind, None):
             raise ModuleFormatError(
                 f"In {self.where}: the collection {collection!r} is stored as {found}, "
-                f"expected {kind}."
+                f"expected {kind}. {_FRESH_COPY}"
             )
         return list(getattr(proto, kind).value)
 
@@ -227,7 +229,9 @@ class GraphVariant:
         try:
             message.ParseFromString(value)
         except DecodeError as error:
-            raise ModuleFormatError(f"In {self.where}: {what} cannot be parsed: {error}") from error
+            raise ModuleFormatError(
+                f"In {self.where}: {what} cannot be parsed: {_reason(error)} {_FRESH_COPY}"
+            ) from error
         return message
 
     def _read_signatures(self) -> Mapping[str, Signature]:
@@ -239,7 +243,8 @@ class GraphVariant:
                 outputs = tensor_info.parse_map(proto.outputs)
             except (ModuleFormatError, TypeError, ValueError) as error:
                 raise ModuleFormatError(
-                    f"In {self.where}: signature {name!r} cannot be read: {error}"
+                    f"In {self.where}: signature {name!r} cannot be read: {_reason(error)} "
+                    f"{_FRESH_COPY}"
                 ) from error
             signatures[name] = Signature(name, inputs, outputs)
         return MappingProxyType(signatures)
@@ -256,13 +261,13 @@ class GraphVariant:
         for proto in self._variable_defs(_VARIABLES):
             name = node_of(proto.variable_name)
             if name not in self.nodes:
-                raise self._missing_node(name)
+                raise self._missing_node(name, f"the collection {_VARIABLES!r}")
             try:
                 variables[name] = self._read_variable(proto, proto.variable_name in trainable)
             except (IndexError, TypeError, ValueError) as error:
                 raise ModuleFormatError(
-                    f"In {self.where}: the variable {name!r} cannot be read: {error} "
-                    "The module is damaged; get a fresh copy of it."
+                    f"In {self.where}: the variable {name!r} cannot be read: {_reason(error)} "
+                    f"{_FRESH_COPY}"
                 ) from error
         return tuple(variables.values())
 
@@ -270,7 +275,7 @@ class GraphVariant:
         name = node_of(proto.variable_name)
         node = self.nodes[name]
         if node.op not in VARIABLE_OPS:
-            raise ValueError(f"The node of that name is of type {node.op!r}.")
+            raise ValueError(f"the node of that name is of type {node.op!r}")
         part = _read_slice(proto)
         return VariableInfo(
             name=name,
@@ -299,7 +304,8 @@ class GraphVariant:
             if not file.filename or os.path.isabs(path) or path.split(os.sep)[0] == os.pardir:
                 raise ModuleFormatError(
                     f"In {self.where}: the asset {file.filename!r} points outside the module's "
-                    "assets folder."
+                    "assets folder. Do not use this module unless you trust its source; get a "
+                    "fresh copy of it."
                 )
             assets[tensor_of(file.tensor_info.name)] = file.filename
         return MappingProxyType(assets)
@@ -313,14 +319,24 @@ class GraphVariant:
 
     def _check_references(self) -> None:
         """Raises unless all that signatures and collections name is in the graph."""
-        names = [*self.regularization_losses, *self.update_ops, *self.table_initializers]
-        names.extend(self.assets)
+        named = {
+            f"the collection {_REGULARIZATION_LOSSES!r}": self.regularization_losses,
+            f"the collection {_UPDATE_OPS!r}": self.update_ops,
+            f"the collection {_TABLE_INITIALIZERS!r}": self.table_initializers,
+            f"the collection {_SAVED_MODEL_ASSETS!r}": self.assets,
+        }
         for signature in self.signatures.values():
-            for info in (*signature.inputs.values(), *signature.outputs.values()):
-                names.extend(info.components)
-        for name in names:
-            if node_of(name) not in self.nodes:
-                raise self._missing_node(node_of(name))
+            for kind, infos in ("input", signature.inputs), ("output", signature.outputs):
+                for name, info in infos.items():
+                    named[f"signature {signature.name!r}, {kind} {name!r},"] = info.components
+        for who, names in named.items():
+            for node in map(node_of, names):
+                if node not in self.nodes:
+                    raise self._missing_node(node, who)
+
+
+def _reason(error: Exception) -> str:
+    return f"{str(error).rstrip('.')}."
 
 
 def _read_shape(node: Any) -> tf.TensorShape:
@@ -337,5 +353,5 @@ def _read_slice(proto: Any) -> Slice | None:
         len(part.full_shape) == len(part.offset) == len(part.shape)
         and all(0 <= o <= o + n <= f for f, o, n in zip(*dataclasses.astuple(part), strict=True))
     ):
-        raise ValueError(f"It is said to be the part {part} of a partitioned variable.")
+        raise ValueError(f"it is said to be the part {part} of a partitioned variable")
     return part
