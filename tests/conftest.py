@@ -9,6 +9,7 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 import pytest
 import tensorflow as tf
 
+from tests.copies import ModuleCopy
 from tests.records import FIXTURES, Record, read_records
 
 
@@ -49,6 +50,16 @@ def fixture_path():
         return str(FIXTURES / name / "module")
 
     return path
+
+
+@pytest.fixture
+def copy_of(tmp_path: Path):
+    """Makes a copy of a fixture's module, by its name, that the test may change."""
+
+    def copy(name: str, folder: str = "copy") -> ModuleCopy:
+        return ModuleCopy(name, tmp_path / folder)
+
+    return copy
 
 
 @pytest.fixture(autouse=True)
