@@ -106,7 +106,7 @@ class ModuleSpec:
             UnknownNameError: There is no such variant or signature.
         """
         variant = self.variant(tags)
-        wanted = name or "default"
+        wanted = "default" if name is None else name
         if wanted not in variant.signatures:
             existing = ", ".join(repr(s) for s in variant.signatures) or "none at all"
             raise UnknownNameError(
