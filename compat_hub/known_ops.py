@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import tensorflow as tf
 
 from compat_hub import _tensorflow
@@ -23,26 +25,17 @@ def find_unknown_ops(variant: GraphVariant) -> str | None:
     unknown = {op for op in used if op not in functions and not _tensorflow.is_registered_op(op)}
     if not unknown:
         return None
-    wanted = [
-        *variant.regularization_losses,
-        *variant.update_ops,
-        *variant.table_initializers,
-        *(
-            tensor
-            for signature in variant.signatures.values()
-            for info in signature.outputs.values()
-            for tensor in info.components
-        ),
-    ]
-    places = {}
-    graph_def = variant.subgraph(wanted, ())
-    for node in graph_def.node:
-        if node.op in unknown:
-            places.setdefault(node.op, f"node {node.name!r}")
-    for function in graph_def.library.function:
-        for node in function.node_def:
+    places: dict[str, str] = {}
+    for user, wanted, fed in _users(variant):
+        graph_def = variant.subgraph(wanted, fed)
+        for node in graph_def.node:
             if node.op in unknown:
-                places.setdefault(node.op, f"function {function.signature.name!r}")
+                places.setdefault(node.op, f"node {node.name!r}, for {user}")
+        for function in graph_def.library.function:
+            for node in function.node_def:
+                if node.op in unknown:
+                    name = function.signature.name
+                    places.setdefault(node.op, f"function {name!r}, for {user}")
     if not places:
         return None
     listed = ", ".join(f"{op!r} ({place})" for op, place in sorted(places.items()))
@@ -52,3 +45,16 @@ def find_unknown_ops(variant: GraphVariant) -> str | None:
         f"this variant needs it, load another one with `tags` instead of "
         f"{format_tags(variant.tags)}."
     )
+
+
+def _users(variant: GraphVariant) -> Iterator[tuple[str, list[str], list[str]]]:
+    """Who needs a part of the graph, which tensors and nodes of it, and what is fed to it."""
+    inputs = []
+    for name, signature in variant.signatures.items():
+        fed = [tensor for info in signature.inputs.values() for tensor in info.components]
+        wanted = [tensor for info in signature.outputs.values() for tensor in info.components]
+        inputs.extend(fed)
+        yield f"signature {name!r}", wanted, fed
+    yield "the regularization losses", [*variant.regularization_losses], inputs
+    yield "the update ops", [*variant.update_ops], inputs
+    yield "the tables", [*variant.table_initializers], inputs

@@ -295,7 +295,9 @@ def table_with_an_unknown_attribute(copy: ModuleCopy) -> None:
 # The graph and what is said of it
 
 
-@damage("fruit", "set()", "'Frobnicate'", "'MatMul'", advice="import that package")
+@damage(
+    "fruit", "set()", "'Frobnicate'", "'MatMul'", "'fruit_to_pet'", advice="import that package"
+)
 def unknown_op(copy: ModuleCopy) -> None:
     with copy.meta_graph() as meta_graph:
         node(meta_graph, "MatMul").op = "Frobnicate"
@@ -307,7 +309,7 @@ def unknown_op_in_a_regularization_loss(copy: ModuleCopy) -> None:
         node(meta_graph, "from_apples/Regularizer/L2Loss").op = "Frobnicate"
 
 
-@damage("image_bn", '{"train"}', "'Frobnicate'", advice="`tags`")
+@damage("image_bn", '{"train"}', "'Frobnicate'", "update ops", advice="`tags`")
 def unknown_op_in_an_update_op(copy: ModuleCopy) -> None:
     with copy.saved_model() as saved_model:
         name = "batch_normalization/AssignMovingAvg/AssignSubVariableOp"
