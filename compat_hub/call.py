@@ -87,12 +87,11 @@ class SignatureFunction:
         self, values: Mapping[str, Any], is_watched: Callable[[StateTensor], bool]
     ) -> CallResult:
         """Calls it with values by input name, which are converted and checked."""
-        arguments = [
-            tensor
-            for name, info in self._inputs.items()
-            for tensor in convert_input(values[name], name, info, self.where)
-        ]
-        results = iter(self.function(arguments, is_watched))
+        given: dict[str, tf.Tensor] = {}  # two inputs may name one tensor
+        for name, info in self._inputs.items():
+            tensors = convert_input(values[name], name, info, self.where)
+            given.update(zip(info.components, tensors, strict=True))
+        results = iter(self.function([*given.values()], is_watched))
         outputs = {
             name: info.pack([next(results) for _ in info.components])
             for name, info in self._outputs.items()

@@ -159,8 +159,8 @@ def _casts_safely(value: np.ndarray | np.generic, dtype: tf.DType) -> bool:
         return value.dtype.kind in "OSU"
     if value.dtype.kind == "O":
         return True  # the conversion itself looks at each element
-    if value.dtype.kind in "iu" and dtype.is_integer and np.size(value):
-        return dtype.min <= np.min(value) and np.max(value) <= dtype.max
+    if value.dtype.kind in "iu" and dtype.is_integer:
+        return not np.size(value) or (dtype.min <= np.min(value) and np.max(value) <= dtype.max)
     return np.can_cast(value.dtype, dtype.as_numpy_dtype, "same_kind")
 
 
