@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import tensorflow as tf
+from tensorflow.python.eager import context
 from tensorflow.python.framework import op_def_registry
 from tensorflow.python.ops import handle_data_util, resource_variable_ops
 from tensorflow.python.saved_model import nested_structure_coder
@@ -50,6 +51,25 @@ def copy_handle_data(source: tf.Tensor, target: tf.Tensor) -> None:
     Without it shape inference stops at each read, and no gradient reaches the variable.
     """
     handle_data_util.copy_handle_data(source, target)
+
+
+def variable_behind(handle: tf.Tensor) -> tuple[Any, Any] | None:
+    """The dtype and shape of the variable that a resource in a graph stands for, if known."""
+    data = handle_data_util.get_handle_data(handle)
+    if not data.is_set or len(data.shape_and_type) != 1:
+        return None
+    return data.shape_and_type[0].dtype, data.shape_and_type[0].shape
+
+
+def seed_epoch() -> Any:
+    """An object that is another one after each `tf.random.set_seed`, None before the first."""
+    current: Any = context.context()
+    return None if context.global_seed() is None else current._rng
+
+
+def operation_seed() -> int:
+    """The next seed that follows from `tf.random.set_seed`, as an eager random op takes it."""
+    return context.internal_operation_seed()
 
 
 def variable_accessed(variable: tf.Variable) -> None:

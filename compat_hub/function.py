@@ -7,9 +7,10 @@ from typing import Any, Protocol
 
 import tensorflow as tf
 
+from compat_hub import _tensorflow
 from compat_hub.errors import HubError
 from compat_hub.graph.subgraph import consumed_tensors
-from compat_hub.rewrite import import_graph, rewrite
+from compat_hub.rewrite import complete_handle_data, import_graph, rewrite
 from compat_hub.variant import GraphVariant
 
 
@@ -58,6 +59,7 @@ class GraphFunction:
     ) -> None:
         self._variant = variant
         self._feeds = dict(feeds)
+        self._seed_epoch = _tensorflow.seed_epoch()
         specs = {tensor: _spec_of(s) for tensor, s in state.items()}
         handles = {t: state[t].tensor() for t in variant.variable_tensors if t in state}
         self._graph = rewrite(variant, fetches, targets, {**specs, **self._feeds}, handles)
@@ -100,6 +102,11 @@ class GraphFunction:
         """The graph that it runs."""
         return self._graph.graph_def
 
+    @property
+    def is_stale(self) -> bool:
+        """Whether it draws random numbers by an older `tf.random.set_seed` than the last."""
+        return self._graph.draws and self._seed_epoch is not _tensorflow.seed_epoch()
+
     def _import(self, *arguments: tf.Tensor) -> list[tf.Tensor]:
         """The body: imports the graph into the current one and returns the fetches."""
         given = dict(zip([*self._feeds, *self._state], arguments, strict=True))
@@ -109,7 +116,9 @@ class GraphFunction:
         elements = import_graph(
             self._variant, self._graph.graph_def, given, [*computed, *self._graph.targets]
         )
-        tf.compat.v1.get_default_graph().control_outputs.extend(elements[len(computed) :])
+        graph: Any = tf.compat.v1.get_default_graph()
+        graph.control_outputs.extend(elements[len(computed) :])
+        complete_handle_data(graph)
         given.update(zip(computed, elements, strict=False))
         return [given[name] for name in self._graph.fetches]
 

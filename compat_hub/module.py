@@ -213,9 +213,11 @@ class HubModule(tf.Module):
         return self._function(key)(values, is_watched)
 
     def _function(self, key: CallKey) -> SignatureFunction:
-        if key not in self._functions:
+        known = self._functions.get(key)
+        if known is None or known.function.is_stale:
             with self._lock:
-                if key not in self._functions:
+                known = self._functions.get(key)
+                if known is None or known.function.is_stale:
                     variant = self.spec.variant(key.tags)
                     self._functions[key] = SignatureFunction(
                         variant,

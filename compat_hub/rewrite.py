@@ -14,7 +14,8 @@ from compat_hub.errors import ModuleFormatError
 from compat_hub.graph.control_flow import has_control_flow, raise_control_flow
 from compat_hub.graph.inline import inline_calls
 from compat_hub.graph.library import library_digest, rename_functions
-from compat_hub.graph.regions import IrreducibleError
+from compat_hub.graph.random_seeds import seed_nodes, unseeded_nodes
+from compat_hub.graph.regions import IrreducibleError, TensorType
 from compat_hub.graph.resource_variables import (
     VARIABLE_OPS,
     UnknownReferenceOpError,
@@ -36,12 +37,14 @@ class RewrittenGraph:
         fetches: Names of the wanted tensors in it.
         targets: Names of the nodes that run besides.
         no_gradient: Why no gradient can be computed, or None where one can.
+        draws: Whether it draws random numbers that `tf.random.set_seed` decides.
     """
 
     graph_def: Any
     fetches: list[str]
     targets: list[str]
     no_gradient: str | None
+    draws: bool
 
 
 def rewrite(
@@ -85,8 +88,11 @@ def rewrite(
                 f"graph: {error}. It is none that TF1's Python API makes. Call it outside of a "
                 "gradient tape, or use a layer with trainable=False."
             )
+    random_nodes = unseeded_nodes(graph_def, _tensorflow.op_def)
+    if random_nodes and _tensorflow.seed_epoch() is not None:
+        seed_nodes(random_nodes, _tensorflow.operation_seed())
     rename_functions(graph_def, f"__{library_digest(graph_def.library)}")
-    return RewrittenGraph(graph_def, tensors, nodes, no_gradient)
+    return RewrittenGraph(graph_def, tensors, nodes, no_gradient, bool(random_nodes))
 
 
 def _check_variables(variant: GraphVariant, graph_def: Any) -> None:
@@ -132,13 +138,25 @@ def import_graph(
     return list(elements or [])
 
 
+def complete_handle_data(graph: Any) -> None:
+    """Tells the variables that While ops pass through their dtype and shape.
+
+    The importer does not; a second gradient looks for them.
+    """
+    for operation in graph.get_operations():
+        if operation.type in {"While", "StatelessWhile"}:
+            for source, result in zip(operation.inputs, operation.outputs, strict=True):
+                if source.dtype == tf.resource:
+                    _tensorflow.copy_handle_data(source, result)
+
+
 def infer_types(
     variant: GraphVariant,
     graph_def: Any,
     given: Mapping[str, tf.TypeSpec],
     handles: Mapping[str, tf.Tensor],
-) -> dict[str, tuple[int, Any]]:
-    """The dtype and static shape of each tensor of a graph, those given included."""
+) -> dict[str, TensorType]:
+    """The type of each tensor of a graph, those given included."""
     with tf.Graph().as_default() as graph:
         placeholders = {
             name: tf.compat.v1.placeholder(spec.dtype, spec.shape) for name, spec in given.items()
@@ -153,7 +171,9 @@ def infer_types(
             if operation.name.startswith(prefix)
             for tensor in operation.outputs
         }
-    return {
-        name: (tensor.dtype.base_dtype.as_datatype_enum, tensor.shape.as_proto())
-        for name, tensor in {**tensors, **placeholders}.items()
-    }
+        return {name: _type_of(t) for name, t in {**tensors, **placeholders}.items()}
+
+
+def _type_of(tensor: tf.Tensor) -> TensorType:
+    variable = _tensorflow.variable_behind(tensor) if tensor.dtype == tf.resource else None
+    return TensorType(tensor.dtype.base_dtype.as_datatype_enum, tensor.shape.as_proto(), variable)

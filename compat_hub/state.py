@@ -108,21 +108,18 @@ class ModuleState:
         return assets
 
     def _make_tables(self, variants: Sequence[GraphVariant]) -> None:
-        shared: dict[tuple[str | bytes, ...], Table] = {}
+        shared: dict[tuple[str, ...], Table] = {}
         for variant in variants:
             tensors = self._tensors[variant.tags]
-            nodes = [n for n in variant.nodes.values() if _tensorflow.makes_resource(n.op)]
             fresh = set()
-            for node in nodes:
-                key = _table_key(variant, node)
+            for nodes in _tables_of(variant):
+                key = _table_key(variant, nodes)
                 if key not in shared:
-                    shared[key] = Table(node, variant.where)
-                    fresh.add(tensor_of(node.name))
-                tensors[tensor_of(node.name)] = shared[key]
+                    shared[key] = Table(nodes[0], variant.where)
+                    fresh.update(node.name for node in nodes)
+                tensors.update({tensor_of(node.name): shared[key] for node in nodes})
             initializers = [
-                op
-                for op in variant.table_initializers
-                if fresh & {tensor_of(n) for n in variant.needed_nodes([op])}
+                op for op in variant.table_initializers if fresh & variant.needed_nodes([op])
             ]
             self._run(variant, [], initializers, "initialize_tables")
         self.tables.extend(shared.values())
@@ -204,17 +201,32 @@ class ModuleState:
             ) from error
 
 
-def _table_key(variant: GraphVariant, node: Any) -> tuple[str | bytes, ...]:
-    """What makes two tables one: the name they share, and the content that they start from."""
-    shared_name = node.attr["shared_name"].s if "shared_name" in node.attr else b""
+def _tables_of(variant: GraphVariant) -> list[list[Any]]:
+    """The nodes that make tables; together those that give one table one shared name."""
+    tables: dict[tuple[Any, ...], list[Any]] = {}
+    for node in variant.nodes.values():
+        if _tensorflow.makes_resource(node.op):
+            attrs = [node.attr[a].s for a in ("container", "shared_name") if a in node.attr]
+            name = (*attrs, node.op) if any(attrs) else (node.name,)
+            tables.setdefault(name, []).append(node)
+    return list(tables.values())
+
+
+def _table_key(variant: GraphVariant, nodes: Sequence[Any]) -> tuple[str, ...]:
+    """What makes tables of two variants one: the node's name, and the content they start from.
+
+    Not the shared name, in which TensorFlow puts a random number for each graph.
+    """
+    names = {node.name for node in nodes}
     digest = hashlib.sha256()
     for initializer in sorted(variant.table_initializers):
-        if node.name in variant.needed_nodes([initializer]):
-            graph_def = variant.subgraph([initializer], variant.assets)
+        if names & variant.needed_nodes([initializer]):
+            fed = [*variant.assets, *map(tensor_of, names)]
+            graph_def = variant.subgraph([initializer], fed)
             digest.update(graph_def.SerializeToString(deterministic=True))
             files = (f"{t}={f}" for t, f in sorted(variant.assets.items()))
             digest.update("\n".join(files).encode())
-    return shared_name or node.name, node.op, digest.hexdigest()
+    return nodes[0].name, nodes[0].op, digest.hexdigest()
 
 
 def _first_with(name: str, variants: Sequence[GraphVariant]) -> GraphVariant:

@@ -8,7 +8,7 @@ rule is that of deadness in TensorFlow's executor; no collection is needed.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection, Mapping, MutableMapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from tensorflow.core.framework.function_pb2 import FunctionDef
@@ -17,14 +17,13 @@ from tensorflow.core.framework.node_def_pb2 import NodeDef
 from compat_hub.graph.names import is_control, node_of, tensor_of
 from compat_hub.graph.regions import (
     IrreducibleError,
+    Types,
     function_name,
     make_function,
     topological_order,
 )
 
 OpDef = Any
-# By the name of a tensor: its dtype and its static shape, a TensorShapeProto.
-Types = MutableMapping[str, tuple[Any, Any]]
 # The branches that a node is in, outermost first: predicate and output of the Switch.
 _Context = tuple[tuple[str, int], ...]
 
@@ -203,9 +202,9 @@ def _raise(
                 function_name(name, "true" if side else "false"),
                 [nodes[n] for n in conditional.branches[side]],
                 given[side],
-                [types[t][0] for t in captured],
+                [types[t] for t in captured],
                 results,
-                [dtype for dtype, _ in outputs],
+                outputs,
                 wanted,
                 op_def,
             )
@@ -213,10 +212,10 @@ def _raise(
     new = NodeDef(name=name, op="If")
     new.input.extend([nodes[conditional.switches[0]].input[1], *captured])
     new.input.extend(controls)
-    new.attr["Tcond"].type = types[tensor_of(new.input[0])][0]
-    new.attr["Tin"].list.type.extend(types[t][0] for t in captured)
-    new.attr["Tout"].list.type.extend(dtype for dtype, _ in outputs)
-    new.attr["output_shapes"].list.shape.extend(shape for _, shape in outputs)
+    new.attr["Tcond"].type = types[tensor_of(new.input[0])].dtype
+    new.attr["Tin"].list.type.extend(types[t].dtype for t in captured)
+    new.attr["Tout"].list.type.extend(o.dtype for o in outputs)
+    new.attr["output_shapes"].list.shape.extend(o.shape for o in outputs)
     new.attr["else_branch"].func.name = functions[0].signature.name
     new.attr["then_branch"].func.name = functions[1].signature.name
     new.attr["_lower_using_switch_merge"].b = True
@@ -227,7 +226,7 @@ def _raise(
     for k, merge in enumerate(merges):
         identity = NodeDef(name=merge.name, op="Identity", input=[f"{name}:{k}"])
         identity.input.extend(i for i in merge.input if is_control(i) and node_of(i) not in members)
-        identity.attr["T"].type = outputs[k][0]
+        identity.attr["T"].type = outputs[k].dtype
         nodes[merge.name] = identity
     return name, functions
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from compat_hub.graph.conditionals import OpDef, Types, raise_conditionals
+from compat_hub.graph.conditionals import OpDef, raise_conditionals
 from compat_hub.graph.loops import raise_loops
 from compat_hub.graph.names import node_of
+from compat_hub.graph.regions import Types
 from compat_hub.graph.subgraph import index_nodes
 
 GraphDef = Any
@@ -34,7 +35,7 @@ def raise_control_flow(
 
     Args:
         graph_def: The graph, resources and TensorLists only: no references, no TensorArrays.
-        types: Dtype and static shape of every tensor.
+        types: The type of every tensor.
         targets: Names of nodes that run even if no tensor needs them.
         op_def: Gives the OpDef of a registered op.
 

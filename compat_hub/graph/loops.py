@@ -15,10 +15,12 @@ from tensorflow.core.framework.node_def_pb2 import NodeDef
 from tensorflow.core.framework.tensor_shape_pb2 import TensorShapeProto
 from tensorflow.core.framework.types_pb2 import DT_BOOL, DT_INT32
 
-from compat_hub.graph.conditionals import OpDef, Types, raise_conditionals
+from compat_hub.graph.conditionals import OpDef, raise_conditionals
 from compat_hub.graph.names import is_control, node_of, tensor_of
 from compat_hub.graph.regions import (
     IrreducibleError,
+    TensorType,
+    Types,
     ancestors_within,
     function_name,
     make_function,
@@ -131,10 +133,10 @@ def _raise(
             given[tensor] = 2 + k
     for k, node in enumerate(invariants):
         given[f"{node.name}:0"] = 2 + len(variables) + k
-    loop_types: list[Any] = [(DT_INT32, TensorShapeProto()), (DT_INT32, TensorShapeProto())]
+    integer = TensorType(DT_INT32, TensorShapeProto())
+    loop_types = [integer, integer]
     loop_types += [types[f"{v.merge.name}:0"] for v in variables]
     loop_types += [types[f"{n.name}:0"] for n in invariants]
-    argument_types = [dtype for dtype, _ in loop_types]
 
     nexts = [v.next for v in variables]
     effects = [i[1:] for n in nexts for i in n.input if is_control(i)]
@@ -149,9 +151,9 @@ def _raise(
         inside,
         [one, add],
         given,
-        argument_types,
+        loop_types,
         results,
-        argument_types,
+        loop_types,
         effects,
         types,
         op_def,
@@ -161,9 +163,9 @@ def _raise(
         inside,
         [],
         given,
-        argument_types,
+        loop_types,
         [conditions[0].input[0]],
-        [DT_BOOL],
+        [TensorType(DT_BOOL, TensorShapeProto())],
         [],
         types,
         op_def,
@@ -174,22 +176,22 @@ def _raise(
     enters = [*(v.enter for v in variables), *invariants]
     loop.input.extend(n.input[0] for n in enters)
     loop.input.extend(dict.fromkeys(i for n in enters for i in n.input if is_control(i)))
-    loop.attr["T"].list.type.extend(argument_types)
-    loop.attr["output_shapes"].list.shape.extend(shape for _, shape in loop_types)
+    loop.attr["T"].list.type.extend(t.dtype for t in loop_types)
+    loop.attr["output_shapes"].list.shape.extend(t.shape for t in loop_types)
     loop.attr["body"].func.name = body.signature.name
     loop.attr["cond"].func.name = condition.signature.name
     loop.attr["parallel_iterations"].i = variables[0].enter.attr["parallel_iterations"].i or 10
     loop.attr["_lower_using_switch_merge"].b = True
-    loop.attr["_num_original_outputs"].i = len(argument_types)
+    loop.attr["_num_original_outputs"].i = len(loop_types)
     new = [_constant(counter, 0), _constant(limit, -1), loop]
-    types[f"{counter}:0"] = types[f"{limit}:0"] = loop_types[0]
+    types[f"{counter}:0"] = types[f"{limit}:0"] = integer
     for k, variable in enumerate(variables):
         for node in variable.exits:
             identity = NodeDef(name=node.name, op="Identity", input=[f"{name}:{2 + k}"])
             identity.input.extend(
                 i for i in node.input if is_control(i) and node_of(i) not in inside
             )
-            identity.attr["T"].type = argument_types[2 + k]
+            identity.attr["T"].type = loop_types[2 + k].dtype
             new.append(identity)
     return new, [*functions, body, *more, condition]
 
@@ -229,9 +231,9 @@ def _region(
     inside: Mapping[str, NodeDef],
     extra: list[NodeDef],
     given: Mapping[str, int],
-    argument_types: list[Any],
+    argument_types: list[TensorType],
     results: list[str],
-    result_types: list[Any],
+    result_types: list[TensorType],
     effects: list[str],
     types: Types,
     op_def: Callable[[str], OpDef],

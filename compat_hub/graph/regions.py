@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from typing import Any
 
 from tensorflow.core.framework.function_pb2 import FunctionDef
@@ -13,6 +14,25 @@ from compat_hub.graph.names import is_control, node_of, tensor_of
 from compat_hub.graph.op_outputs import named_output
 
 OpDef = Any
+
+
+@dataclasses.dataclass(frozen=True)
+class TensorType:
+    """What is known of a tensor before the graph runs.
+
+    Attributes:
+        dtype: Its dtype, a number of `types.proto`.
+        shape: Its static shape, a TensorShapeProto.
+        variable: Of a resource, the dtype and shape of the variable behind it, where known.
+    """
+
+    dtype: Any
+    shape: Any
+    variable: tuple[Any, Any] | None = None
+
+
+# By the name of a tensor.
+Types = MutableMapping[str, TensorType]
 
 
 class IrreducibleError(ValueError):
@@ -89,9 +109,9 @@ def make_function(
     name: str,
     nodes: Iterable[NodeDef],
     given: Mapping[str, int],
-    argument_types: Sequence[Any],
+    argument_types: Sequence[TensorType],
     results: Sequence[str],
-    result_types: Sequence[Any],
+    result_types: Sequence[TensorType],
     effects: Iterable[str],
     op_def: Callable[[str], OpDef],
 ) -> FunctionDef:
@@ -101,9 +121,9 @@ def make_function(
         name: The function's name.
         nodes: Its body. Control inputs on other nodes are dropped: the call waits for them.
         given: For each tensor that comes from outside, the argument that holds it.
-        argument_types: The dtypes of the arguments.
+        argument_types: The types of the arguments.
         results: The tensors to return: of the body, or given.
-        result_types: Their dtypes.
+        result_types: Their types.
         effects: Names of nodes of the body that run even if no result needs them.
         op_def: Gives the OpDef of a registered op.
     """
@@ -113,8 +133,8 @@ def make_function(
         prefix += "_"
     function = FunctionDef()
     function.signature.name = name
-    for k, dtype in enumerate(argument_types):
-        function.signature.input_arg.add(name=f"{prefix}{k}", type=dtype)
+    for k, kind in enumerate(argument_types):
+        _describe(function.signature.input_arg.add(name=f"{prefix}{k}"), kind)
 
     def refer(tensor: str) -> str:
         tensor = tensor_of(tensor)
@@ -132,8 +152,8 @@ def make_function(
         data = [refer(i) for i in node.input if not is_control(i)]
         controls = [i for i in node.input if is_control(i) and i[1:] in body]
         copy.input.extend([*data, *dict.fromkeys(controls)])
-    for k, (tensor, dtype) in enumerate(zip(results, result_types, strict=True)):
-        function.signature.output_arg.add(name=f"result_{k}", type=dtype)
+    for k, (tensor, kind) in enumerate(zip(results, result_types, strict=True)):
+        _describe(function.signature.output_arg.add(name=f"result_{k}"), kind)
         function.ret[f"result_{k}"] = refer(tensor)
     stateful = False
     for effect in dict.fromkeys(effects):
@@ -144,3 +164,14 @@ def make_function(
         stateful = stateful or bool(definition is not None and definition.is_stateful)
     function.signature.is_stateful = stateful
     return function
+
+
+def _describe(arg: Any, kind: TensorType) -> None:
+    """Fills in an argument or result of a function's signature.
+
+    A gradient through a loop in a loop finds the variable behind a resource only here.
+    """
+    arg.type = kind.dtype
+    if kind.variable is not None:
+        dtype, shape = kind.variable
+        arg.handle_data.add(dtype=dtype, shape=shape)

@@ -14,7 +14,9 @@ from typing import Any
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 from tensorflow.core.framework.types_pb2 import DT_INT32, DT_INT64, DT_VARIANT
 
+from compat_hub.graph.equal_values import limit_of_range, same_value
 from compat_hub.graph.names import is_control, node_of, tensor_of
+from compat_hub.graph.subgraph import index_nodes
 
 GraphDef = Any
 
@@ -68,6 +70,7 @@ def to_tensor_lists(graph_def: GraphDef) -> GraphDef:
     for node in arrays:
         if node.op not in _FLOW_INPUT and node.op not in {"TensorArrayV3", "TensorArrayCloseV3"}:
             raise TensorArrayError(node)
+    nodes = index_nodes(graph_def)
     flows = _find_flows(graph_def.node)
     handles = _find_handles(graph_def.node)
     passed_on = {name for name, makes in handles.items() if not makes}
@@ -79,7 +82,7 @@ def to_tensor_lists(graph_def: GraphDef) -> GraphDef:
             continue
         new = NodeDef()
         new.CopyFrom(node)
-        constants = _rewrite(new, flows)
+        constants = _rewrite(new, flows, nodes)
         if node.op in _PASSING and tensor_of(node.input[0]) in flows:
             new.attr["T"].type = DT_VARIANT
         sources = [s for s in new.input if not (is_control(s) and s[1:] in passed_on)]
@@ -145,7 +148,9 @@ def _find_handles(nodes: Iterable[NodeDef]) -> dict[str, bool]:
     return handles
 
 
-def _rewrite(node: NodeDef, flows: Mapping[str, _Array]) -> list[NodeDef]:
+def _rewrite(
+    node: NodeDef, flows: Mapping[str, _Array], nodes: Mapping[str, NodeDef]
+) -> list[NodeDef]:
     """Turns an op on an array into the op on a list, in place; returns constants that it needs."""
     if node.op == "TensorArrayCloseV3":
         _become(node, "NoOp", [], {})
@@ -158,7 +163,51 @@ def _rewrite(node: NodeDef, flows: Mapping[str, _Array]) -> list[NodeDef]:
     if tensor_of(flow) not in flows:
         raise TensorArrayError(node)
     array = flows[tensor_of(flow)]
+    if node.op == "TensorArrayGatherV3" and _reads_all(node, nodes):
+        return _rewrite_stack(node, flow, array)
+    if node.op == "TensorArrayScatterV3" and _writes_all(node, nodes):
+        return _rewrite_unstack(node, flow, array)
     return _REWRITES[node.op](node, flow, array)
+
+
+def _reads_all(node: NodeDef, nodes: Mapping[str, NodeDef]) -> bool:
+    """Whether the elements gathered are those from 0 to the array's size."""
+    limit = limit_of_range(nodes, node.input[1])
+    size = nodes.get(node_of(limit)) if limit else None
+    return (
+        size is not None
+        and size.op == "TensorArraySizeV3"
+        and tensor_of(size.input[1]) == tensor_of(node.input[2])
+    )
+
+
+def _writes_all(node: NodeDef, nodes: Mapping[str, NodeDef]) -> bool:
+    """Whether the elements scattered are all of a new array."""
+    limit = limit_of_range(nodes, node.input[1])
+    array = nodes.get(node_of(node.input[3]))
+    return (
+        limit is not None
+        and array is not None
+        and array.op == "TensorArrayV3"
+        and same_value(nodes, limit, array.input[0])
+    )
+
+
+# XLA compiles a list that is made, or read, as a whole; scatter and gather it does not.
+def _rewrite_stack(node: NodeDef, flow: str, array: _Array) -> list[NodeDef]:
+    shape = node.attr["element_shape"]
+    constant = _shape_constant(node, shape.shape if shape.HasField("shape") else array.shape)
+    types = {"element_dtype": node.attr["dtype"].type}
+    _become(node, "TensorListStack", [flow, f"{constant.name}:0"], types)
+    return [constant]
+
+
+def _rewrite_unstack(node: NodeDef, _: str, array: _Array) -> list[NodeDef]:
+    constant = _shape_constant(node, array.shape)
+    inputs = [node.input[2], f"{constant.name}:0"]
+    types = {"element_dtype": node.attr["T"].type, "shape_type": DT_INT32}
+    _become(node, "TensorListFromTensor", inputs, types)
+    return [constant]
 
 
 def _rewrite_array(node: NodeDef) -> list[NodeDef]:

@@ -1,7 +1,7 @@
 """Random nests of loops and conditionals give the values and gradients of a TF1 session.
 
-200 graphs, the same in every run. For a longer run on others:
-`COMPAT_HUB_RANDOM_GRAPHS=5000 pytest --hypothesis-seed=1 tests/conformance/test_random_control_flow.py`
+200 graphs, the same in every run. With `COMPAT_HUB_RANDOM_GRAPHS=5000` in the environment and
+`--hypothesis-seed=1` it is a longer run on others.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import dataclasses
 import os
 import random
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 import compat_hub
 from compat_hub.spec import ModuleSpec
+from tests.authoring import add_meta_graph, control_flow_of_tf1, save_checkpoint
 
 v1 = tf.compat.v1
 
@@ -32,15 +33,6 @@ _PARTS = 4  # tests that may run in processes of their own
 _SHAPE = [2, 3]
 
 
-@pytest.fixture(autouse=True)
-def _control_flow_of_tf1() -> Iterator[None]:
-    enabled = v1.control_flow_v2_enabled()
-    v1.disable_control_flow_v2()
-    yield
-    if enabled:
-        v1.enable_control_flow_v2()
-
-
 @dataclasses.dataclass
 class Builder:
     """Builds one random graph; the same random numbers make the same graph."""
@@ -48,9 +40,11 @@ class Builder:
     rng: random.Random
     flag: tf.Tensor
     count: tf.Tensor
-    weights: list[tf.Tensor]
+    weights: list[tf.Variable]
+    values: list[tf.Tensor]  # of the weights: TF1 finds no gradient for a resource in a conditional
     counters: list[tf.Variable]
     budget: int = 14
+    conditionals: int = 0
 
     def statements(self, values: list[tf.Tensor], depth: int) -> list[tf.Tensor]:
         """Appends the results of a few random statements to the values at hand."""
@@ -68,7 +62,7 @@ class Builder:
 
     def arithmetic(self, values: list[tf.Tensor], _: int) -> list[tf.Tensor]:
         a, b = self.pick(values), self.pick(values)
-        weight = self.rng.choice(self.weights)
+        weight = self.rng.choice(self.values if self.conditionals else self.weights + self.values)
         scale = self.rng.uniform(-1.5, 1.5)
         results = [
             lambda: tf.tanh(a * scale + b),
@@ -99,6 +93,13 @@ class Builder:
 
         def branch(side: bool) -> Callable[[], list[tf.Tensor]]:
             def build() -> list[tf.Tensor]:
+                self.conditionals += 1
+                try:
+                    return build_inside()
+                finally:
+                    self.conditionals -= 1
+
+            def build_inside() -> list[tf.Tensor]:
                 if passes_through and side:
                     return [self.pick(values) for _ in range(number)]
                 results = self.statements(values, depth - 1)[-number:]
@@ -165,7 +166,7 @@ class Builder:
 def _session_results(rng: random.Random, feeds: dict[str, Any]) -> tuple[Any, ...]:
     """A random module, and what a TF1 session does with it."""
     numbers = np.random.default_rng(7)
-    with tf.Graph().as_default() as graph:
+    with control_flow_of_tf1(), tf.Graph().as_default() as graph:
         x = v1.placeholder(tf.float32, _SHAPE, "x")
         flag = v1.placeholder(tf.bool, [], "flag")
         count = v1.placeholder(tf.int32, [], "count")
@@ -183,21 +184,14 @@ def _session_results(rng: random.Random, feeds: dict[str, Any]) -> tuple[Any, ..
             )
             for k in range(2)
         ]
-        # TF1 finds no gradient for a resource that enters a conditional: its value does.
-        weights = [tf.identity(v) for v in variables]
-        builder = Builder(rng, flag, count, weights, counters)
+        builder = Builder(rng, flag, count, variables, list(map(tf.identity, variables)), counters)
         values = [x, tf.cos(x)]
         values += rng.choice([builder.conditional, builder.loop, builder.array_loop])(values, 3)
         values = builder.statements(values, depth=3)
         output = tf.add_n([tf.sin(v * (k + 1)) for k, v in enumerate(values)], name="output")
         proto = saved_model_pb2.SavedModel()
-        meta_graph = proto.meta_graphs.add()
-        meta_graph.CopyFrom(v1.train.export_meta_graph(graph=graph, strip_default_attrs=True))
-        signature = v1.saved_model.build_signature_def(
-            {t.op.name: v1.saved_model.build_tensor_info(t) for t in (x, flag, count)},
-            {"default": v1.saved_model.build_tensor_info(output)},
-        )
-        meta_graph.signature_def["default"].CopyFrom(signature)
+        inputs = {t.op.name: t for t in (x, flag, count)}
+        add_meta_graph(proto, {"default": (inputs, {"default": output})})
         wanted = [x, *variables]
         gradients = tf.gradients(output, wanted)
         # Which variable a gradient reaches at all is part of what is compared.
@@ -220,14 +214,7 @@ def _check(rng: random.Random) -> None:
     }
     proto, stored, result, found, gradients, after = _session_results(rng, feeds)
     with tempfile.TemporaryDirectory() as folder:
-        prefix = Path(folder) / "variables" / "variables"
-        prefix.parent.mkdir()
-        tf.raw_ops.SaveV2(
-            prefix=str(prefix),
-            tensor_names=list(stored),
-            shape_and_slices=[""] * len(stored),
-            tensors=list(stored.values()),
-        )
+        save_checkpoint(Path(folder), stored)
         module = compat_hub.load(ModuleSpec("random", folder, proto))
     x = tf.constant(feeds["x"])
     with tf.GradientTape() as tape:

@@ -107,7 +107,7 @@ def test_keras_fit(trained: Record) -> None:
     model = Model()
     model.compile(
         tf_keras.optimizers.SGD(train["learning_rate"]),
-        loss={name: sum_of_squares for name in train["outputs"]},
+        loss=dict.fromkeys(train["outputs"], sum_of_squares),
     )
     check = Check()
     model.fit(data, epochs=train["steps"], callbacks=[check], verbose=0)

@@ -1,0 +1,38 @@
+"""Random ops without a seed, and how `tf.random.set_seed` reaches them."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from tensorflow.core.framework.node_def_pb2 import NodeDef
+
+GraphDef = Any
+OpDef = Any
+
+
+def unseeded_nodes(graph_def: GraphDef, op_def: Callable[[str], OpDef]) -> list[NodeDef]:
+    """The random ops of a graph and its functions that draw by the kernel's own choice."""
+    return [
+        node
+        for node in _all_nodes(graph_def)
+        if _takes_seeds(op_def(node.op)) and not (node.attr["seed"].i or node.attr["seed2"].i)
+    ]
+
+
+def seed_nodes(nodes: list[NodeDef], seed: int) -> None:
+    """Gives each node a seed of its own that follows from `seed` and its name, in place."""
+    for node in nodes:
+        node.attr["seed"].i = seed
+        node.attr["seed2"].i = zlib.crc32(node.name.encode()) & 0x7FFFFFFF
+
+
+def _all_nodes(graph_def: GraphDef) -> Iterator[NodeDef]:
+    yield from graph_def.node
+    for function in graph_def.library.function:
+        yield from function.node_def
+
+
+def _takes_seeds(op_def: OpDef) -> bool:
+    return op_def is not None and {"seed", "seed2"} <= {attr.name for attr in op_def.attr}
