@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 import tensorflow as tf
+from tensorflow.core.framework.node_def_pb2 import NodeDef
 
 from compat_hub import _tensorflow
 from compat_hub.checkpoint import checkpoint_prefix, read_variables
@@ -17,7 +18,7 @@ from compat_hub.errors import ModuleFormatError
 from compat_hub.function import GraphFunction, StateTensor
 from compat_hub.graph.names import node_of, tensor_of
 from compat_hub.spec import ModuleSpec
-from compat_hub.tables import Table
+from compat_hub.tables import SHARING_ATTRS, Table
 from compat_hub.variant import GraphVariant, VariableInfo
 
 
@@ -218,15 +219,20 @@ def _table_key(variant: GraphVariant, nodes: Sequence[Any]) -> tuple[str, ...]:
     Not the shared name, in which TensorFlow puts a random number for each graph.
     """
     names = {node.name for node in nodes}
-    digest = hashlib.sha256()
+    node = NodeDef()
+    node.CopyFrom(nodes[0])
+    for attr in SHARING_ATTRS & node.attr.keys():
+        del node.attr[attr]
+    digest = hashlib.sha256(node.SerializeToString(deterministic=True))
     for initializer in sorted(variant.table_initializers):
-        if names & variant.needed_nodes([initializer]):
+        needed = variant.needed_nodes([initializer])
+        if names & needed:
             fed = [*variant.assets, *map(tensor_of, names)]
             graph_def = variant.subgraph([initializer], fed)
             digest.update(graph_def.SerializeToString(deterministic=True))
-            files = (f"{t}={f}" for t, f in sorted(variant.assets.items()))
-            digest.update("\n".join(files).encode())
-    return nodes[0].name, nodes[0].op, digest.hexdigest()
+            assets = sorted(variant.assets.items())
+            digest.update(repr([a for a in assets if node_of(a[0]) in needed]).encode())
+    return nodes[0].name, digest.hexdigest()
 
 
 def _first_with(name: str, variants: Sequence[GraphVariant]) -> GraphVariant:

@@ -15,7 +15,7 @@ _ANONYMOUS = {
     "MutableHashTableV2": "AnonymousMutableHashTable",
     "MutableHashTableOfTensorsV2": "AnonymousMutableHashTableOfTensors",
 }
-_SHARING_ATTRS = ("container", "shared_name", "use_node_name_sharing")
+SHARING_ATTRS = frozenset({"container", "shared_name", "use_node_name_sharing"})
 
 
 class Table(tf.saved_model.experimental.TrackableResource):
@@ -49,7 +49,7 @@ class Table(tf.saved_model.experimental.TrackableResource):
         attrs = {
             name: _attr_value(value)
             for name, value in self.node.attr.items()
-            if name not in _SHARING_ATTRS and not name.startswith("_")
+            if name not in SHARING_ATTRS and not name.startswith("_")
         }
         op = self.node.op
         if op in _ANONYMOUS:
