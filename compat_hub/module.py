@@ -316,7 +316,8 @@ class _Signatures(Mapping[str, SignatureCallable]):
         self._module = module
 
     def __getitem__(self, name: str) -> SignatureCallable:
-        signature = self._module.spec.signature(name, self._module.tags)
+        # In a call None is the default; as a key it is none.
+        signature = self._module.spec.signature(str(name), self._module.tags)
         return SignatureCallable(self._module, signature.name)
 
     def __iter__(self) -> Iterator[str]:
