@@ -1,0 +1,637 @@
+from __future__ import annotations
+
+import collections
+import gc
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from google.protobuf import text_format
+
+import compat_hub
+from compat_hub import protos
+from tests.records import FIXTURES, OUTPUT_TOLERANCE, Record, assert_close
+
+
+def _load(fixture: str, tags: Any = None) -> compat_hub.HubModule:
+    return compat_hub.load(FIXTURES / fixture / "module", tags)
+
+
+def _record(fixture: str) -> Record:
+    return Record(FIXTURES / fixture)
+
+
+def _check(module: compat_hub.HubModule, fixture: str, tags: list[str] | None = None) -> None:
+    record = _record(fixture)
+    for signature in record.signatures(tags or []):
+        outputs = module(record.inputs(signature), signature, as_dict=True)
+        for name, value in record.outputs(tags or [], signature).items():
+            assert_close(outputs[name], value, OUTPUT_TOLERANCE, name)
+
+
+def _normal(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).normal(size=shape).astype("float32")
+
+
+@pytest.fixture
+def built(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the graph functions that are built from here on."""
+    names = []
+    wrap_function = tf.compat.v1.wrap_function
+
+    def count(function: Callable[..., Any], signature: Any, name: str) -> Any:
+        names.append(name)
+        return wrap_function(function, signature, name=name)
+
+    monkeypatch.setattr(tf.compat.v1, "wrap_function", count)
+    return names
+
+
+# load ---------------------------------------------------------------------------------------------
+
+
+def test_load_a_path_in_every_form(fixture_path) -> None:
+    path = fixture_path("fruit")
+    for handle in (path, Path(path), f"{path}/", f"file://{path}"):
+        module = compat_hub.load(handle)
+        assert isinstance(module, compat_hub.HubModule)
+        assert module.spec.path == path
+        assert module.tags is None
+
+
+def test_load_a_spec(fixture_path) -> None:
+    spec = compat_hub.load_module_spec(fixture_path("image_bn"))
+    first, second = compat_hub.load(spec), compat_hub.load(spec, tags="train")
+    assert first.spec is second.spec is spec
+    assert first.variables[0] is not second.variables[0]
+    assert second.tags == frozenset({"train"})
+    _check(first, "image_bn")
+
+
+def test_load_a_text_proto(copy_of) -> None:
+    copy = copy_of("text_table")
+    with copy.saved_model() as saved_model:
+        copy.file("saved_model.pbtxt").write_text(text_format.MessageToString(saved_model))
+    copy.file("saved_model.pb").unlink()
+    _check(compat_hub.load(copy.path), "text_table")
+
+
+@pytest.mark.parametrize("fixture", ["text_table", "sharded"])
+def test_load_from_a_filesystem_of_tensorflow(fixture: str, fixture_path) -> None:
+    source = Path(fixture_path(fixture))
+    target = f"ram://test_module/{fixture}"
+    for file in source.rglob("*"):
+        if file.is_file():
+            path = f"{target}/{file.relative_to(source).as_posix()}"
+            tf.io.gfile.makedirs(path.rpartition("/")[0])
+            with tf.io.gfile.GFile(path, "wb") as writer:
+                writer.write(file.read_bytes())
+    _check(compat_hub.load(target), fixture)
+
+
+class _Doubling(tf.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.factor = tf.Variable(2.0)
+
+    @tf.function(input_signature=[tf.TensorSpec([None])])
+    def __call__(self, x: tf.Tensor) -> tf.Tensor:
+        return self.factor * x
+
+
+def test_load_a_plain_saved_model(tmp_path: Path) -> None:
+    tf.saved_model.save(_Doubling(), str(tmp_path))
+    for tags in (None, "serve", ["serve"], {"serve"}):
+        loaded = compat_hub.load(tmp_path, tags=tags)
+        assert not isinstance(loaded, compat_hub.HubModule)
+        assert loaded(tf.constant([3.0])).numpy().tolist() == [6.0]
+        assert loaded.factor.numpy() == 2.0
+    with pytest.raises(Exception, match="nope"):
+        compat_hub.load(tmp_path, tags="nope")
+
+
+def test_load_options_reach_tensorflow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fixture_path
+) -> None:
+    tf.saved_model.save(_Doubling(), str(tmp_path))
+    options = tf.saved_model.LoadOptions(experimental_io_device="/job:localhost")
+    seen = []
+    load = tf.saved_model.load
+    monkeypatch.setattr(
+        tf.saved_model,
+        "load",
+        lambda path, tags, options: (seen.append(options), load(path, tags, options))[1],
+    )
+    assert compat_hub.load(tmp_path, options=options).factor.numpy() == 2.0
+    assert seen == [options]
+    _check(compat_hub.load(fixture_path("fruit"), options=options), "fruit")
+
+
+@pytest.mark.parametrize("tags", ["train", ["train"], {"train"}, ("train",), frozenset({"train"})])
+def test_explicit_tags_pin_every_call(tags: Any) -> None:
+    module = _load("image_bn", tags)
+    assert module.tags == {"train"}
+    x = _record("image_bn").inputs("default")
+    expected = _record("image_bn").outputs(["train"], "default")["default"]
+    for training in (False, True):
+        assert_close(module(x, training=training), expected, OUTPUT_TOLERANCE, str(training))
+
+
+def test_no_tags_pin_inference() -> None:
+    module = _load("image_bn", [])
+    assert module.tags == frozenset()
+    x = _record("image_bn").inputs("default")
+    assert_close(module(x, training=True), module(x), 0, "output")
+    assert module.get_signature_names() == ["default", "image_feature_vector"]
+
+
+def test_a_module_without_an_inference_variant() -> None:
+    module = _load("train_only_tags")
+    with pytest.raises(compat_hub.UnknownNameError, match=r'set\(\).*It has: {"serve"}, {"train"}'):
+        module(_normal(5, 3))
+    assert module(_normal(5, 3), training=True).shape == [5, 4]
+    _check(_load("train_only_tags", "serve"), "train_only_tags", ["serve"])
+
+
+# What is built and what runs ----------------------------------------------------------------------
+
+
+def test_loading_builds_no_graph_function(built: list[str]) -> None:
+    module = _load("image_bn")
+    assert built == []
+    module.get_signature_names(), module.signatures["default"], module.variables, repr(module)
+    assert len(module.regularization_losses) == 2
+    assert built == []
+
+
+def test_a_graph_function_is_built_at_its_first_use(built: list[str]) -> None:
+    module = _load("image_bn")
+    x = _normal(2, 8, 8, 3)
+    module(x)
+    assert built == ["default"]
+    module(x), module({"images": x[:1]}), module.call_signature(x, outputs=["default"])
+    assert built == ["default"]
+    module(x, training=True)
+    assert built == ["default"] * 2
+    module(x, "image_feature_vector", as_dict=True)
+    assert built == [*["default"] * 2, "image_feature_vector"]
+    module.regularization_losses[0]()
+    module.regularization_losses[0]()
+    assert built[3:] == ["regularization_loss"]
+
+
+def test_only_what_is_fetched_runs() -> None:
+    module = _load("counter")
+    x = {"x": _normal(3, 2)}
+    calls = module.variable_map["calls"]
+    module.call_signature(x, outputs=["default"])
+    module(x, "plain")
+    assert calls.numpy() == 0
+    module.call_signature(x, outputs=["calls"])
+    assert calls.numpy() == 1
+    module(x, as_dict=True)
+    assert calls.numpy() == 2
+    result = module.call_signature(x, outputs=["running"])
+    assert list(result.outputs) == ["running"]
+    assert calls.numpy() == 3
+
+
+def test_inputs_that_an_output_does_not_need_are_required_all_the_same() -> None:
+    # As hub.Module has it: a call fits the signature or not, whatever is fetched.
+    module = _load("ragged_io")
+    with pytest.raises(compat_hub.InputTypeError, match="missing 'deep'"):
+        module.call_signature({"ragged": [[1.0]]}, outputs=["default"])
+
+
+def test_update_ops_run_once_for_each_training_call() -> None:
+    module = _load("unfed_update")
+    steps = module.variable_map["steps"]
+    module({"x": _normal(5, 4)})
+    assert steps.numpy() == 0
+    for k in range(1, 4):
+        module({"x": _normal(5, 4)}, training=True)
+        assert steps.numpy() == k
+    total = module.variable_map["total"].numpy()
+    z = _normal(3, 2)
+    module({"z": z}, "other", training=True)
+    np.testing.assert_allclose(module.variable_map["total"], total + z.sum(0), rtol=1e-5)
+    assert steps.numpy() == 4
+
+
+# Calls --------------------------------------------------------------------------------------------
+
+
+def test_inputs_in_every_form() -> None:
+    module = _load("fruit")
+    x = _normal(2, 5)
+    expected = module(x)
+    for value in (x.astype("float64"), x.tolist(), tf.constant(x), tf.Variable(x), {"default": x}):
+        np.testing.assert_allclose(module(value), expected, rtol=1e-6)
+    assert isinstance(module(x), tf.Tensor)
+    assert set(module(x, as_dict=True)) == {"default"}
+    assert module(inputs=x, signature="default", as_dict=False, training=False).shape == [2, 4]
+    assert module(x, None, True, True).keys() == {"default"}
+
+
+def test_inputs_with_defaults() -> None:
+    module = _load("optional_inputs")
+    x = _normal(4, 3)
+    base = module.variable_map["base"].numpy()
+    np.testing.assert_allclose(module(x), (x * 1.5 + 2 * base) ** 2 + 0.5, rtol=1e-5)
+    np.testing.assert_allclose(module({"x": x}, "all"), module(x))
+    np.testing.assert_allclose(module(x, "all"), module(x))
+    found = module({"x": x, "power": 1, "bias": [0.0, 1.0, 2.0]}, "all")
+    np.testing.assert_allclose(found, x * 1.5 + [0.5, 1.5, 2.5], rtol=1e-5, atol=1e-6)
+
+
+def test_a_signature_without_inputs() -> None:
+    module = _load("constant")
+    weights = module.variable_map["weights"]
+    np.testing.assert_array_equal(module(), weights)
+    np.testing.assert_array_equal(module(None), weights)
+    np.testing.assert_array_equal(module({}), weights)
+    outputs = module(signature="sum", as_dict=True)
+    np.testing.assert_allclose(outputs["sum"], np.sum(weights.numpy()), rtol=1e-6)
+    with pytest.raises(compat_hub.InputTypeError, match="expected no inputs"):
+        module(1.0)
+
+
+def test_static_shapes_follow_from_those_of_the_inputs() -> None:
+    module = _load("shapes")
+
+    @tf.function
+    def call(images: tf.Tensor) -> tf.Tensor:
+        outputs = module({"scalar": 1.0, "anything": images[0], "images": images}, as_dict=True)
+        assert outputs["padded"].shape == [4, 4, 5]
+        assert outputs["columns"].shape == [4, 3]
+        assert outputs["anything"].shape == [4, 3]
+        return outputs["default"]
+
+    function = call.get_concrete_function(tf.TensorSpec([2, 4, 3]))
+    assert function.structured_outputs.shape == [2, 4, 3]
+
+    @tf.function
+    def flatten(batch: tf.Tensor) -> tf.Tensor:
+        return module({"batch": batch}, "flatten", as_dict=True)["flat"]
+
+    assert flatten.get_concrete_function(tf.TensorSpec([7, 6, 6, 1])).output_shapes == [7, 32]
+    unknown = flatten.get_concrete_function(tf.TensorSpec(None))
+    assert unknown.output_shapes.as_list() == [None, 32]
+
+
+def test_training_as_a_tensor_chooses_the_variant_as_the_program_runs() -> None:
+    module = _load("image_bn")
+    record = _record("image_bn")
+    x = record.inputs("default")["images"]
+
+    @tf.function(input_signature=[tf.TensorSpec([], tf.bool)])
+    def call(training: tf.Tensor) -> tf.Tensor:
+        return module({"images": x}, training=training)
+
+    moving = module.variable_map["batch_normalization/moving_mean"]
+    before = moving.numpy()
+    expected = record.outputs([], "default")["default"]
+    assert_close(call(False), expected, OUTPUT_TOLERANCE, "inference")
+    np.testing.assert_array_equal(moving, before)
+    expected = record.outputs(["train"], "default")["default"]
+    assert_close(call(True), expected, OUTPUT_TOLERANCE, "training")
+    mean = tf.nn.conv2d(x, module.variable_map["conv2d/kernel"], 1, "SAME")
+    mean = tf.reduce_mean(mean + module.variable_map["conv2d/bias"], [0, 1, 2])
+    np.testing.assert_allclose(moving, 0.8 * before + 0.2 * mean, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("true", [True, 1, np.True_, np.array(True), tf.constant(True)])
+def test_training_as_a_constant_of_every_kind(true: Any, built: list[str]) -> None:
+    module = _load("unfed_update")
+    module({"x": _normal(5, 4)}, training=true)
+    assert module.variable_map["steps"].numpy() == 1
+    assert len(built) == 1
+
+
+def test_training_as_a_variable_in_a_tf_function() -> None:
+    module = _load("unfed_update")
+    training = tf.Variable(False)
+
+    @tf.function
+    def call() -> tf.Tensor:
+        return module({"x": tf.ones([5, 4])}, training=training)
+
+    call()
+    assert module.variable_map["steps"].numpy() == 0
+    training.assign(True)
+    call()
+    assert module.variable_map["steps"].numpy() == 1
+
+
+def test_gradients_with_respect_to_inputs() -> None:
+    module = _load("fruit")
+    x = tf.constant(_normal(2, 5))
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        loss = tf.reduce_sum(tf.square(module(x)))
+    weights = module.variable_map["from_apples"].numpy()
+    expected = 2.0 * (x.numpy() @ weights.T) @ weights
+    np.testing.assert_allclose(tape.gradient(loss, x), expected, rtol=1e-5)
+
+
+def test_gradients_of_gradients() -> None:
+    module = _load("fruit")
+    inputs = {"apples": tf.constant(_normal(2, 4)), "oranges": tf.constant(_normal(2, 3))}
+    weights = module.variable_map["from_oranges"]
+    with tf.GradientTape() as outer:
+        with tf.GradientTape() as inner:
+            loss = tf.reduce_sum(module(inputs, "fruit_to_pet", as_dict=True)["hidden"])
+        gradient = tf.reduce_sum(inner.gradient(loss, weights))
+    hidden = module(inputs, "fruit_to_pet", as_dict=True)["hidden"].numpy()
+    # d/dw of the sum of (1 - tanh(.)^2) x
+    slope = -2.0 * hidden * (1 - hidden**2) * inputs["oranges"].numpy().sum(1, keepdims=True)
+    expected = inputs["oranges"].numpy().T @ slope
+    np.testing.assert_allclose(outer.gradient(gradient, weights), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_a_tape_that_watches_nothing_else() -> None:
+    module = _load("fruit")
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(module.variable_map["from_apples"])
+        loss = tf.reduce_sum(module(_normal(2, 5)))
+    assert tape.gradient(loss, module.variable_map["from_apples"]) is not None
+    with tf.GradientTape() as tape:
+        module(_normal(2, 5))
+    assert [v.name for v in tape.watched_variables()] == ["from_apples:0"]
+
+
+def test_two_modules_whose_functions_have_the_same_names() -> None:
+    first, second = _load("functions"), _load("functions_clash")
+    record = _record("functions"), _record("functions_clash")
+    x = record[0].inputs("default")["default"]
+
+    @tf.function
+    def call(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        return first(x), second(x), first(x)
+
+    outputs = call(x)
+    for output, k in zip(outputs, (0, 1, 0), strict=True):
+        assert_close(output, record[k].outputs([], "default")["default"], OUTPUT_TOLERANCE, str(k))
+    with tf.GradientTape(persistent=True) as tape:
+        outputs = first(x), second(x)
+    gradients = [tape.gradient(outputs[k], m.variables[0]) for k, m in enumerate((first, second))]
+    assert not np.allclose(*gradients)
+
+
+# Threads ------------------------------------------------------------------------------------------
+
+
+def _in_threads(functions: list[Callable[[], Any]]) -> list[Any]:
+    barrier = threading.Barrier(len(functions))
+    results: dict[int, Any] = {}
+
+    def run(k: int) -> None:
+        barrier.wait()
+        try:
+            results[k] = functions[k]()
+        except Exception as error:
+            results[k] = error
+
+    threads = [threading.Thread(target=run, args=[k]) for k in range(len(functions))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for result in results.values():
+        if isinstance(result, Exception):
+            raise result
+    return [results[k] for k in range(len(functions))]
+
+
+def test_threads_that_call_one_signature_first(built: list[str]) -> None:
+    module = _load("image_bn")
+    record = _record("image_bn")
+    x = record.inputs("default")
+    for output in _in_threads([lambda: module(x)] * 8):
+        expected = record.outputs([], "default")["default"]
+        assert_close(output, expected, OUTPUT_TOLERANCE, "output")
+    assert built == ["default"]
+
+
+def test_threads_that_call_different_signatures_first(built: list[str]) -> None:
+    module = _load("fruit")
+    pets = {"apples": _normal(2, 4), "oranges": _normal(2, 3)}
+    code = _normal(2, 5)
+    calls = [
+        lambda: module(code),
+        lambda: module(pets, "fruit_to_pet", as_dict=True)["cats"],
+        lambda: tf.function(module)(code),
+        module.regularization_losses[0],
+    ]
+    results = _in_threads(calls * 2)
+    for k, result in enumerate(results):
+        np.testing.assert_allclose(result, calls[k % 4](), rtol=1e-6)
+    assert collections.Counter(built) == {
+        "default": 1,
+        "fruit_to_pet": 1,
+        "regularization_loss": 1,
+    }
+
+
+def test_threads_that_train() -> None:
+    module = _load("unfed_update")
+    x = {"x": _normal(5, 4)}
+    _in_threads([lambda: module(x, training=True)] * 8)
+    assert module.variable_map["steps"].numpy() == 8
+
+
+# As a tf.Module -----------------------------------------------------------------------------------
+
+
+def test_variables_are_there_once_each() -> None:
+    module = _load("partitioned")
+    assert len({v.ref() for v in module.variables}) == len(module.variables) == 13
+    assert module.variables == module.trainable_variables
+    assert module.non_trainable_variables == ()
+    image = _load("image_bn")
+    assert len(image.variables) == 12
+    assert len(image.trainable_variables) == 8
+    together = [*image.trainable_variables, *image.non_trainable_variables]
+    assert {v.ref() for v in together} == {v.ref() for v in image.variables}
+
+
+def test_in_a_module_around() -> None:
+    class Outer(tf.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.hub = _load("image_bn")
+            self.scale = tf.Variable(1.0)
+
+    outer = Outer()
+    assert len(outer.variables) == 13
+    assert len(outer.trainable_variables) == 9
+    assert outer.hub in outer.submodules
+
+
+def test_a_checkpoint_round_trip(tmp_path: Path) -> None:
+    module = _load("partitioned")
+    x = _record("partitioned").inputs("default")
+    for variable in module.variables:
+        variable.assign(variable * 2.0 + 1.0)
+    expected = module(x)
+    path = tf.train.Checkpoint(module=module).save(str(tmp_path / "checkpoint"))
+    fresh = _load("partitioned")
+    assert not np.allclose(fresh(x), expected)
+    status = tf.train.Checkpoint(module=fresh).restore(path)
+    status.assert_existing_objects_matched()
+    np.testing.assert_allclose(fresh(x), expected, rtol=1e-6)
+    for a, b in zip(module.variables, fresh.variables, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_checkpoint_with_tables_and_assets(tmp_path: Path) -> None:
+    module = _load("text_table")
+    path = tf.train.Checkpoint(module=module).save(str(tmp_path / "checkpoint"))
+    fresh = _load("text_table")
+    for variable in fresh.variables:
+        variable.assign(tf.zeros_like(variable))
+    tf.train.Checkpoint(module=fresh).restore(path).assert_existing_objects_matched()
+    _check(fresh, "text_table")
+
+
+def test_repr(fixture_path) -> None:
+    path = fixture_path("fruit")
+    spec = f"<compat_hub.ModuleSpec {path!r} (set(): default, fruit_to_pet)>"
+    assert repr(_load("fruit")) == f"<compat_hub.HubModule of {spec}: 6 variables>"
+    assert 'pinned to {"train"} of' in repr(_load("image_bn", "train"))
+
+
+# Signatures ---------------------------------------------------------------------------------------
+
+
+def test_signatures_are_a_mapping() -> None:
+    signatures = _load("fruit").signatures
+    assert list(signatures) == list(signatures.keys()) == ["default", "fruit_to_pet"]
+    assert len(signatures) == 2
+    assert "fruit_to_pet" in signatures
+    for name in ("nope", "", None, 3):
+        assert name not in signatures
+        assert signatures.get(name) is None
+        assert signatures.get(name, 7) == 7
+        with pytest.raises(KeyError):
+            signatures[name]
+    assert [s.name for s in signatures.values()] == list(signatures)
+    assert dict(signatures).keys() == {"default", "fruit_to_pet"}
+    assert repr(signatures) == "<signatures default, fruit_to_pet>"
+    with pytest.raises(TypeError):
+        signatures["new"] = None
+
+
+def test_a_signature_is_called_as_after_tf_saved_model_load() -> None:
+    module = _load("fruit")
+    pets = module.signatures["fruit_to_pet"]
+    inputs = {"apples": tf.constant(_normal(2, 4)), "oranges": tf.constant(_normal(2, 3))}
+    outputs = pets(**inputs)
+    assert list(outputs) == ["cats", "dogs", "hidden"]
+    np.testing.assert_allclose(pets(inputs)["dogs"], outputs["dogs"])
+    args, kwargs = pets.structured_input_signature
+    assert args == ()
+    assert kwargs == {"apples": tf.TensorSpec([None, 4]), "oranges": tf.TensorSpec([None, 3])}
+    assert pets.structured_outputs["cats"] == tf.TensorSpec([None, 2])
+    code = tf.constant(_normal(2, 5))
+    for outputs in (module.signatures["default"](code), module.signatures["default"](default=code)):
+        np.testing.assert_allclose(outputs["default"], module(code))
+
+
+def test_inputs_of_any_name() -> None:
+    module = _load("names")
+    record = _record("names")
+    outputs = module.signatures["default"](**record.inputs("default"))
+    for name, value in record.outputs([], "default").items():
+        assert_close(outputs[name], value, OUTPUT_TOLERANCE, name)
+
+
+def test_signatures_of_the_variant_that_a_module_is_pinned_to() -> None:
+    record = _record("image_bn")
+    x = record.inputs("default")
+    module = _load("image_bn", "train")
+    moving = module.variable_map["batch_normalization/moving_mean"].numpy()
+    expected = record.outputs(["train"], "default")["default"]
+    outputs = module.signatures["default"](**x)
+    assert_close(outputs["default"], expected, OUTPUT_TOLERANCE, "output")
+    # It is no training call: the update ops do not run.
+    np.testing.assert_array_equal(module.variable_map["batch_normalization/moving_mean"], moving)
+
+
+def test_signatures_in_a_data_pipeline_and_a_function() -> None:
+    call = _load("fruit").signatures["fruit_to_pet"]
+    gc.collect()
+    inputs = {"apples": _normal(4, 4), "oranges": _normal(4, 3)}
+    data = tf.data.Dataset.from_tensor_slices(inputs).batch(2).map(call)
+    found = np.concatenate([batch["cats"].numpy() for batch in data])
+    np.testing.assert_allclose(found, call(**inputs)["cats"], rtol=1e-5, atol=1e-6)
+    assert tf.function(lambda i: call(**i))(inputs)["cats"].shape == [4, 2]
+
+
+def test_what_a_module_says_of_its_signatures() -> None:
+    module = _load("aux_variant")
+    assert module.get_signature_names() == module.get_signature_names("train") == ["default"]
+    assert list(module.get_output_info_dict()) == ["default"]
+    assert list(module.get_output_info_dict(tags="train")) == ["aux", "default"]
+    assert list(module.get_input_info_dict("default", ["gpu", "small"])) == ["x"]
+    pinned = _load("aux_variant", ["small", "gpu"])
+    assert str(pinned.get_output_info_dict()["default"]) == "float32 [None, 3]"
+    assert list(pinned.get_output_info_dict(tags="train")) == ["aux", "default"]
+    assert list(pinned.get_output_info_dict(tags=[])) == ["default"]
+    assert str(pinned.get_output_info_dict(tags=[])["default"]) == "float32 [None, 2]"
+
+
+def test_attached_messages() -> None:
+    module = _load("image_bn")
+    info = module.get_attached_message("image_module_info", protos.ImageModuleInfo)
+    assert info.default_image_size.width == 8
+    assert module.get_attached_message("other", protos.ImageModuleInfo, tags="train") is None
+    with pytest.raises(compat_hub.UnknownNameError, match="'other'"):
+        module.get_attached_message("other", protos.ImageModuleInfo, required=True)
+
+
+# Regularization losses ----------------------------------------------------------------------------
+
+
+def test_regularization_losses() -> None:
+    module = _load("fruit")
+    from_apples, kernel = (module.variable_map[n] for n in ("from_apples", "cats/kernel"))
+    l2, l1 = module.regularization_losses
+    assert (l2.name, "from_apples/Regularizer/mul:0" in repr(l2)) == (
+        "from_apples/Regularizer/mul:0",
+        True,
+    )
+    with tf.GradientTape() as tape:
+        losses = [l2(), l1()]
+        total = tf.add_n(losses)
+    assert [loss.shape.as_list() for loss in losses] == [[], []]
+    np.testing.assert_allclose(losses[0], 0.005 * np.sum(from_apples.numpy() ** 2), rtol=1e-5)
+    np.testing.assert_allclose(losses[1], 0.02 * np.abs(kernel.numpy()).sum(), rtol=1e-5)
+    gradients = tape.gradient(total, [from_apples, kernel])
+    np.testing.assert_allclose(gradients[0], 0.01 * from_apples, rtol=1e-5)
+    np.testing.assert_allclose(gradients[1], 0.02 * np.sign(kernel), rtol=1e-5)
+    from_apples.assign(tf.zeros([4, 5]))
+    assert l2().numpy() == 0.0
+    assert tf.function(l1)().numpy() == losses[1].numpy()
+
+
+def test_regularization_losses_are_those_of_the_training_variant() -> None:
+    names = [loss.name.split("/")[0] for loss in _load("aux_variant").regularization_losses]
+    assert names == ["trunk", "aux"]
+    names = [loss.name.split("/")[0] for loss in _load("aux_variant", []).regularization_losses]
+    assert names == ["trunk"]
+
+
+def test_a_loss_that_needs_an_input_is_no_callable_without_one() -> None:
+    assert len(_load("activity").regularization_losses) == 1
+    assert _load("counter").regularization_losses == []
+
+
+def test_the_list_of_losses_may_be_changed() -> None:
+    module = _load("fruit")
+    module.regularization_losses.clear()
+    assert len(module.regularization_losses) == 2
