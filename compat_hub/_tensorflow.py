@@ -79,8 +79,14 @@ def variable_accessed(variable: tf.Variable) -> None:
 
 def has_training_argument(function: Any) -> bool:
     """Whether a callable takes `training`; `inspect` does not see through loaded functions."""
-    spec = tf_inspect.getfullargspec(function.__call__)
-    return "training" in (*spec.args, *spec.kwonlyargs)
+    for found in (function, function.__call__):
+        try:
+            spec = tf_inspect.getfullargspec(found)
+        except TypeError:  # an object, whose __call__ comes next
+            continue
+        if "training" in (*spec.args, *spec.kwonlyargs):
+            return True
+    return False
 
 
 def untracked(method: Any) -> Any:
