@@ -1,0 +1,118 @@
+"""The private names of TensorFlow still do what compat_hub needs of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import tensorflow as tf
+import tf_keras
+from tensorflow.core.protobuf import saved_model_pb2
+
+from compat_hub import _tensorflow
+from tests.records import FIXTURES
+
+
+def test_type_specs() -> None:
+    data = (FIXTURES / "ragged_io/module/saved_model.pb").read_bytes()
+    (meta_graph,) = saved_model_pb2.SavedModel.FromString(data).meta_graphs
+    proto = meta_graph.signature_def["default"].inputs["ragged"].composite_tensor.type_spec
+    found = _tensorflow.decode_type_spec(proto)
+    assert found == tf.RaggedTensorSpec([None, None], tf.float32, 1, tf.int64)
+
+
+def test_the_registry_of_ops() -> None:
+    assert _tensorflow.is_registered_op("MatMul")
+    assert _tensorflow.is_registered_op("VariableV2")
+    assert not _tensorflow.is_registered_op("Frobnicate")
+    assert _tensorflow.op_def("MatMul").output_arg[0].name == "product"
+    assert _tensorflow.op_def("Frobnicate") is None
+
+
+@pytest.mark.parametrize(
+    ("op", "expected"),
+    [
+        ("HashTableV2", True),
+        ("MutableHashTableV2", True),
+        ("FIFOQueueV2", True),
+        ("VarHandleOp", False),
+        ("HashTable", False),  # a reference
+        ("LookupTableFindV2", False),
+        ("RandomUniform", False),
+        ("MatMul", False),
+        ("Frobnicate", False),
+    ],
+)
+def test_ops_that_make_resources(op: str, expected: bool) -> None:
+    assert _tensorflow.makes_resource(op) is expected
+
+
+def test_a_placeholder_with_handle_data_has_gradients_and_shapes() -> None:
+    variable = tf.Variable([[1.0, 2.0]])
+
+    def body(handle: tf.Tensor) -> tf.Tensor:
+        _tensorflow.copy_handle_data(variable.handle, handle)
+        value = tf.raw_ops.ReadVariableOp(resource=handle, dtype=tf.float32)
+        assert value.shape == [1, 2]
+        return value * value
+
+    function = tf.compat.v1.wrap_function(body, [tf.TensorSpec([], tf.resource)])
+    with tf.GradientTape(watch_accessed_variables=True) as tape:
+        _tensorflow.variable_accessed(variable)
+        loss = tf.reduce_sum(function(variable.handle))
+    assert [v.ref() for v in tape.watched_variables()] == [variable.ref()]
+    assert tape.gradient(loss, variable).numpy().tolist() == [[2.0, 4.0]]
+
+
+class _WithTraining:
+    def __call__(self, x: Any, training: bool = False) -> Any:
+        return x
+
+
+class _Without:
+    def __call__(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+        return x
+
+
+@pytest.mark.parametrize(
+    ("function", "expected"),
+    [
+        (_WithTraining(), True),
+        (_Without(), False),
+        (lambda x, training: x, True),
+        (lambda x, *, training=None: x, True),
+        (lambda x: x, False),
+        (lambda x, **kwargs: x, False),
+        (tf.function(lambda x, training=False: x), True),
+        (tf.function(lambda x: x), False),
+    ],
+)
+def test_the_training_argument(function: Any, expected: bool) -> None:
+    assert _tensorflow.has_training_argument(function) is expected
+
+
+def test_the_training_argument_of_a_loaded_function(tmp_path) -> None:
+    class Loadable(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([]), tf.TensorSpec([], tf.bool)])
+        def __call__(self, x: tf.Tensor, training: tf.Tensor) -> tf.Tensor:
+            return x
+
+    tf.saved_model.save(Loadable(), str(tmp_path))
+    assert _tensorflow.has_training_argument(tf.saved_model.load(str(tmp_path)))
+
+
+def test_untracked_attributes() -> None:
+    class Layer(tf_keras.layers.Layer):
+        def __init__(self, hidden: Any, seen: Any) -> None:
+            super().__init__()
+            self.hide(hidden)
+            self.seen = seen
+
+        @_tensorflow.untracked
+        def hide(self, hidden: Any) -> None:
+            self.hidden = hidden
+
+    hidden, seen = tf.Variable(1.0), tf.Variable(2.0)
+    layer = Layer(hidden, seen)
+    assert [v.ref() for v in layer.weights] == [seen.ref()]
+    assert layer.hidden is hidden
