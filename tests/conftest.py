@@ -12,6 +12,11 @@ import tensorflow as tf
 from tests.copies import ModuleCopy
 from tests.records import FIXTURES, Record, read_records
 
+# Two devices, so that a strategy has two replicas.
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+)
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(

@@ -105,14 +105,21 @@ def test_one_graph_function_serves_eager_and_traced_calls(monkeypatch: pytest.Mo
 
 
 def test_in_a_strategy_of_two_replicas() -> None:
-    devices = tf.config.list_logical_devices("CPU")
-    strategy = tf.distribute.MirroredStrategy([d.name for d in devices] or ["CPU:0"])
+    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
     with strategy.scope():
         module = compat_hub.load(FIXTURES / "fruit/module")
+    assert strategy.num_replicas_in_sync == 2
+
+    @tf.function
+    def step(x: tf.Tensor) -> tf.Tensor:
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        return module(x * tf.cast(replica + 1, tf.float32))
+
     x = tf.ones([2, 5])
-    results = strategy.run(tf.function(module), args=(x,))
-    for result in strategy.experimental_local_results(results):
-        np.testing.assert_allclose(result, module(x), rtol=1e-6)
+    results = strategy.experimental_local_results(strategy.run(step, args=(x,)))
+    assert len(results) == 2
+    for k, result in enumerate(results):
+        np.testing.assert_allclose(result, module(x * (k + 1.0)), rtol=1e-5, atol=1e-6)
 
 
 def test_devices_of_the_machine_that_wrote_the_graph_do_not_matter(copy_of) -> None:
