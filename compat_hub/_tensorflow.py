@@ -53,8 +53,8 @@ def copy_handle_data(source: tf.Tensor, target: tf.Tensor) -> None:
     handle_data_util.copy_handle_data(source, target)
 
 
-def variable_behind(handle: tf.Tensor) -> tuple[Any, Any] | None:
-    """The dtype and shape of the variable that a resource in a graph stands for, if known."""
+def handle_data(handle: tf.Tensor) -> tuple[Any, Any] | None:
+    """The dtype and shape of the variable, or of a list's elements, behind a tensor in a graph."""
     data = handle_data_util.get_handle_data(handle)
     if not data.is_set or len(data.shape_and_type) != 1:
         return None

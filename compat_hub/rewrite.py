@@ -25,6 +25,7 @@ from compat_hub.graph.subgraph import consumed_tensors, cut, index_nodes
 from compat_hub.graph.tensor_arrays import TensorArrayError, to_tensor_lists
 from compat_hub.variant import GraphVariant
 
+_HANDLES = (tf.resource, tf.variant)
 _IMPORT_SCOPE = "module"  # node names in the messages of TensorFlow's runtime begin with it
 
 
@@ -139,14 +140,15 @@ def import_graph(
 
 
 def complete_handle_data(graph: Any) -> None:
-    """Tells the variables that While ops pass through their dtype and shape.
+    """Tells what While ops pass through the dtype and shape of the variables or lists behind.
 
-    The importer does not; a second gradient looks for them.
+    The importer does not. A second gradient looks for the variables, and a first one has no zeros
+    for a list unless it knows that the list holds no strings.
     """
     for operation in graph.get_operations():
         if operation.type in {"While", "StatelessWhile"}:
             for source, result in zip(operation.inputs, operation.outputs, strict=True):
-                if source.dtype == tf.resource:
+                if source.dtype in _HANDLES:
                     _tensorflow.copy_handle_data(source, result)
 
 
@@ -175,5 +177,5 @@ def infer_types(
 
 
 def _type_of(tensor: tf.Tensor) -> TensorType:
-    variable = _tensorflow.variable_behind(tensor) if tensor.dtype == tf.resource else None
-    return TensorType(tensor.dtype.base_dtype.as_datatype_enum, tensor.shape.as_proto(), variable)
+    behind = _tensorflow.handle_data(tensor) if tensor.dtype in _HANDLES else None
+    return TensorType(tensor.dtype.base_dtype.as_datatype_enum, tensor.shape.as_proto(), behind)

@@ -72,6 +72,11 @@ class Record:
         names = {_stem(k[len(prefix) :]) for k in self.arrays if k.startswith(prefix)}
         return {name: self._value(prefix + name) for name in names}
 
+    def changed(self, tags: list[str], signature: str) -> dict[str, np.ndarray]:
+        """The variables that a call changed, after it."""
+        prefix = f"after/{_tag_key(tags)}/{signature}/"
+        return {k[len(prefix) :]: v for k, v in self.arrays.items() if k.startswith(prefix)}
+
     def variables(self, step: int) -> dict[str, np.ndarray]:
         prefix = f"step{step}/" if step else "var0/"
         return {k[len(prefix) :]: v for k, v in self.arrays.items() if k.startswith(prefix)}

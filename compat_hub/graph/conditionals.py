@@ -20,6 +20,7 @@ from compat_hub.graph.regions import (
     Types,
     function_name,
     make_function,
+    small_constant,
     topological_order,
 )
 
@@ -67,6 +68,7 @@ def raise_conditionals(
     contexts = _find_contexts(nodes)
     functions: list[FunctionDef] = []
     moved: dict[str, str] = {}
+    switches = {n.name: node_of(n.input[0]) for n in nodes.values() if n.op == "Switch"}
     for depth in range(max(map(len, contexts.values()), default=0) + 1, 0, -1):
         for conditional in _find_conditionals(nodes, contexts, depth):
             wanted = {moved.get(e, e) for e in effects}
@@ -74,11 +76,27 @@ def raise_conditionals(
             functions.extend(made)
             inside = {*conditional.branches[0], *conditional.branches[1]}
             moved.update({e: name for e in effects if moved.get(e, e) in inside})
+    _reconnect(nodes, switches)
     leftover = next((n.name for n in nodes.values() if n.op in {"Switch", "Merge"}), None)
     if leftover:
         raise IrreducibleError(leftover, "belongs to no conditional")
     topological_order(nodes)
     return nodes, functions, moved
+
+
+def _reconnect(nodes: dict[str, NodeDef], switches: Mapping[str, str]) -> None:
+    """Lets control inputs on Switches that are gone wait for what was switched, in place."""
+
+    def follow(source: str) -> str:
+        while is_control(source) and source[1:] not in nodes and source[1:] in switches:
+            source = f"^{switches[source[1:]]}"
+        return source
+
+    for node in nodes.values():
+        if any(is_control(i) and i[1:] in switches for i in node.input):
+            sources = dict.fromkeys(map(follow, node.input))
+            del node.input[:]
+            node.input.extend(sources)
 
 
 def _find_contexts(nodes: Mapping[str, NodeDef]) -> dict[str, _Context]:
@@ -184,7 +202,7 @@ def _raise(
     members = {*conditional.switches, *conditional.branches[0], *conditional.branches[1]}
     if not conditional.switches:
         raise IrreducibleError(next(iter(members)), "is in a branch that no Switch leads to")
-    given, captured, controls = _captures(conditional, nodes, members)
+    given, captured, controls, constants = _captures(conditional, nodes, members)
     anchor = next(iter(conditional.merges), None) or next(iter(conditional.switches))
     name = f"{anchor}/if"
     while name in nodes:
@@ -200,7 +218,7 @@ def _raise(
         functions.append(
             make_function(
                 function_name(name, "true" if side else "false"),
-                [nodes[n] for n in conditional.branches[side]],
+                [*(nodes[n] for n in conditional.branches[side]), *constants[side]],
                 given[side],
                 [types[t] for t in captured],
                 results,
@@ -233,16 +251,17 @@ def _raise(
 
 def _captures(
     conditional: _Conditional, nodes: Mapping[str, NodeDef], members: Collection[str]
-) -> tuple[tuple[dict[str, int], dict[str, int]], list[str], list[str]]:
+) -> tuple[tuple[dict[str, int], ...], list[str], list[str], tuple[list[NodeDef], ...]]:
     """What a conditional takes from outside.
 
     Returns:
         For each branch the position of what its tensors stand for, the tensors captured by
-        position, and the control inputs.
+        position, the control inputs, and for each branch the constants that it gets of its own.
     """
     captured: dict[str, int] = {}
     given: tuple[dict[str, int], dict[str, int]] = ({}, {})
     controls: dict[str, None] = {}
+    constants: tuple[list[NodeDef], list[NodeDef]] = ([], [])
     for name in conditional.switches:
         position = captured.setdefault(tensor_of(nodes[name].input[0]), len(captured))
         for side in (0, 1):
@@ -253,8 +272,12 @@ def _captures(
             outside = [s for s in nodes[name].input if node_of(s) not in members]
             controls.update({s: None for s in outside if is_control(s)})
             for tensor in (tensor_of(s) for s in outside if not is_control(s)):
+                constant = small_constant(nodes.get(node_of(tensor)))
+                if constant is not None:
+                    constants[side].append(constant)
+                    continue
                 given[side][tensor] = captured.setdefault(tensor, len(captured))
-    return given, list(captured), list(controls)
+    return given, list(captured), list(controls), constants
 
 
 def _input_of_side(

@@ -135,7 +135,10 @@ def _raise(
         given[f"{node.name}:0"] = 2 + len(variables) + k
     integer = TensorType(DT_INT32, TensorShapeProto())
     loop_types = [integer, integer]
-    loop_types += [types[f"{v.merge.name}:0"] for v in variables]
+    for variable in variables:
+        merged = types[f"{variable.merge.name}:0"]
+        behind = merged.behind or types[f"{variable.enter.name}:0"].behind
+        loop_types.append(dataclasses.replace(merged, behind=behind))
     loop_types += [types[f"{n.name}:0"] for n in invariants]
 
     nexts = [v.next for v in variables]

@@ -14,6 +14,10 @@ def tensor_of(name: str) -> str:
     return name if ":" in name else f"{name}:0"
 
 
+# Static shapes that the exporter noted of a node, and the importer holds it to.
+NOTED_SHAPES = "_output_shapes"
+
+
 def is_control(name: str) -> bool:
     """Whether a node's input is a control input."""
     return name.startswith("^")

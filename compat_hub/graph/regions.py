@@ -15,6 +15,8 @@ from compat_hub.graph.op_outputs import named_output
 
 OpDef = Any
 
+_SMALL = 1024  # bytes
+
 
 @dataclasses.dataclass(frozen=True)
 class TensorType:
@@ -23,12 +25,13 @@ class TensorType:
     Attributes:
         dtype: Its dtype, a number of `types.proto`.
         shape: Its static shape, a TensorShapeProto.
-        variable: Of a resource, the dtype and shape of the variable behind it, where known.
+        behind: Of a resource the dtype and shape of the variable, of a list those of its elements,
+            where known.
     """
 
     dtype: Any
     shape: Any
-    variable: tuple[Any, Any] | None = None
+    behind: tuple[Any, Any] | None = None
 
 
 # By the name of a tensor.
@@ -100,6 +103,19 @@ def ancestors_within(
     return found
 
 
+def small_constant(node: NodeDef | None) -> NodeDef | None:
+    """A copy of a small constant for the inside of a function, or None where it is none.
+
+    A shape that enters as an argument is not known when the function is built.
+    """
+    if node is None or node.op != "Const" or node.ByteSize() > _SMALL:
+        return None
+    copy = NodeDef()
+    copy.CopyFrom(node)
+    del copy.input[:]
+    return copy
+
+
 def function_name(*parts: str) -> str:
     """A name that TensorFlow allows for a function, made from names of nodes."""
     return re.sub(r"[^A-Za-z0-9_]", "_", "_".join(parts)).lstrip("_") or "region"
@@ -127,7 +143,7 @@ def make_function(
         effects: Names of nodes of the body that run even if no result needs them.
         op_def: Gives the OpDef of a registered op.
     """
-    body = {n.name: n for n in nodes}
+    body = {n.name: n for n in nodes}  # a constant may come several times
     prefix = "argument_"
     while any(n.startswith(prefix) for n in body):
         prefix += "_"
@@ -172,6 +188,6 @@ def _describe(arg: Any, kind: TensorType) -> None:
     A gradient through a loop in a loop finds the variable behind a resource only here.
     """
     arg.type = kind.dtype
-    if kind.variable is not None:
-        dtype, shape = kind.variable
+    if kind.behind is not None:
+        dtype, shape = kind.behind
         arg.handle_data.add(dtype=dtype, shape=shape)

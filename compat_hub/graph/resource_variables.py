@@ -13,7 +13,7 @@ from typing import Any
 
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 
-from compat_hub.graph.names import is_control, node_of, tensor_of
+from compat_hub.graph.names import NOTED_SHAPES, is_control, node_of, tensor_of
 
 GraphDef = Any
 
@@ -137,6 +137,7 @@ def _rewrite(node: NodeDef, references: Mapping[str, _Reference]) -> list[NodeDe
         return [node]
     new = NodeDef()
     new.CopyFrom(node)
+    new.attr.pop(NOTED_SHAPES, None)
     if node.op in _PASSING:
         new.op = _PASSING[node.op]
         new.attr["T"].type = _DT_RESOURCE

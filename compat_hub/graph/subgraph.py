@@ -124,12 +124,8 @@ def cut(
 
 
 def strip_placement(node: NodeDef) -> None:
-    """Removes the device, colocation constraints and noted shapes of one node, in place.
-
-    The importer would hold a rewritten node to the shapes that were noted of the old one.
-    """
+    """Removes the device and the colocation constraints of one node, in place."""
     node.device = ""
-    node.attr.pop("_output_shapes", None)
     if "_class" in node.attr:
         others = [s for s in node.attr["_class"].list.s if not s.startswith(b"loc:@")]
         if others:

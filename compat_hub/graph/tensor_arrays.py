@@ -15,7 +15,7 @@ from tensorflow.core.framework.node_def_pb2 import NodeDef
 from tensorflow.core.framework.types_pb2 import DT_INT32, DT_INT64, DT_VARIANT
 
 from compat_hub.graph.equal_values import limit_of_range, same_value
-from compat_hub.graph.names import is_control, node_of, tensor_of
+from compat_hub.graph.names import NOTED_SHAPES, is_control, node_of, tensor_of
 from compat_hub.graph.subgraph import index_nodes
 
 GraphDef = Any
@@ -85,6 +85,7 @@ def to_tensor_lists(graph_def: GraphDef) -> GraphDef:
         constants = _rewrite(new, flows, nodes)
         if node.op in _PASSING and tensor_of(node.input[0]) in flows:
             new.attr["T"].type = DT_VARIANT
+            new.attr.pop(NOTED_SHAPES, None)
         sources = [s for s in new.input if not (is_control(s) and s[1:] in passed_on)]
         del new.input[:]
         new.input.extend(_without_handle(s, handles, node) for s in sources)
@@ -163,11 +164,14 @@ def _rewrite(
     if tensor_of(flow) not in flows:
         raise TensorArrayError(node)
     array = flows[tensor_of(flow)]
+    rewrite = _REWRITES[node.op]
     if node.op == "TensorArrayGatherV3" and _reads_all(node, nodes):
-        return _rewrite_stack(node, flow, array)
-    if node.op == "TensorArrayScatterV3" and _writes_all(node, nodes):
-        return _rewrite_unstack(node, flow, array)
-    return _REWRITES[node.op](node, flow, array)
+        rewrite = _rewrite_stack
+    elif node.op == "TensorArrayGatherV3" and limit_of_range(nodes, node.input[1]) is None:
+        rewrite = _rewrite_gather
+    elif node.op == "TensorArrayScatterV3" and _writes_all(node, nodes):
+        rewrite = _rewrite_unstack
+    return rewrite(node, flow, array)
 
 
 def _reads_all(node: NodeDef, nodes: Mapping[str, NodeDef]) -> bool:
@@ -265,6 +269,25 @@ def _rewrite_reader(node: NodeDef, flow: str, array: _Array) -> list[NodeDef]:
     types = {"element_dtype": node.attr["dtype"].type}
     _become(node, op, [flow, node.input[1], f"{constant.name}:0"], types)
     return [constant]
+
+
+def _rewrite_gather(node: NodeDef, flow: str, array: _Array) -> list[NodeDef]:
+    """Reads each element once and gathers from these: a list's gradient forgets repeated reads."""
+    dtype, controls = node.attr["dtype"].type, [i for i in node.input if is_control(i)]
+    unique = NodeDef(name=f"{node.name}/unique", op="Unique", input=[node.input[1], *controls])
+    unique.attr["T"].type = unique.attr["out_idx"].type = DT_INT32
+    read = NodeDef()
+    read.CopyFrom(node)
+    read.name = f"{node.name}/elements"
+    read.attr.pop(NOTED_SHAPES, None)
+    read.input[1] = f"{unique.name}:0"
+    constants = _rewrite_reader(read, flow, array)
+    axis = _constant(node, "axis", None)
+    axis.attr["value"].tensor.int_val[0] = 0
+    inputs = [f"{read.name}:0", f"{unique.name}:1", f"{axis.name}:0"]
+    types = {"Tparams": dtype, "Tindices": DT_INT32, "Taxis": DT_INT32}
+    _become(node, "GatherV2", inputs, types)
+    return [unique, *constants, read, axis]
 
 
 _REWRITES = {

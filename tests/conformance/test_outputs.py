@@ -2,26 +2,60 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import tensorflow as tf
 
 import compat_hub
 from tests.records import Record, assert_close, value_of
 
-# Calls of these change the state that the next call sees: they are called once only.
-_STATEFUL = {"counter"}
+Call = Callable[[compat_hub.HubModule, str, dict[str, Any]], dict[str, Any]]
 
 
-def _loaded(record: Record, tags: list[str]) -> compat_hub.HubModule:
-    return compat_hub.load(record.path, tags=tags)
+def _eagerly(module: compat_hub.HubModule, signature: str, inputs: dict) -> dict:
+    return module(inputs, signature=signature, as_dict=True)
 
 
-def _check(record: Record, tags: list[str], signature: str, outputs: dict) -> None:
-    expected = record.outputs(tags, signature)
-    assert expected.keys() <= outputs.keys()
-    for name, value in expected.items():
-        what = f"{tags} {signature} {name}"
-        assert_close(outputs[name], value, record.output_tolerance, what)
+def _in_a_function(module: compat_hub.HubModule, signature: str, inputs: dict) -> dict:
+    infos = module.get_input_info_dict(signature)
+    tensors = {
+        name: value
+        if isinstance(value, tf.SparseTensor | tf.RaggedTensor)
+        else tf.convert_to_tensor(value, infos[name].dtype)
+        for name, value in inputs.items()
+    }
+    return tf.function(lambda feeds: module(feeds, signature=signature, as_dict=True))(tensors)
+
+
+def _by_keyword(module: compat_hub.HubModule, signature: str, inputs: dict) -> dict:
+    function = module.signatures[signature]
+    outputs = function(**inputs)
+    assert function.structured_outputs.keys() == outputs.keys()
+    return outputs
+
+
+def _by_position(module: compat_hub.HubModule, signature: str, inputs: dict) -> dict:
+    function = module.signatures[signature]
+    return function(*inputs.values()) if len(inputs) == 1 else function(inputs)
+
+
+@pytest.mark.parametrize("call", [_eagerly, _in_a_function, _by_keyword, _by_position])
+def test_calls(record: Record, call: Call) -> None:
+    for tags in record.tag_sets:
+        for signature in record.signatures(tags):
+            # Loaded anew: a call may change the state, and the record is of the first.
+            module = compat_hub.load(record.path, tags=tags)
+            found = call(module, signature, record.inputs(signature))
+            expected = record.outputs(tags, signature)
+            assert expected.keys() <= found.keys()
+            for name, value in expected.items():
+                what = f"{tags} {signature} {name}"
+                assert_close(found[name], value, record.output_tolerance, what)
+            for name, value in record.changed(tags, signature).items():
+                changed = value_of(module.variable_map[name])
+                assert_close(changed, value, record.output_tolerance, f"{name} afterwards")
 
 
 def test_variables_have_the_stored_values(record: Record) -> None:
@@ -30,55 +64,6 @@ def test_variables_have_the_stored_values(record: Record) -> None:
     assert expected.keys() <= module.variable_map.keys()
     for key, value in expected.items():
         assert_close(value_of(module.variable_map[key]), value, 0, key)
-
-
-def test_eager_calls(record: Record) -> None:
-    for tags in record.tag_sets:
-        module = _loaded(record, tags)
-        for signature in record.signatures(tags):
-            outputs = module(record.inputs(signature), signature=signature, as_dict=True)
-            _check(record, tags, signature, outputs)
-            if record.folder.name in _STATEFUL:
-                break
-
-
-def test_calls_in_a_tf_function(record: Record) -> None:
-    for tags in record.tag_sets:
-        module = _loaded(record, tags)
-        for signature in record.signatures(tags):
-
-            @tf.function
-            def apply(inputs, module=module, signature=signature):
-                return module(inputs, signature=signature, as_dict=True)
-
-            inputs = record.inputs(signature)
-            tensors = {name: module.get_input_info_dict(signature)[name].dtype for name in inputs}
-            inputs = {
-                n: v
-                if isinstance(v, tf.SparseTensor | tf.RaggedTensor)
-                else tf.convert_to_tensor(v, tensors[n])
-                for n, v in inputs.items()
-            }
-            _check(record, tags, signature, apply(inputs))
-            if record.folder.name in _STATEFUL:
-                break
-
-
-def test_signature_callables(record: Record) -> None:
-    module = (
-        _loaded(record, record.tag_sets[0]) if record.tag_sets else compat_hub.load(record.path)
-    )
-    assert set(record.meta["signatures"]) <= set(module.signatures)
-    for tags in record.tag_sets[:1]:
-        for signature in record.signatures(tags):
-            inputs = record.inputs(signature)
-            function = module.signatures[signature]
-            assert function.structured_outputs.keys() >= record.outputs(tags, signature).keys()
-            if len(inputs) == 1 and record.folder.name not in _STATEFUL:
-                _check(record, tags, signature, function(next(iter(inputs.values()))))
-            else:
-                _check(record, tags, signature, function(**inputs))
-                break
 
 
 def test_static_shapes(record: Record) -> None:
@@ -91,20 +76,21 @@ def test_static_shapes(record: Record) -> None:
         function = tf.function(lambda feeds, m=module, s=signature: m(feeds, s, as_dict=True))
         outputs = function.get_concrete_function(specs).structured_outputs
         for name, shape in shapes.items():
-            assert tf.TensorShape(shape).is_compatible_with(outputs[name].shape)
-            if shape is not None:
-                found = outputs[name].shape.as_list()
-                assert all(f == d for f, d in zip(found, shape, strict=True) if d is not None), name
+            found = outputs[name].shape
+            expected = tf.TensorShape(shape)
+            assert expected.is_compatible_with(found)
+            # As much is known as TF 1.15 knew, or more.
+            assert found.is_subtype_of(expected), f"{name}: {found}, recorded {expected}"
 
 
 def test_two_loads_in_one_program(record: Record) -> None:
-    if record.folder.name in _STATEFUL:
-        pytest.skip("a call changes the state")
     for tags in record.tag_sets[:1]:
-        first, second = _loaded(record, tags), _loaded(record, tags)
-        for signature in record.signatures(tags):
+        modules = [compat_hub.load(record.path, tags=tags) for _ in range(2)]
+        for signature in record.signatures(tags)[:1]:
             inputs = record.inputs(signature)
-            for module in (first, second):
-                _check(record, tags, signature, module(inputs, signature, as_dict=True))
-        for a, b in zip(first.variables, second.variables, strict=True):
+            for module in modules:
+                outputs = module(inputs, signature, as_dict=True)
+                for name, value in record.outputs(tags, signature).items():
+                    assert_close(outputs[name], value, record.output_tolerance, name)
+        for a, b in zip(*(m.variables for m in modules), strict=True):
             assert a is not b

@@ -30,6 +30,7 @@ def _loss(record: Record, module: compat_hub.HubModule, training: bool) -> tf.Te
     result = module.call_signature(
         record.inputs(train["signature"]),
         train["signature"],
+        train["outputs"],
         training=training,
         losses=True,
     )
@@ -80,8 +81,9 @@ def test_keras_fit(trained: Record) -> None:
             outputs = self.layer(inputs)
             return {name: outputs[name] for name in train["outputs"]}
 
-    def sum_of_squares(_, outputs):
-        return tf.reduce_sum(tf.square(outputs))
+    class SumOfSquares(tf_keras.losses.Loss):
+        def call(self, _, outputs):
+            return tf.reduce_sum(tf.square(outputs))
 
     class Check(tf_keras.callbacks.Callback):
         def __init__(self) -> None:
@@ -107,7 +109,7 @@ def test_keras_fit(trained: Record) -> None:
     model = Model()
     model.compile(
         tf_keras.optimizers.SGD(train["learning_rate"]),
-        loss=dict.fromkeys(train["outputs"], sum_of_squares),
+        loss={name: SumOfSquares(reduction="sum") for name in train["outputs"]},
     )
     check = Check()
     model.fit(data, epochs=train["steps"], callbacks=[check], verbose=0)
