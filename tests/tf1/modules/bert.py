@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 import tensorflow_hub as hub
-from case import Case, Train, case, normal, text_file
+from case import Case, Train, case, text_file
 
 _VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"] + ["word%d" % i for i in range(15)]
 _HIDDEN, _HEADS, _POSITIONS = 16, 2, 12
@@ -123,25 +123,16 @@ def _build_bert(training: bool) -> None:
 def _build_albert(training: bool) -> None:
     inputs = _placeholders()
     rate = tf.placeholder_with_default(0.0, [], "dropout_rate") if training else None
-    vectors = tf.placeholder(tf.float32, [None, None, 4], "input_vectors")
     with tf.variable_scope("albert"):
-
-        def encode(x: tf.Tensor) -> tf.Tensor:
-            with tf.variable_scope("embeddings", reuse=tf.AUTO_REUSE):
-                x = _add_places(x, inputs["segment_ids"], rate)
-            with tf.variable_scope("encoder", reuse=tf.AUTO_REUSE):
-                x = _dense(x, _HIDDEN, "embedding_hidden_mapping_in")
-                for _ in range(2):
-                    with tf.variable_scope("group_0"):
-                        x = _layer(x, inputs["input_mask"], rate)
-            return x
-
         with tf.variable_scope("embeddings"):
             x, table = _embed(inputs["input_ids"], 4)
-        _add_signatures(inputs, encode(x), table)
-        sequence = encode(vectors)
-        others = {name: inputs[name] for name in ("input_mask", "segment_ids")}
-        hub.add_signature("vectors", dict(others, input_vectors=vectors), sequence)
+            x = _add_places(x, inputs["segment_ids"], rate)
+        with tf.variable_scope("encoder", reuse=tf.AUTO_REUSE):
+            x = _dense(x, _HIDDEN, "embedding_hidden_mapping_in")
+            for _ in range(2):
+                with tf.variable_scope("group_0"):
+                    x = _layer(x, inputs["input_mask"], rate)
+        _add_signatures(inputs, x, table)
 
 
 _VARIANTS = (((), {"training": False}), (("train",), {"training": True}))
@@ -169,8 +160,5 @@ def bert() -> Case:
 
 @case
 def albert() -> Case:
-    inputs = _inputs()
-    others = {name: inputs["tokens"][name] for name in ("input_mask", "segment_ids")}
-    inputs["vectors"] = dict(others, input_vectors=normal("albert", 2, 7, 4))
     train = Train("mlm", ["train"], ["mlm_logits", "pooled_output"], 0.001)
-    return Case(_build_albert, inputs, _VARIANTS, train)
+    return Case(_build_albert, _inputs(), _VARIANTS, train)

@@ -200,7 +200,7 @@ def cond_controls() -> Case:
     return Case(
         build,
         {"default": {"x": x}, "with_flag": {"x": x, "flag": False}},
-        train=Train("with_flag", outputs=["default"], loss_with_step=True),
+        train=Train("with_flag", loss_with_step=True),
         calls=2,
     )
 
@@ -331,7 +331,7 @@ def cond_update_ops() -> Case:
             tf.no_op,
         )
         tf.add_to_collection(tf.GraphKeys.UPDATE_OPS, update)
-        outputs = {"default": feature - mean, "net": net}
+        outputs = {"default": feature, "net": net}
         hub.add_signature(inputs={"images": images}, outputs=outputs)
         hub.add_signature("with_mode", {"images": images, "training": training}, outputs)
 

@@ -109,7 +109,7 @@ def gradient_steps() -> Case:
         )
 
     inputs = {"x": normal("gradient_steps/x", 5, 3), "y": normal("gradient_steps/y", 5, 1)}
-    return Case(build, {"default": inputs}, train=Train())
+    return Case(build, {"default": inputs}, train=Train(learning_rate=0.001))
 
 
 @case

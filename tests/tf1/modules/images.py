@@ -49,7 +49,7 @@ def _resnet(images: tf.Tensor, points: dict[str, tf.Tensor]) -> tf.Tensor:
 
 def _inception(images: tf.Tensor, points: dict[str, tf.Tensor]) -> tf.Tensor:
     net = slim.conv2d(images, 6, 3, stride=2, scope="stem")
-    for k in (1, 2):
+    for k in (1,):
         with tf.variable_scope("mixed_%d" % k):
             direct = slim.conv2d(net, 4, 1, scope="direct")
             wide = slim.conv2d(net, 3, 1, scope="wide_1x1")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import tensorflow as tf
 import tensorflow_hub as hub
 from case import TRAIN_AND_SERVE, Case, Train, case, normal
@@ -22,12 +24,14 @@ def _inner(training: bool) -> None:
 _SPEC = hub.create_module_spec(_inner, [(set(t), a) for t, a in TRAIN_AND_SERVE])
 
 
-def _middle(training: bool) -> None:
+def _middle(training: bool, twice: bool = False) -> None:
     x = tf.placeholder(tf.float32, [None, 3], "x")
     tags = {"train"} if training else set()
     first = hub.Module(_SPEC, trainable=True, name="first", tags=tags)
-    second = hub.Module(_SPEC, trainable=False, name="second")
-    y = first(x) + second({"x": x, "flag": False}, signature="with_flag")
+    y = first(x)
+    if twice:
+        second = hub.Module(_SPEC, trainable=False, name="second")
+        y += second({"x": x, "flag": False}, signature="with_flag")
     with tf.variable_scope("top"):
         y = tf.layers.dense(y, 3, kernel_regularizer=l2(0.02))
     hub.add_signature(inputs={"x": x}, outputs=y)
@@ -36,7 +40,7 @@ def _middle(training: bool) -> None:
 @case
 def nested_trained() -> Case:
     return Case(
-        _middle,
+        functools.partial(_middle, twice=True),
         {"default": {"x": normal("nested_trained", 6, 3)}},
         TRAIN_AND_SERVE,
         Train(tags=["train"]),
@@ -44,7 +48,7 @@ def nested_trained() -> Case:
 
 
 @case
-def nested_twice() -> Case:
+def nested_deep() -> Case:
     """Three deep, and a loop in which the state of the module within is carried around."""
 
     def build(training: bool) -> None:

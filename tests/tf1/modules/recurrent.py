@@ -127,7 +127,10 @@ def _language_model(use_resource: bool) -> Case:
                 tf.get_variable(name, [2, 4], trainable=False, initializer=tf.zeros_initializer())
                 for name in ("kept_c", "kept_h")
             ]
-            before = rnn_cell.LSTMStateTuple(*(tf.identity(v.read_value()) for v in kept))
+            # Computed, not only read: else the value shares the buffer of a reference variable, and
+            # the gradient would see, as the case may be, what the assignment below puts there.
+            before = [tf.clip_by_value(v.read_value(), -9.0, 9.0) for v in kept]
+            before = rnn_cell.LSTMStateTuple(*before)
             cell = rnn_cell.LSTMCell(4)
             outputs, after = tf.nn.dynamic_rnn(
                 cell, tf.nn.embedding_lookup(table, tokens), initial_state=before
