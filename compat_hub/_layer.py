@@ -46,8 +46,13 @@ class Target(Protocol):
         """
         ...
 
-    def output_shapes(self, input_shape: Any) -> Any:
-        """The nest of output shapes for a nest of input shapes."""
+    def output_shapes(self, input_shapes: Any, dtype: tf.DType) -> Any:
+        """The nest of output shapes for a nest of input shapes.
+
+        Args:
+            input_shapes: A nest of `tf.TensorShape`.
+            dtype: Of the inputs, where the target does not know it.
+        """
         ...
 
 
@@ -149,11 +154,11 @@ class _HubModuleTarget:
         output = result.outputs[self._outputs[0]] if self._outputs else result.outputs
         return output, result.losses
 
-    def output_shapes(self, input_shape: Any) -> Any:
+    def output_shapes(self, input_shapes: Any, dtype: tf.DType) -> Any:
+        del dtype  # the signature says it
         module = self.resolved_object
         infos = module.spec.signature(self._signature, module.tags).inputs
-        is_dict = isinstance(input_shape, Mapping)
-        shapes = self._named(input_shape if is_dict else tf.TensorShape(input_shape))
+        shapes = self._named(input_shapes)
         specs = {
             name: tf.TensorSpec(shape, infos[name].dtype)
             for name, shape in shapes.items()
@@ -238,9 +243,8 @@ class _CallableTarget:
             result = result[self._output_key]
         return result, []
 
-    def output_shapes(self, input_shape: Any) -> Any:
-        shapes = tf.nest.map_structure(tf.TensorShape, input_shape, expand_composites=False)
-        specs = tf.nest.map_structure(lambda s: tf.TensorSpec(s, tf.float32), shapes)
+    def output_shapes(self, input_shapes: Any, dtype: tf.DType) -> Any:
+        specs = tf.nest.map_structure(lambda shape: tf.TensorSpec(shape, dtype), input_shapes)
         traced = tf.function(lambda feeds: self(feeds, False, False)[0])
         outputs = traced.get_concrete_function(specs).structured_outputs
         return tf.nest.map_structure(lambda spec: spec.shape, outputs)
@@ -309,3 +313,13 @@ def _cast_within_kind(value: Any, dtype: tf.DType) -> Any:
     if same and value.dtype.base_dtype != dtype:
         return tf.cast(value, dtype)
     return value
+
+
+def as_shapes(nest: Any) -> Any:
+    """A nest of tuples and lists of dimensions as a nest of `tf.TensorShape`."""
+    if isinstance(nest, Mapping):
+        return {key: as_shapes(value) for key, value in nest.items()}
+    kinds = (list, tuple, Mapping, tf.TensorShape)
+    if isinstance(nest, list | tuple) and any(isinstance(part, kinds) for part in nest):
+        return type(nest)(as_shapes(part) for part in nest)
+    return tf.TensorShape(nest)

@@ -11,7 +11,7 @@ import tensorflow as tf
 import tf_keras
 
 from compat_hub import _tensorflow
-from compat_hub._layer import make_target
+from compat_hub._layer import as_shapes, make_target
 from compat_hub.errors import HubError
 from compat_hub.module import HubModule
 from compat_hub.spec import ModuleSpec, Tags
@@ -110,7 +110,7 @@ class KerasLayer(tf_keras.layers.Layer):
         self._handle = handle
         self._options = options
         shape = options["output_shape"]
-        self._output_shape = None if shape is None else _as_shapes(shape)
+        self._output_shape = None if shape is None else as_shapes(shape)
         self._target = make_target(
             handle,
             load_options=load_options,
@@ -151,7 +151,7 @@ class KerasLayer(tf_keras.layers.Layer):
             A `tf.TensorShape`, or a dict of them by output name.
         """
         if self._output_shape is None:
-            return self._target.output_shapes(input_shape)
+            return self._target.output_shapes(as_shapes(input_shape), tf.as_dtype(self.dtype))
         batch = tf.nest.flatten(input_shape)[0]
         batch = batch[0] if isinstance(batch, tf.TensorShape) else batch
         return tf.nest.map_structure(
@@ -214,12 +214,3 @@ def _describe_handle(handle: Any) -> str:
         f"A KerasLayer made from an object of type {type(handle).__name__} has no config: only a "
         "layer made from a path can be made again."
     )
-
-
-def _as_shapes(nest: Any) -> Any:
-    """A nest of tuples and lists of dimensions as a nest of `tf.TensorShape`."""
-    if isinstance(nest, Mapping):
-        return {key: _as_shapes(value) for key, value in nest.items()}
-    if isinstance(nest, list | tuple) and any(isinstance(d, list | tuple | dict) for d in nest):
-        return type(nest)(_as_shapes(value) for value in nest)
-    return tf.TensorShape(nest)
