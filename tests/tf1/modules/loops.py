@@ -213,9 +213,10 @@ def while_controls() -> Case:
         with tf.control_dependencies([count]):
             seen = turns.read_value()
             sums = total.read_value()
+            starts = begun.read_value()
         hub.add_signature(
             inputs={"x": x},
-            outputs={"default": y, "turns": seen, "total": sums, "begun": begun.read_value()},
+            outputs={"default": y, "turns": seen, "total": sums, "begun": starts},
         )
         hub.add_signature("with_steps", {"x": x, "steps": steps}, {"default": y, "turns": seen})
 
