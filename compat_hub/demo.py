@@ -116,7 +116,6 @@ def fine_tune(
     averages, weights = module.non_trainable_variables, module.trainable_variables
 
     def fit(epochs: int) -> None:
-        compile_model(model)
         # A progress bar for a person; one line for each epoch in a file.
         verbosity = 1 if report.is_terminal else 2
         model.fit(baskets, targets, epochs=epochs, verbose=verbosity)
@@ -152,8 +151,9 @@ def fine_tune(
         report.line(f"          {value:.4f}  {name}")
 
     report.step("Freeze it, and fit again")
-    report.code("layer.trainable = False")
+    report.code("layer.trainable = False\nmodel.compile(...)")
     layer.trainable = False
+    compile_model(model)
     moved_when_frozen = largest_changes([averages, weights], lambda: fit(1))
     frozen = evaluate()
     report.line()
