@@ -84,14 +84,14 @@ def parse(proto: Any) -> TensorInfo:
     """Reads a `tf.compat.v1.TensorInfo` message.
 
     Raises:
-        ModuleFormatError: The encoding is not known to this version.
+        ModuleFormatError: The encoding is not known to this version, or the shape is none.
     """
     encoding = proto.WhichOneof("encoding")
     if encoding == "name":
-        spec = tf.TensorSpec(tf.TensorShape(proto.tensor_shape), tf.as_dtype(proto.dtype))
+        spec = tf.TensorSpec(_read_shape(proto), tf.as_dtype(proto.dtype))
         return TensorInfo(spec, (tensor_of(proto.name),))
     if encoding == "coo_sparse":
-        spec = tf.SparseTensorSpec(tf.TensorShape(proto.tensor_shape), tf.as_dtype(proto.dtype))
+        spec = tf.SparseTensorSpec(_read_shape(proto), tf.as_dtype(proto.dtype))
         coo = proto.coo_sparse
         names = (coo.indices_tensor_name, coo.values_tensor_name, coo.dense_shape_tensor_name)
         return TensorInfo(spec, tuple(map(tensor_of, names)))
@@ -110,6 +110,13 @@ def parse(proto: Any) -> TensorInfo:
             )
         return info
     raise ModuleFormatError(f"A TensorInfo has the unknown encoding {encoding!r}.")
+
+
+def _read_shape(proto: Any) -> tf.TensorShape:
+    sizes = [dim.size for dim in proto.tensor_shape.dim]
+    if any(size < -1 for size in sizes):
+        raise ModuleFormatError(f"A tensor has the shape {sizes}; -1 is the least that a size is.")
+    return tf.TensorShape(proto.tensor_shape)
 
 
 def parse_map(protos: Mapping[str, Any]) -> Mapping[str, TensorInfo]:

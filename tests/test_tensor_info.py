@@ -112,3 +112,10 @@ def test_it_cannot_be_changed() -> None:
 def test_an_unknown_encoding() -> None:
     with pytest.raises(compat_hub.ModuleFormatError, match="unknown encoding"):
         tensor_info.parse(_proto([]))
+
+
+def test_a_shape_that_is_none() -> None:
+    proto = _proto([None], name="x:0")
+    proto.tensor_shape.dim[0].size = -2
+    with pytest.raises(compat_hub.ModuleFormatError, match=r"\[-2\]"):
+        tensor_info.parse(proto)
