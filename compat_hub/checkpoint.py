@@ -45,7 +45,7 @@ def read_variables(
         reader = tf.compat.v1.train.NewCheckpointReader(prefix)
         shapes = reader.get_variable_to_shape_map()
         dtypes = reader.get_variable_to_dtype_map()
-    except (tf.errors.OpError, ValueError) as error:
+    except (tf.errors.OpError, IndexError, RuntimeError, TypeError, ValueError) as error:
         raise ModuleFormatError(
             f"Module {handle!r}: the checkpoint {prefix!r} cannot be opened: {error}. {_FRESH_COPY}"
         ) from error

@@ -151,7 +151,8 @@ class KerasLayer(tf_keras.layers.Layer):
             A `tf.TensorShape`, or a dict of them by output name.
         """
         if self._output_shape is None:
-            return self._target.output_shapes(as_shapes(input_shape), tf.as_dtype(self.dtype))
+            dtype: Any = self.dtype
+            return self._target.output_shapes(as_shapes(input_shape), tf.as_dtype(dtype))
         batch = tf.nest.flatten(input_shape)[0]
         batch = batch[0] if isinstance(batch, tf.TensorShape) else batch
         return tf.nest.map_structure(

@@ -9,9 +9,11 @@ from typing import Any
 import tensorflow as tf
 
 from compat_hub import _tensorflow
+from compat_hub.block_cell_gradients import add_block_cell_gradients
 from compat_hub.custom_gradients import function_gradients, replace_lost_gradients
 from compat_hub.errors import ModuleFormatError
 from compat_hub.graph.control_flow import has_control_flow, raise_control_flow
+from compat_hub.graph.effects import find_effects
 from compat_hub.graph.inline import inline_calls
 from compat_hub.graph.library import library_digest, rename_functions
 from compat_hub.graph.random_seeds import seed_nodes, unseeded_nodes
@@ -71,6 +73,7 @@ def rewrite(
     replace_lost_gradients(graph_def, variant.where)
     gradients = function_gradients(variant.meta_graph.graph_def, variant.library_digest)
     graph_def = inline_calls(graph_def, _tensorflow.op_def, gradients)
+    add_block_cell_gradients(graph_def)
     try:
         graph_def, tensors = to_resource_variables(graph_def, variant.reference_variables, fetches)
     except UnknownReferenceOpError as error:
@@ -86,9 +89,12 @@ def rewrite(
         except (IrreducibleError, TensorArrayError) as error:
             no_gradient = (
                 f"In {variant.where}: no gradient can be computed through the control flow of this "
-                f"graph: {error}. It is none that TF1's Python API makes. Call it outside of a "
-                "gradient tape, or use a layer with trainable=False."
+                f"graph: {error}. Call it outside of a gradient tape, or use a layer with "
+                "trainable=False."
             )
+    if no_gradient is None:
+        # What some output needs happens at each call, even if the caller drops that output.
+        nodes = list(dict.fromkeys([*nodes, *find_effects(graph_def, _tensorflow.op_def)]))
     random_nodes = unseeded_nodes(graph_def, _tensorflow.op_def)
     if random_nodes and _tensorflow.seed_epoch() is not None:
         seed_nodes(random_nodes, _tensorflow.operation_seed())

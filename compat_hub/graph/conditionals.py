@@ -9,22 +9,20 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
 
 from tensorflow.core.framework.function_pb2 import FunctionDef
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 
 from compat_hub.graph.names import is_control, node_of, tensor_of
 from compat_hub.graph.regions import (
+    Facts,
     IrreducibleError,
-    Types,
     function_name,
     make_function,
     small_constant,
     topological_order,
 )
 
-OpDef = Any
 # The branches that a node is in, outermost first: predicate and output of the Switch.
 _Context = tuple[tuple[str, int], ...]
 
@@ -40,9 +38,8 @@ class _Conditional:
 
 def raise_conditionals(
     nodes: dict[str, NodeDef],
-    types: Types,
     effects: Collection[str],
-    op_def: Callable[[str], OpDef],
+    facts: Facts,
 ) -> tuple[dict[str, NodeDef], list[FunctionDef], dict[str, str]]:
     """Raises all conditionals among nodes without loops, innermost first.
 
@@ -50,10 +47,9 @@ def raise_conditionals(
 
     Args:
         nodes: The nodes by name. Tensors of other nodes are given.
-        types: Dtype and shape of every tensor, those of other nodes included.
         effects: Names of nodes that run even if no tensor needs them, in a branch only when it is
             taken.
-        op_def: Gives the OpDef of a registered op.
+        facts: What is known of the graph, other nodes included.
 
     Returns:
         The nodes, the branch functions, and for each of `effects` within a branch the node that now
@@ -72,7 +68,7 @@ def raise_conditionals(
     for depth in range(max(map(len, contexts.values()), default=0) + 1, 0, -1):
         for conditional in _find_conditionals(nodes, contexts, depth):
             wanted = {moved.get(e, e) for e in effects}
-            name, made = _raise(conditional, nodes, contexts, types, wanted, op_def)
+            name, made = _raise(conditional, nodes, contexts, wanted, facts)
             functions.extend(made)
             inside = {*conditional.branches[0], *conditional.branches[1]}
             moved.update({e: name for e in effects if moved.get(e, e) in inside})
@@ -194,9 +190,8 @@ def _raise(
     conditional: _Conditional,
     nodes: dict[str, NodeDef],
     contexts: dict[str, _Context],
-    types: Types,
     effects: Collection[str],
-    op_def: Callable[[str], OpDef],
+    facts: Facts,
 ) -> tuple[str, list[FunctionDef]]:
     """Replaces one conditional among `nodes`, in place."""
     members = {*conditional.switches, *conditional.branches[0], *conditional.branches[1]}
@@ -208,7 +203,7 @@ def _raise(
     while name in nodes:
         name += "_"
     merges = [nodes[m] for m in conditional.merges]
-    outputs = [types[f"{m.name}:0"] for m in merges]
+    outputs = [facts.types[f"{m.name}:0"] for m in merges]
     functions = []
     for side in (0, 1):
         results = [_input_of_side(m, side, nodes, contexts) for m in merges]
@@ -220,18 +215,18 @@ def _raise(
                 function_name(name, "true" if side else "false"),
                 [*(nodes[n] for n in conditional.branches[side]), *constants[side]],
                 given[side],
-                [types[t] for t in captured],
+                [facts.types[t] for t in captured],
                 results,
                 outputs,
                 wanted,
-                op_def,
+                facts,
             )
         )
     new = NodeDef(name=name, op="If")
     new.input.extend([nodes[conditional.switches[0]].input[1], *captured])
     new.input.extend(controls)
-    new.attr["Tcond"].type = types[tensor_of(new.input[0])].dtype
-    new.attr["Tin"].list.type.extend(types[t].dtype for t in captured)
+    new.attr["Tcond"].type = facts.types[tensor_of(new.input[0])].dtype
+    new.attr["Tin"].list.type.extend(facts.types[t].dtype for t in captured)
     new.attr["Tout"].list.type.extend(o.dtype for o in outputs)
     new.attr["output_shapes"].list.shape.extend(o.shape for o in outputs)
     new.attr["else_branch"].func.name = functions[0].signature.name

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from compat_hub.graph.conditionals import OpDef, raise_conditionals
+from compat_hub.graph.conditionals import raise_conditionals
 from compat_hub.graph.loops import raise_loops
 from compat_hub.graph.names import node_of
-from compat_hub.graph.regions import Types
+from compat_hub.graph.regions import Facts, OpDef, Types
 from compat_hub.graph.subgraph import index_nodes
 
 GraphDef = Any
@@ -47,8 +47,9 @@ def raise_control_flow(
         IrreducibleError: Some node is part of neither a loop nor a conditional.
     """
     targets = [node_of(t) for t in targets]
-    nodes, functions = raise_loops(index_nodes(graph_def), types, op_def)
-    nodes, more, moved = raise_conditionals(nodes, types, targets, op_def)
+    facts = Facts(types, op_def)
+    nodes, functions = raise_loops(index_nodes(graph_def), facts)
+    nodes, more, moved = raise_conditionals(nodes, targets, facts)
     result = type(graph_def)()
     result.versions.CopyFrom(graph_def.versions)
     result.library.CopyFrom(graph_def.library)

@@ -7,7 +7,7 @@ the frame of its inputs. So a graph that lost its collections of loop contexts i
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from tensorflow.core.framework.function_pb2 import FunctionDef
@@ -15,12 +15,12 @@ from tensorflow.core.framework.node_def_pb2 import NodeDef
 from tensorflow.core.framework.tensor_shape_pb2 import TensorShapeProto
 from tensorflow.core.framework.types_pb2 import DT_BOOL, DT_INT32
 
-from compat_hub.graph.conditionals import OpDef, raise_conditionals
+from compat_hub.graph.conditionals import raise_conditionals
 from compat_hub.graph.names import is_control, node_of, tensor_of
 from compat_hub.graph.regions import (
+    Facts,
     IrreducibleError,
     TensorType,
-    Types,
     ancestors_within,
     function_name,
     make_function,
@@ -45,7 +45,7 @@ class _Variable:
 
 
 def raise_loops(
-    nodes: dict[str, NodeDef], types: Types, op_def: Callable[[str], OpDef]
+    nodes: dict[str, NodeDef], facts: Facts
 ) -> tuple[dict[str, NodeDef], list[FunctionDef]]:
     """Raises all loops, innermost first, and the conditionals inside of them.
 
@@ -53,8 +53,7 @@ def raise_loops(
 
     Args:
         nodes: The graph's nodes by name.
-        types: Dtype and shape of every tensor; those of new tensors are added.
-        op_def: Gives the OpDef of a registered op.
+        facts: What is known of the graph; the types of new tensors are added.
 
     Returns:
         The nodes outside of loops, and the functions of conditions and bodies.
@@ -80,7 +79,7 @@ def raise_loops(
             for n in outside
             if n in nodes and nodes[n].op == "Exit" and node_of(nodes[n].input[0]) in inside
         ]
-        new, made = _raise(inside, exits, types, op_def)
+        new, made = _raise(inside, exits, facts)
         functions.extend(made)
         for node in new:
             if node.name not in nodes:
@@ -111,8 +110,7 @@ def _find_frames(nodes: Mapping[str, NodeDef]) -> dict[str, _Frame]:
 def _raise(
     inside: dict[str, NodeDef],
     exits: list[NodeDef],
-    types: Types,
-    op_def: Callable[[str], OpDef],
+    facts: Facts,
 ) -> tuple[list[NodeDef], list[FunctionDef]]:
     """The nodes that take the place of one loop."""
     conditions = [n for n in inside.values() if n.op == "LoopCond"]
@@ -136,10 +134,10 @@ def _raise(
     integer = TensorType(DT_INT32, TensorShapeProto())
     loop_types = [integer, integer]
     for variable in variables:
-        merged = types[f"{variable.merge.name}:0"]
-        behind = merged.behind or types[f"{variable.enter.name}:0"].behind
+        merged = facts.types[f"{variable.merge.name}:0"]
+        behind = merged.behind or facts.types[f"{variable.enter.name}:0"].behind
         loop_types.append(dataclasses.replace(merged, behind=behind))
-    loop_types += [types[f"{n.name}:0"] for n in invariants]
+    loop_types += [facts.types[f"{n.name}:0"] for n in invariants]
 
     nexts = [v.next for v in variables]
     effects = [i[1:] for n in nexts for i in n.input if is_control(i)]
@@ -158,8 +156,7 @@ def _raise(
         results,
         loop_types,
         effects,
-        types,
-        op_def,
+        facts,
     )
     condition, more = _region(
         function_name(name, "cond"),
@@ -170,8 +167,7 @@ def _raise(
         [conditions[0].input[0]],
         [TensorType(DT_BOOL, TensorShapeProto())],
         [],
-        types,
-        op_def,
+        facts,
     )
 
     loop = NodeDef(name=name, op="While")
@@ -187,7 +183,7 @@ def _raise(
     loop.attr["_lower_using_switch_merge"].b = True
     loop.attr["_num_original_outputs"].i = len(loop_types)
     new = [_constant(counter, 0), _constant(limit, -1), loop]
-    types[f"{counter}:0"] = types[f"{limit}:0"] = integer
+    facts.types[f"{counter}:0"] = facts.types[f"{limit}:0"] = integer
     for k, variable in enumerate(variables):
         for node in variable.exits:
             identity = NodeDef(name=node.name, op="Identity", input=[f"{name}:{2 + k}"])
@@ -238,8 +234,7 @@ def _region(
     results: list[str],
     result_types: list[TensorType],
     effects: list[str],
-    types: Types,
-    op_def: Callable[[str], OpDef],
+    facts: Facts,
 ) -> tuple[FunctionDef, list[FunctionDef]]:
     """The function of a part of a loop, and the functions of the conditionals inside."""
     wanted = [*results, *(f"^{e}" for e in effects)]
@@ -247,7 +242,7 @@ def _region(
     # A control dependency on the loop's own nodes is met by being in the loop.
     structure = {n: v for n, v in needed.items() if _is_structure(v, inside)}
     body = ancestors_within({n: v for n, v in needed.items() if n not in structure}, wanted, given)
-    nodes, functions, moved = raise_conditionals(body, types, effects, op_def)
+    nodes, functions, moved = raise_conditionals(body, effects, facts)
     function = make_function(
         name,
         [*nodes.values(), *extra],
@@ -256,7 +251,7 @@ def _region(
         results,
         result_types,
         [moved.get(e, e) for e in effects],
-        op_def,
+        facts,
     )
     return function, functions
 

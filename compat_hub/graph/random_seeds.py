@@ -17,7 +17,7 @@ def unseeded_nodes(graph_def: GraphDef, op_def: Callable[[str], OpDef]) -> list[
     return [
         node
         for node in _all_nodes(graph_def)
-        if _takes_seeds(op_def(node.op)) and not (node.attr["seed"].i or node.attr["seed2"].i)
+        if takes_seeds(op_def(node.op)) and not (node.attr["seed"].i or node.attr["seed2"].i)
     ]
 
 
@@ -34,5 +34,6 @@ def _all_nodes(graph_def: GraphDef) -> Iterator[NodeDef]:
         yield from function.node_def
 
 
-def _takes_seeds(op_def: OpDef) -> bool:
+def takes_seeds(op_def: OpDef) -> bool:
+    """Whether an op draws random numbers, by a seed that it holds as attributes."""
     return op_def is not None and {"seed", "seed2"} <= {attr.name for attr in op_def.attr}

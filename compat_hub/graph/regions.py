@@ -10,6 +10,7 @@ from typing import Any
 from tensorflow.core.framework.function_pb2 import FunctionDef
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 
+from compat_hub.graph.effects import has_effect
 from compat_hub.graph.names import is_control, node_of, tensor_of
 from compat_hub.graph.op_outputs import named_output
 
@@ -36,6 +37,21 @@ class TensorType:
 
 # By the name of a tensor.
 Types = MutableMapping[str, TensorType]
+
+
+@dataclasses.dataclass(frozen=True)
+class Facts:
+    """What is known of a graph that is being raised.
+
+    Attributes:
+        types: The type of every tensor; those of new tensors are added.
+        op_def: Gives the OpDef of a registered op.
+        pure: Names of the functions made so far that do nothing besides computing their results.
+    """
+
+    types: Types
+    op_def: Callable[[str], OpDef]
+    pure: set[str] = dataclasses.field(default_factory=set)
 
 
 class IrreducibleError(ValueError):
@@ -129,7 +145,7 @@ def make_function(
     results: Sequence[str],
     result_types: Sequence[TensorType],
     effects: Iterable[str],
-    op_def: Callable[[str], OpDef],
+    facts: Facts,
 ) -> FunctionDef:
     """Makes a function of nodes.
 
@@ -141,7 +157,7 @@ def make_function(
         results: The tensors to return: of the body, or given.
         result_types: Their types.
         effects: Names of nodes of the body that run even if no result needs them.
-        op_def: Gives the OpDef of a registered op.
+        facts: What is known of the graph.
     """
     body = {n.name: n for n in nodes}  # a constant may come several times
     prefix = "argument_"
@@ -159,7 +175,7 @@ def make_function(
         source, _, index = tensor.rpartition(":")
         if source not in body:
             raise IrreducibleError(source, f"is used in {name!r} from outside")
-        return f"{source}:{named_output(body[source], op_def(body[source].op), int(index))}"
+        return f"{source}:{named_output(body[source], facts.op_def(body[source].op), int(index))}"
 
     for node in body.values():
         copy = function.node_def.add()
@@ -171,14 +187,15 @@ def make_function(
     for k, (tensor, kind) in enumerate(zip(results, result_types, strict=True)):
         _describe(function.signature.output_arg.add(name=f"result_{k}"), kind)
         function.ret[f"result_{k}"] = refer(tensor)
-    stateful = False
-    for effect in dict.fromkeys(effects):
+    # The runtime drops what only a result needs that the caller does not use.
+    more = [n.name for n in body.values() if has_effect(n, facts.op_def, facts.pure)]
+    if not more:
+        facts.pure.add(name)
+    for effect in dict.fromkeys([*effects, *more]):
         function.signature.control_output.append(effect)
         function.control_ret[effect] = effect
-    for node in body.values():
-        definition = op_def(node.op)
-        stateful = stateful or bool(definition is not None and definition.is_stateful)
-    function.signature.is_stateful = stateful
+    definitions = [facts.op_def(node.op) for node in body.values()]
+    function.signature.is_stateful = any(d is not None and d.is_stateful for d in definitions)
     return function
 
 

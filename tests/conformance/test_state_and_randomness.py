@@ -84,6 +84,30 @@ def test_a_call_changes_its_state_once(tmp_path: Path, way: str) -> None:
         np.testing.assert_allclose(module.variable_map["state"], expected, rtol=1e-5)
 
 
+def _audited() -> Signatures:
+    x = v1.placeholder(tf.float32, [2], "x")
+    calls = v1.get_variable("calls", initializer=0, trainable=False)
+    with tf.control_dependencies([v1.assign_add(calls, 1)]):
+        seen = tf.identity(x)
+    return {"default": ({"x": x}, {"default": 2.0 * x, "seen": seen})}
+
+
+def test_an_output_that_is_dropped_has_had_its_effect(tmp_path: Path) -> None:
+    module = compat_hub.load(_author(tmp_path / "m", _audited))
+    x = tf.ones([2])
+
+    @tf.function
+    def drop_one() -> tf.Tensor:
+        return module(x, as_dict=True)["default"]
+
+    for k in range(2):
+        drop_one()
+        assert module.variable_map["calls"].numpy() == k + 1
+    module(x)  # asks for one output only, which does not need the count
+    tf.function(module)(x)
+    assert module.variable_map["calls"].numpy() == 2
+
+
 def test_a_call_under_a_tape_changes_its_state_once(tmp_path: Path) -> None:
     module = compat_hub.load(_author(tmp_path / "m", _language_model))
     with tf.GradientTape() as tape:

@@ -30,7 +30,6 @@ def _loss(record: Record, module: compat_hub.HubModule, training: bool) -> tf.Te
     result = module.call_signature(
         record.inputs(train["signature"]),
         train["signature"],
-        train["outputs"],
         training=training,
         losses=True,
     )

@@ -1,0 +1,49 @@
+"""Which nodes of a graph do something besides computing their outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container
+from typing import Any
+
+from tensorflow.core.framework.node_def_pb2 import NodeDef
+
+from compat_hub.graph.library import called_functions
+from compat_hub.graph.random_seeds import takes_seeds
+
+GraphDef = Any
+OpDef = Any
+
+# Ops that are registered as stateful since they look at state, and change none.
+_READING = frozenset(
+    {"LookupTableExportV2", "LookupTableFindV2", "LookupTableSizeV2", "ReadVariableOp"}
+    | {"ResourceGather", "ResourceGatherNd", "VarIsInitializedOp", "VariableShape"}
+)
+
+
+def find_effects(graph_def: GraphDef, op_def: Callable[[str], OpDef]) -> list[str]:
+    """The names of nodes that change state, write, print or check, loops of such included."""
+    pure: set[str] = set()
+    growing = True
+    while growing:
+        found = {
+            f.signature.name
+            for f in graph_def.library.function
+            if not any(has_effect(node, op_def, pure) for node in f.node_def)
+        }
+        growing, pure = found > pure, found
+    return [node.name for node in graph_def.node if has_effect(node, op_def, pure)]
+
+
+def has_effect(node: NodeDef, op_def: Callable[[str], OpDef], pure: Container[str]) -> bool:
+    """Whether a node does something besides computing its outputs.
+
+    Args:
+        node: The node.
+        op_def: Gives the OpDef of a registered op.
+        pure: Names of functions that do not; a function of another name counts as one that does.
+    """
+    definition = op_def(node.op)
+    if definition is None or not definition.is_stateful or takes_seeds(definition):
+        return False
+    called = list(called_functions(node, ()))
+    return any(name not in pure for name in called) if called else node.op not in _READING
