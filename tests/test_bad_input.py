@@ -155,6 +155,14 @@ def truncated_checkpoint_index(copy: ModuleCopy) -> None:
     file.write_bytes(file.read_bytes()[:-30])
 
 
+@damage("partitioned", "variables/variables")
+def checkpoint_index_that_points_behind_its_end(copy: ModuleCopy) -> None:
+    file = copy.file("variables/variables.index")
+    data = bytearray(file.read_bytes())
+    data[-45] ^= 1 << 6  # in the footer, which says where the blocks are
+    file.write_bytes(data)
+
+
 @damage("fruit", "variables/variables")
 def no_checkpoint_shard(copy: ModuleCopy) -> None:
     copy.file("variables/variables.data-00000-of-00001").unlink()
