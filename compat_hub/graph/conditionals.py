@@ -13,8 +13,10 @@ from collections.abc import Callable, Collection, Mapping
 from tensorflow.core.framework.function_pb2 import FunctionDef
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 
+from compat_hub.graph.entangled import Context, take_apart
 from compat_hub.graph.names import is_control, node_of, tensor_of
 from compat_hub.graph.regions import (
+    CycleError,
     Facts,
     IrreducibleError,
     function_name,
@@ -22,9 +24,9 @@ from compat_hub.graph.regions import (
     small_constant,
     topological_order,
 )
+from compat_hub.graph.subgraph import dependents
 
-# The branches that a node is in, outermost first: predicate and output of the Switch.
-_Context = tuple[tuple[str, int], ...]
+_MAX_ROUNDS = 1000
 
 
 @dataclasses.dataclass
@@ -60,12 +62,26 @@ def raise_conditionals(
     """
     if not any(n.op in {"Switch", "Merge"} for n in nodes.values()):
         return nodes, [], {}
-    nodes = dict(nodes)
+    try:
+        return _raise_all(nodes, effects, facts, entangled=False)
+    except CycleError:
+        return _raise_all(nodes, effects, facts, entangled=True)
+
+
+def _raise_all(
+    nodes: Mapping[str, NodeDef], effects: Collection[str], facts: Facts, entangled: bool
+) -> tuple[dict[str, NodeDef], list[FunctionDef], dict[str, str]]:
+    nodes = {name: _copy(node) for name, node in nodes.items()} if entangled else dict(nodes)
     contexts = _find_contexts(nodes)
     functions: list[FunctionDef] = []
     moved: dict[str, str] = {}
     switches = {n.name: node_of(n.input[0]) for n in nodes.values() if n.op == "Switch"}
     for depth in range(max(map(len, contexts.values()), default=0) + 1, 0, -1):
+        if entangled:
+            _take_apart(nodes, contexts, depth, facts)
+            switches.update(
+                {n.name: node_of(n.input[0]) for n in nodes.values() if n.op == "Switch"}
+            )
         for conditional in _find_conditionals(nodes, contexts, depth):
             wanted = {moved.get(e, e) for e in effects}
             name, made = _raise(conditional, nodes, contexts, wanted, facts)
@@ -78,6 +94,28 @@ def raise_conditionals(
         raise IrreducibleError(leftover, "belongs to no conditional")
     topological_order(nodes)
     return nodes, functions, moved
+
+
+def _copy(node: NodeDef) -> NodeDef:
+    copy = NodeDef()
+    copy.CopyFrom(node)
+    return copy
+
+
+def _take_apart(
+    nodes: dict[str, NodeDef], contexts: dict[str, Context], depth: int, facts: Facts
+) -> None:
+    """Splits every conditional at a depth that needs itself, in place, until none does."""
+    for _ in range(_MAX_ROUNDS):
+        for conditional in _find_conditionals(nodes, contexts, depth):
+            inside = {*conditional.branches[0], *conditional.branches[1], *conditional.switches}
+            later = (dependents(nodes, conditional.merges) & inside) if conditional.merges else ()
+            if later:
+                switches = conditional.switches
+                take_apart(nodes, contexts, conditional.branches, switches, later, facts)
+                break
+        else:
+            return
 
 
 def _reconnect(nodes: dict[str, NodeDef], switches: Mapping[str, str]) -> None:
@@ -95,10 +133,10 @@ def _reconnect(nodes: dict[str, NodeDef], switches: Mapping[str, str]) -> None:
             node.input.extend(sources)
 
 
-def _find_contexts(nodes: Mapping[str, NodeDef]) -> dict[str, _Context]:
-    contexts: dict[str, _Context] = {}
+def _find_contexts(nodes: Mapping[str, NodeDef]) -> dict[str, Context]:
+    contexts: dict[str, Context] = {}
 
-    def context_of(source: str) -> _Context:
+    def context_of(source: str) -> Context:
         return _tensor_context(source, nodes, contexts)
 
     for name in topological_order(nodes):
@@ -116,8 +154,8 @@ def _find_contexts(nodes: Mapping[str, NodeDef]) -> dict[str, _Context]:
 
 
 def _tensor_context(
-    source: str, nodes: Mapping[str, NodeDef], contexts: Mapping[str, _Context]
-) -> _Context:
+    source: str, nodes: Mapping[str, NodeDef], contexts: Mapping[str, Context]
+) -> Context:
     name = node_of(source)
     if name not in nodes:
         return ()
@@ -136,7 +174,7 @@ def _predicate(switch: NodeDef, nodes: Mapping[str, NodeDef]) -> str:
     return tensor
 
 
-def _merged_context(merge: NodeDef, context_of: Callable[[str], _Context]) -> _Context:
+def _merged_context(merge: NodeDef, context_of: Callable[[str], Context]) -> Context:
     data = [i for i in merge.input if not is_control(i)]
     found = [context_of(i) for i in data]
     if len(found) == 2 and all(found):
@@ -147,7 +185,7 @@ def _merged_context(merge: NodeDef, context_of: Callable[[str], _Context]) -> _C
 
 
 def _find_conditionals(
-    nodes: Mapping[str, NodeDef], contexts: Mapping[str, _Context], depth: int
+    nodes: Mapping[str, NodeDef], contexts: Mapping[str, Context], depth: int
 ) -> list[_Conditional]:
     """The conditionals whose branches are at a depth, each with all nodes that belong together."""
     leaders: dict[str, str] = {}
@@ -189,7 +227,7 @@ def _find_conditionals(
 def _raise(
     conditional: _Conditional,
     nodes: dict[str, NodeDef],
-    contexts: dict[str, _Context],
+    contexts: dict[str, Context],
     effects: Collection[str],
     facts: Facts,
 ) -> tuple[str, list[FunctionDef]]:
@@ -276,7 +314,7 @@ def _captures(
 
 
 def _input_of_side(
-    merge: NodeDef, side: int, nodes: Mapping[str, NodeDef], contexts: Mapping[str, _Context]
+    merge: NodeDef, side: int, nodes: Mapping[str, NodeDef], contexts: Mapping[str, Context]
 ) -> str:
     data = [i for i in merge.input if not is_control(i)]
     return next(i for i in data if _tensor_context(i, nodes, contexts)[-1][1] == side)

@@ -66,13 +66,20 @@ class IrreducibleError(ValueError):
         self.node = node
 
 
+class CycleError(IrreducibleError):
+    """A node needs itself, and not by way of a loop."""
+
+    def __init__(self, node: str) -> None:
+        super().__init__(node, "is part of a cycle that is no loop")
+
+
 def topological_order(nodes: Mapping[str, NodeDef]) -> list[str]:
     """The names of nodes such that each comes after what it needs.
 
     The way back of a loop, from NextIteration to Merge, does not count.
 
     Raises:
-        IrreducibleError: There is another cycle.
+        CycleError: There is another cycle.
     """
     waiting: dict[str, int] = {}
     consumers: dict[str, list[str]] = {}
@@ -95,7 +102,7 @@ def topological_order(nodes: Mapping[str, NodeDef]) -> list[str]:
                 ready.append(consumer)
     if len(order) < len(nodes):
         stuck = next(name for name in nodes if waiting[name])
-        raise IrreducibleError(stuck, "is part of a cycle that is no loop")
+        raise CycleError(stuck)
     return order
 
 
