@@ -67,14 +67,18 @@ class Record:
         names = {k[len(prefix) :] for k in self.arrays if k.startswith(prefix)}
         return {name: self._value(prefix + name) for name in {_stem(n) for n in names}}
 
-    def outputs(self, tags: list[str], signature: str) -> dict[str, Any]:
-        prefix = f"out/{_tag_key(tags)}/{signature}/"
+    def calls(self, tags: list[str], signature: str) -> int:
+        """How many calls in a row are recorded."""
+        return 1 + sum(bool(self.outputs(tags, signature, turn)) for turn in (2, 3))
+
+    def outputs(self, tags: list[str], signature: str, turn: int = 1) -> dict[str, Any]:
+        prefix = f"out{_number(turn)}/{_tag_key(tags)}/{signature}/"
         names = {_stem(k[len(prefix) :]) for k in self.arrays if k.startswith(prefix)}
         return {name: self._value(prefix + name) for name in names}
 
-    def changed(self, tags: list[str], signature: str) -> dict[str, np.ndarray]:
+    def changed(self, tags: list[str], signature: str, turn: int = 1) -> dict[str, np.ndarray]:
         """The variables that a call changed, after it."""
-        prefix = f"after/{_tag_key(tags)}/{signature}/"
+        prefix = f"after{_number(turn)}/{_tag_key(tags)}/{signature}/"
         return {k[len(prefix) :]: v for k, v in self.arrays.items() if k.startswith(prefix)}
 
     def variables(self, step: int) -> dict[str, np.ndarray]:
@@ -94,6 +98,10 @@ class Record:
         if true_dtype:
             return tf.cast(value, true_dtype)
         return value.astype(object) if value.dtype.kind == "S" else value
+
+
+def _number(turn: int) -> str:
+    return str(turn) if turn > 1 else ""
 
 
 def _tag_key(tags: list[str]) -> str:

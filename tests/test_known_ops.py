@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import pytest
+
 import compat_hub
 from compat_hub.known_ops import find_unknown_ops
 from tests.copies import ModuleCopy, node
-from tests.records import Record
+from tests.records import FIXTURES, Record
 
 
 def _message(copy: ModuleCopy) -> str | None:
@@ -66,3 +68,12 @@ def test_an_op_in_a_table_initializer(copy_of) -> None:
         name = "string_to_index/hash_table/table_init/InitializeTableFromTextFileV2"
         node(meta_graph, name).op = "Zzz"
     assert f"'Zzz' (node '{name}', for the tables)" in (_message(copy) or "")
+
+
+@pytest.mark.parametrize(
+    ("name", "op"), [("resampler", "Resampler"), ("beam_search", "GatherTree")]
+)
+def test_ops_of_contrib_that_are_gone_are_named_at_once(name: str, op: str) -> None:
+    with pytest.raises(compat_hub.ModuleFormatError, match=op) as caught:
+        compat_hub.load(FIXTURES / "unknown_ops" / name / "module")
+    assert name in str(caught.value)

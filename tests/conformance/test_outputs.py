@@ -47,15 +47,17 @@ def test_calls(record: Record, call: Call) -> None:
         for signature in record.signatures(tags):
             # Loaded anew: a call may change the state, and the record is of the first.
             module = compat_hub.load(record.path, tags=tags)
-            found = call(module, signature, record.inputs(signature))
-            expected = record.outputs(tags, signature)
-            assert expected.keys() <= found.keys()
-            for name, value in expected.items():
-                what = f"{tags} {signature} {name}"
-                assert_close(found[name], value, record.output_tolerance, what)
-            for name, value in record.changed(tags, signature).items():
-                changed = value_of(module.variable_map[name])
-                assert_close(changed, value, record.output_tolerance, f"{name} afterwards")
+            for turn in range(1, record.calls(tags, signature) + 1):
+                found = call(module, signature, record.inputs(signature))
+                expected = record.outputs(tags, signature, turn)
+                assert expected.keys() <= found.keys()
+                for name, value in expected.items():
+                    what = f"{tags} {signature} {name}, call {turn}"
+                    assert_close(found[name], value, record.output_tolerance, what)
+                for name, value in record.changed(tags, signature, turn).items():
+                    changed = value_of(module.variable_map[name])
+                    what = f"{name} after call {turn}"
+                    assert_close(changed, value, record.output_tolerance, what)
 
 
 def test_variables_have_the_stored_values(record: Record) -> None:
