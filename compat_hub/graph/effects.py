@@ -43,7 +43,9 @@ def has_effect(node: NodeDef, op_def: Callable[[str], OpDef], pure: Container[st
         pure: Names of functions that do not; a function of another name counts as one that does.
     """
     definition = op_def(node.op)
-    if definition is None or not definition.is_stateful or takes_seeds(definition):
+    if definition is None:  # a call by the function's name
+        return node.op not in pure
+    if not definition.is_stateful or takes_seeds(definition):
         return False
     called = list(called_functions(node, ()))
     return any(name not in pure for name in called) if called else node.op not in _READING

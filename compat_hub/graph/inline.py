@@ -143,7 +143,7 @@ def _inline(
         result_types += types
         end.attr[CUSTOM_GRADIENT_ATTR].s = gradient.encode()
     end.input.extend(results)
-    end.input.extend(_effects(call.name, function, op_def))
+    end.input.extend(_effects(call.name, function, functions, op_def))
     end.input.extend(c for c in controls if c not in end.input)
     if results:
         end.attr["T"].list.type.extend(result_types)
@@ -154,10 +154,24 @@ def _arg_type(arg: Any, call: NodeDef) -> Any:
     return call.attr[arg.type_attr].type if arg.type_attr else arg.type
 
 
-def _effects(prefix: str, function: FunctionDef, op_def: Callable[[str], OpDef]) -> Iterable[str]:
+def _effects(
+    prefix: str,
+    function: FunctionDef,
+    functions: Mapping[str, FunctionDef],
+    op_def: Callable[[str], OpDef],
+) -> Iterable[str]:
     """Control inputs on what the function does besides computing its results."""
     effects = list(dict.fromkeys(function.control_ret.values()))
     if not effects:  # a function of TF1: all of its stateful nodes run
-        ops = ((n.name, op_def(n.op)) for n in function.node_def)
-        effects = [name for name, op in ops if op is not None and op.is_stateful]
+        effects = [n.name for n in function.node_def if _is_stateful(n, functions, op_def)]
     return [f"^{prefix}/{name}" for name in effects]
+
+
+def _is_stateful(
+    node: NodeDef, functions: Mapping[str, FunctionDef], op_def: Callable[[str], OpDef]
+) -> bool:
+    called = called_function(node, functions)
+    if called is not None:
+        return any(_is_stateful(n, functions, op_def) for n in functions[called].node_def)
+    definition = op_def(node.op)
+    return definition is not None and definition.is_stateful

@@ -99,7 +99,18 @@ def to_resource_variables(
             read = _read(f"{node_of(tensor)}/fetch_{tensor[-1]}", references[tensor])
             result.node.append(read)
             reads[tensor] = f"{read.name}:0"
+    _drop_waits_for_given(result)
     return result, [reads.get(tensor, tensor) for tensor in fetches]
+
+
+def _drop_waits_for_given(graph_def: GraphDef) -> None:
+    """Removes, in place, control inputs on nodes that are not there: their tensors are given."""
+    names = {node.name for node in graph_def.node}
+    for node in graph_def.node:
+        kept = [i for i in node.input if not is_control(i) or i[1:] in names]
+        if len(kept) < len(node.input):
+            del node.input[:]
+            node.input.extend(kept)
 
 
 def _find_references(graph_def: GraphDef, variables: Mapping[str, int]) -> dict[str, _Reference]:

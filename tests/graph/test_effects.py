@@ -90,7 +90,6 @@ def test_a_call_of_a_function_that_is_not_there() -> None:
     assert _effects(_call("n", "elsewhere")) == ["n"]
 
 
-@pytest.mark.xfail(strict=True, reason="a call by the function's name is not seen to be one")
 def test_a_call_by_the_function_s_name() -> None:
     functions = [*FUNCTIONS, _function("named", make_node("c", "adds", "h", "x"))]
     assert _effects(_if("n", "pure", "named"), functions=functions) == ["n"]

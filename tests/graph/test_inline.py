@@ -229,7 +229,6 @@ def test_the_stateful_ops_of_a_function_run() -> None:
     assert _steps(graph, *steps, x=3.0) == _steps(_inline(graph), *steps, x=3.0) == expected
 
 
-@pytest.mark.xfail(strict=True, reason="a call within a function is not seen to be stateful")
 def test_the_stateful_ops_of_a_function_within_a_function_run() -> None:
     count = make_function(
         "count", {"h": RESOURCE, "x": FLOAT}, {"y": ("x", FLOAT)}, _add_to("h", "x")

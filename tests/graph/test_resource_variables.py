@@ -19,10 +19,6 @@ from tests.graph.graphs import FLOAT, constant, make_graph, make_node, names, pl
 raw = tf.raw_ops
 START = np.array([1.0, 2.0, 4.0, 8.0], "float32")
 
-waits_for_a_fed_node = pytest.mark.xfail(
-    strict=True, reason="a read waits for the node of a fed tensor, which is cut away"
-)
-
 # What a graph is asked for: tensors by name.
 Build = Callable[[Any], Mapping[str, tf.Tensor]]
 
@@ -153,7 +149,6 @@ def test_every_dtype(tmp_path: Path) -> None:
 # Reads --------------------------------------------------------------------------------------------
 
 
-@waits_for_a_fed_node
 def test_reads_of_every_kind(tmp_path: Path) -> None:
     def build(i: tf.Tensor) -> dict[str, tf.Tensor]:
         v = _reference("v")
@@ -173,7 +168,6 @@ def test_reads_of_every_kind(tmp_path: Path) -> None:
     _compare(build, tmp_path, runs=1, i=INDICES)
 
 
-@waits_for_a_fed_node
 def test_a_variable_as_the_value_of_another(tmp_path: Path) -> None:
     def build(x: tf.Tensor) -> dict[str, tf.Tensor]:
         a, b = _reference("a"), _reference("b", START[::-1].copy())
@@ -186,7 +180,6 @@ def test_a_variable_as_the_value_of_another(tmp_path: Path) -> None:
         _compare(lambda x, name=name: {name: build(x)[name]}, tmp_path / name, x=np.float32(2.0))
 
 
-@waits_for_a_fed_node
 def test_an_output_of_a_write_as_a_value(tmp_path: Path) -> None:
     def build(x: tf.Tensor) -> dict[str, tf.Tensor]:
         a, b = _reference("a"), _reference("b")
@@ -218,7 +211,6 @@ def test_a_write_that_waits_for_a_read(tmp_path: Path) -> None:
     _compare(build, tmp_path, runs=3, x=UPDATES[[0, 1, 2, 0]])
 
 
-@waits_for_a_fed_node
 def test_a_read_that_waits_for_a_write(tmp_path: Path) -> None:
     def build(x: tf.Tensor) -> dict[str, tf.Tensor]:
         v = _reference("v")
@@ -403,7 +395,6 @@ def test_a_module_with_an_op_without_a_twin(tmp_path: Path) -> None:
     assert module.spec.handle in str(caught.value)
 
 
-@waits_for_a_fed_node
 def test_gradients(tmp_path: Path) -> None:
     def build() -> dict[str, Any]:
         i = tf.compat.v1.placeholder(tf.int32, [None], "i")
