@@ -29,7 +29,7 @@ v1 = tf.compat.v1
 
 _LONG_RUN = "COMPAT_HUB_RANDOM_GRAPHS" in os.environ
 _GRAPHS = int(os.environ.get("COMPAT_HUB_RANDOM_GRAPHS", "200"))
-_PARTS = 4  # tests that may run in processes of their own
+_PARTS = 8  # tests that may run in processes of their own
 _SHAPE = [2, 3]
 
 
