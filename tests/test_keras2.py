@@ -48,6 +48,11 @@ def _changed(before: dict[str, np.ndarray], after: dict[str, np.ndarray]) -> set
     return {name for name in before if not np.array_equal(before[name], after[name])}
 
 
+def _trained(before: dict[str, np.ndarray], after: dict[str, np.ndarray]) -> bool:
+    """Whether all changed; a bias before a normalization has no gradient but rounding errors."""
+    return set(before) - _changed(before, after) <= {"conv2d/bias:0", "conv2d_1/bias:0"}
+
+
 # Models of every kind -----------------------------------------------------------------------------
 
 
@@ -59,7 +64,7 @@ def test_sequential(run_eagerly: bool) -> None:
     before = _values(layer)
     history = model.fit(IMAGES, np.ones([6, 2]), batch_size=3, epochs=3, verbose=0)
     assert history.history["loss"][-1] < history.history["loss"][0]
-    assert _changed(before, _values(layer)) == set(before)
+    assert _trained(before, _values(layer))
     prediction = model.predict(IMAGES, verbose=0)
     np.testing.assert_allclose(prediction, model(IMAGES), rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(model.layers[0](IMAGES), layer.resolved_object(IMAGES), rtol=1e-5)
@@ -83,7 +88,7 @@ def test_functional_with_inputs_and_outputs_by_name(run_eagerly: bool) -> None:
     model.run_eagerly = run_eagerly
     before = _values(layer)
     model.fit(FRUIT, np.ones([6, 1]), epochs=2, verbose=0)
-    assert _changed(before, _values(layer)) == set(before)
+    assert _trained(before, _values(layer))
     assert model.predict(FRUIT, verbose=0).shape == (6, 1)
     assert model.count_params() == 4 * 5 + 3 * 5 + 5 * 2 + 2 + 5 * 3 + 3 + 5 + 1
 
@@ -102,7 +107,7 @@ def test_subclassed(run_eagerly: bool) -> None:
     model = _compile(Model(), run_eagerly=run_eagerly)
     before = _values(model.hub)
     model.fit(X, np.ones([8, 1]), epochs=2, verbose=0)
-    assert _changed(before, _values(model.hub)) == set(before)
+    assert _trained(before, _values(model.hub))
     assert len(model.trainable_weights) == 3
     assert len(model.non_trainable_weights) == 2
 
@@ -113,7 +118,7 @@ def test_string_inputs() -> None:
     sentences = tf.constant(["sphinx of quartz", "judge my vow", "the zebra", "vow"])
     before = _values(layer)
     model.fit(sentences, np.ones([4, 1]), epochs=2, verbose=0)
-    assert _changed(before, _values(layer)) == set(before)
+    assert _trained(before, _values(layer))
     record = Record(FIXTURES / "text_table")
     module = compat_hub.KerasLayer(_path("text_table"))
     found = tf_keras.Sequential([module]).predict(
@@ -128,7 +133,7 @@ def test_in_a_model_in_a_model() -> None:
     outer = _compile(tf_keras.Sequential([inner, tf_keras.layers.Dense(1)]))
     before = _values(layer)
     outer.fit(X, np.ones([8, 1]), verbose=0)
-    assert _changed(before, _values(layer)) == set(before)
+    assert _trained(before, _values(layer))
     inner.trainable = False
     _compile(outer)
     before = _values(layer)
@@ -228,7 +233,7 @@ def test_freezing() -> None:
     layer.trainable = True
     assert len(layer.losses) == 2
     _compile(model).fit(IMAGES, np.ones([6, 1]), verbose=0)
-    assert _changed(before, _values(layer)) == set(before)
+    assert _trained(before, _values(layer))
 
 
 def test_a_layer_that_was_never_trainable() -> None:
@@ -253,7 +258,7 @@ def test_a_layer_that_becomes_trainable() -> None:
     assert len(model.trainable_weights) == 8 + 2
     before = _values(layer)
     _compile(model).fit(IMAGES, np.ones([6, 1]), verbose=0)
-    assert _changed(before, _values(layer)) == set(before)
+    assert _trained(before, _values(layer))
 
 
 def test_dropout_is_for_training() -> None:
@@ -624,7 +629,7 @@ def test_under_mixed_precision(mixed_precision: None) -> None:
     assert layer(first(X)).dtype == tf.float32
     before = _values(layer)
     model.fit(X, np.ones([8, 1]), verbose=0)
-    assert _changed(before, _values(layer)) == set(before)
+    assert _trained(before, _values(layer))
     again = compat_hub.KerasLayer.from_config(layer.get_config())
     assert again(X).dtype == tf.float32
 
