@@ -148,6 +148,24 @@ def test_a_graph_that_tensorflow_cannot_import(copy_of) -> None:
     assert module({"apples": [[1.0] * 4], "oranges": [[1.0] * 3]}, "fruit_to_pet", as_dict=True)
 
 
+@pytest.mark.xfail(strict=True, reason="a damaged function library is a KeyError or a ValueError")
+@pytest.mark.parametrize("damage", ["argument", "result", "call"])
+def test_a_function_library_that_contradicts_itself(damage: str, copy_of) -> None:
+    copy = copy_of("functions")
+    with copy.meta_graph() as meta_graph:
+        library = {f.signature.name: f for f in meta_graph.graph_def.library.function}
+        if damage == "argument":
+            library["bent"].signature.input_arg[0].name = "other"
+        elif damage == "result":
+            library["bent"].ret.clear()
+        else:
+            del next(n for n in meta_graph.graph_def.node if n.op == "bent").input[0]
+    module = compat_hub.load(copy.path)
+    with pytest.raises(compat_hub.ModuleFormatError) as caught:
+        module(np.ones([2, 4], "float32"))
+    assert copy.path in str(caught.value)
+
+
 def test_a_variable_that_no_collection_lists(copy_of) -> None:
     copy = copy_of("fruit")
     with copy.meta_graph() as meta_graph:
