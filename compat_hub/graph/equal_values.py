@@ -50,7 +50,10 @@ def same_value(nodes: Mapping[str, NodeDef], a: str, b: str, depth: int = _MAX_D
 def _source(nodes: Mapping[str, NodeDef], tensor: str) -> str:
     """The tensor behind Identities."""
     tensor = tensor_of(tensor)
-    while (node := nodes.get(node_of(tensor))) is not None and node.op == "Identity":
+    for _ in range(len(nodes)):  # a damaged graph may have a circle of them
+        node = nodes.get(node_of(tensor))
+        if node is None or node.op != "Identity":
+            break
         tensor = tensor_of(node.input[0])
     return tensor
 

@@ -45,10 +45,11 @@ def inline_calls(
             function, by the names of the two.
 
     Returns:
-        `graph_def` itself where it calls nothing, else a new graph. The functions that If, While
+        `graph_def` itself where it calls nothing, else a new graph. A call of a function that calls
+        itself stays a call. The functions that If, While
         and their like refer to stay in its library.
     """
-    functions = {f.signature.name: f for f in graph_def.library.function}
+    functions = _not_recursive({f.signature.name: f for f in graph_def.library.function})
     if not any(called_function(node, functions) for node in graph_def.node):
         return graph_def
     gradients = {g.function_name: g.gradient_func for g in graph_def.library.gradient}
@@ -70,6 +71,21 @@ def inline_calls(
     result.node.extend(nodes)
     needed_functions(result.node, graph_def.library, into=result.library)
     return result
+
+
+def _not_recursive(functions: Mapping[str, FunctionDef]) -> dict[str, FunctionDef]:
+    """The functions that do not call themselves, nor any that does."""
+    calls = {
+        name: {c for n in f.node_def if (c := called_function(n, functions)) is not None}
+        for name, f in functions.items()
+    }
+    found: dict[str, FunctionDef] = {}
+    growing = True
+    while growing:
+        ready = [n for n, c in calls.items() if n not in found and c <= found.keys()]
+        found.update({name: functions[name] for name in ready})
+        growing = bool(ready)
+    return found
 
 
 def called_function(node: NodeDef, functions: Mapping[str, FunctionDef]) -> str | None:

@@ -503,3 +503,15 @@ def test_gradients_get_through() -> None:
         tape.watch(x)
         y = function(x)
     np.testing.assert_allclose(tape.gradient(y, x), np.cos(0.5), rtol=1e-6)
+
+
+def test_a_function_that_calls_itself_stays_a_call() -> None:
+    twice = make_function(
+        "twice",
+        {"x": FLOAT},
+        {"y": ("a:y:0", FLOAT)},
+        make_node("a", "twice", "x"),
+        make_node("b", "twice", "x"),
+    )
+    graph = make_graph(placeholder("x"), make_node("call", "twice", "x"), functions=[twice])
+    assert _inline(graph) is graph
