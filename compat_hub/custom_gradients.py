@@ -15,7 +15,7 @@ from compat_hub.graph.inline import CUSTOM_GRADIENT_ATTR, inline_calls
 from compat_hub.graph.names import is_control
 
 _registered: set[str] = set()
-_lock = threading.Lock()
+_lock = threading.RLock()  # a gradient function may call one with a gradient of its own
 
 
 class LostGradientWarning(UserWarning):
@@ -60,7 +60,7 @@ def _register(name: str, make: Callable[[], Callable[..., Any]]) -> None:
         if name in _registered:
             return
         _registered.add(name)
-    tf.RegisterGradient(name)(make())
+        tf.RegisterGradient(name)(make())
 
 
 def function_gradients(graph_def: Any, digest: str) -> Callable[[str, str], str]:

@@ -72,7 +72,13 @@ def rewrite(
     graph_def = variant.subgraph([*fetches, *targets], given)
     replace_lost_gradients(graph_def, variant.where)
     gradients = function_gradients(variant.meta_graph.graph_def, variant.library_digest)
-    graph_def = inline_calls(graph_def, _tensorflow.op_def, gradients)
+    try:
+        graph_def = inline_calls(graph_def, _tensorflow.op_def, gradients)
+    except (KeyError, IndexError, ValueError) as error:
+        raise ModuleFormatError(
+            f"In {variant.where}: the functions of the graph do not fit together ({error}). "
+            "The module is damaged; get a fresh copy of it."
+        ) from error
     add_block_cell_gradients(graph_def)
     try:
         graph_def, tensors = to_resource_variables(graph_def, variant.reference_variables, fetches)

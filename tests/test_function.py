@@ -148,7 +148,6 @@ def test_a_graph_that_tensorflow_cannot_import(copy_of) -> None:
     assert module({"apples": [[1.0] * 4], "oranges": [[1.0] * 3]}, "fruit_to_pet", as_dict=True)
 
 
-@pytest.mark.xfail(strict=True, reason="a damaged function library is a KeyError or a ValueError")
 @pytest.mark.parametrize("damage", ["argument", "result", "call"])
 def test_a_function_library_that_contradicts_itself(damage: str, copy_of) -> None:
     copy = copy_of("functions")
