@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from compat_hub import _tensorflow
 from compat_hub.graph.inline import CUSTOM_GRADIENT_ATTR, inline_calls
-from compat_hub.graph.names import is_control
+from compat_hub.graph.subgraph import consumed_tensors
 
 _registered: set[str] = set()
 _lock = threading.RLock()  # a gradient function may call one with a gradient of its own
@@ -95,7 +95,7 @@ def function_gradients(graph_def: Any, digest: str) -> Callable[[str, str], str]
                 for k in range(outputs)
             ]
             given = dict(zip(feeds, [*arguments, *upstream], strict=True))
-            consumed = {i for n in body.node for i in n.input if not is_control(i) and i in given}
+            consumed = consumed_tensors(body, given.keys())
             results = tf.graph_util.import_graph_def(
                 body,
                 input_map={name: given[name] for name in consumed},
