@@ -9,9 +9,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from compat_hub.errors import (
+    GraphError,
     HubError,
     InputTypeError,
     ModuleFormatError,
+    PathExistsError,
     ResolveError,
     SignatureError,
     UnknownNameError,
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from compat_hub.keras2 import KerasLayer
     from compat_hub.module import HubModule, load
     from compat_hub.spec import ModuleSpec, load_module_spec
+    from compat_hub.v1.authoring import add_signature, attach_message
+    from compat_hub.v1.create import create_module_spec, create_module_spec_from_saved_model
+    from compat_hub.v1.module import Module
 
 __version__ = "0.1.0"
 
@@ -31,23 +36,35 @@ __version__ = "0.1.0"
 _HOMES = {
     "HubModule": "compat_hub.module",
     "KerasLayer": "compat_hub.keras2",
+    "Module": "compat_hub.v1.module",
     "ModuleSpec": "compat_hub.spec",
+    "add_signature": "compat_hub.v1.authoring",
+    "attach_message": "compat_hub.v1.authoring",
+    "create_module_spec": "compat_hub.v1.create",
+    "create_module_spec_from_saved_model": "compat_hub.v1.create",
     "load": "compat_hub.module",
     "load_module_spec": "compat_hub.spec",
     "resolve": "compat_hub._resolve",
 }
 
 __all__ = [
+    "GraphError",
     "HubError",
     "HubModule",
     "InputTypeError",
     "KerasLayer",
+    "Module",
     "ModuleFormatError",
     "ModuleSpec",
+    "PathExistsError",
     "ResolveError",
     "SignatureError",
     "UnknownNameError",
     "UnsafeModuleError",
+    "add_signature",
+    "attach_message",
+    "create_module_spec",
+    "create_module_spec_from_saved_model",
     "load",
     "load_module_spec",
     "resolve",

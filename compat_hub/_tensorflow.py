@@ -40,6 +40,15 @@ def makes_resource(name: str) -> bool:
     )
 
 
+def is_state_op(name: str) -> bool:
+    """Whether the op holds state that comes out of nothing: a variable, a table, an iterator.
+
+    As tensorflow_hub tells what belongs to the state of a module.
+    """
+    op_def = op_def_registry.get(name)
+    return op_def is not None and op_def.is_stateful and not op_def.input_arg
+
+
 def op_def(name: str) -> Any:
     """The OpDef of an op, or None: there is no public registry."""
     return op_def_registry.get(name)
@@ -87,6 +96,21 @@ def has_training_argument(function: Any) -> bool:
         if "training" in (*spec.args, *spec.kwonlyargs):
             return True
     return False
+
+
+def enter_control_flow(graph: Any, tensor: tf.Tensor) -> tf.Tensor:
+    """A tensor as seen from inside the loop or branch of TF1 that is being built."""
+    context = graph._get_control_flow_context()
+    return tensor if context is None else context.AddValue(tensor)
+
+
+def set_colocation(operation: Any, groups: list[bytes], device: str) -> None:
+    """Replaces the colocation groups of an op; `tf.colocate_with` only sets those of new ones."""
+    others = [c for c in operation.get_attr("_class") if not c.startswith(b"loc:@")]
+    value = tf.compat.v1.AttrValue()
+    value.list.s.extend([*others, *groups])
+    operation._set_attr("_class", value)
+    operation._set_device(device)
 
 
 def untracked(method: Any) -> Any:

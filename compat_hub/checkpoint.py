@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 import tensorflow as tf
@@ -11,14 +10,6 @@ from compat_hub.errors import ModuleFormatError
 from compat_hub.variant import VariableInfo
 
 _FRESH_COPY = "Get a fresh copy of the module."
-
-
-def checkpoint_prefix(path: str) -> str | None:
-    """The prefix of the checkpoint in a module directory, or None where it has none."""
-    folder = os.path.join(path, tf.saved_model.VARIABLES_DIRECTORY)
-    if not tf.io.gfile.isdir(folder):
-        return None
-    return os.path.join(folder, tf.saved_model.VARIABLES_FILENAME)
 
 
 def read_variables(

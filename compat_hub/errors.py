@@ -5,9 +5,11 @@ program's old `except` clauses keep working.
 """
 
 __all__ = [
+    "GraphError",
     "HubError",
     "InputTypeError",
     "ModuleFormatError",
+    "PathExistsError",
     "ResolveError",
     "SignatureError",
     "UnknownNameError",
@@ -45,6 +47,14 @@ class InputTypeError(SignatureError, TypeError):
 
 class ResolveError(HubError, OSError):
     """A handle was not found, could not be reached, or is not a module's folder."""
+
+
+class PathExistsError(ResolveError, FileExistsError):
+    """What was to be written would replace what is there already."""
+
+
+class GraphError(HubError, RuntimeError):
+    """A module is used in a graph or session that it does not belong to."""
 
 
 class UnsafeModuleError(HubError):

@@ -114,7 +114,10 @@ class GraphFunction:
             state.prepare(given[tensor])
         computed = [name for name in self._graph.fetches if name not in given]
         elements = import_graph(
-            self._variant, self._graph.graph_def, given, [*computed, *self._graph.targets]
+            self._variant,
+            self._graph.graph_def,
+            given,
+            [*computed, *self._graph.targets, *self._graph.effects],
         )
         graph: Any = tf.compat.v1.get_default_graph()
         graph.control_outputs.extend(elements[len(computed) :])

@@ -110,9 +110,9 @@ def _mismatch(
 ) -> InputTypeError:
     if hasattr(found, "dtype") and hasattr(found, "shape"):
         kind = {"SparseTensor": "sparse ", "RaggedTensor": "ragged "}.get(type(found).__name__, "")
-        dims = found.shape if isinstance(found.shape, tuple) else tf.TensorShape(found.shape)
-        found = f"{kind}{getattr(found.dtype, 'name', found.dtype)} {list(dims) if dims else dims}"
-        found = found.replace("<unknown>", "of unknown rank").replace(" ()", " []")
+        shape = tf.TensorShape(found.shape)
+        dims = "of unknown rank" if shape.rank is None else shape.as_list()
+        found = f"{kind}{getattr(found.dtype, 'name', found.dtype)} {dims}"
     else:
         found = f"a {type(found).__name__}"
     return InputTypeError(f"In {where}, input {name!r}: expected {info}, found {found}.{hint}")

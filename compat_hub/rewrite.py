@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -28,6 +29,9 @@ from compat_hub.graph.tensor_arrays import TensorArrayError, to_tensor_lists
 from compat_hub.variant import GraphVariant
 
 _HANDLES = (tf.resource, tf.variant)
+# The gradient of a While adds a variant of its functions under a name that follows from theirs, and
+# what is in it depends on what is differentiated: no two graphs can share these functions.
+_numbers = itertools.count()
 _IMPORT_SCOPE = "module"  # node names in the messages of TensorFlow's runtime begin with it
 
 
@@ -38,7 +42,9 @@ class RewrittenGraph:
     Attributes:
         graph_def: The graph.
         fetches: Names of the wanted tensors in it.
-        targets: Names of the nodes that run besides.
+        targets: Names of the nodes that stand for the targets that were asked for.
+        effects: Names of further nodes that do something besides computing: an assignment, say.
+            What some fetch needs happens at each call, even if the caller drops that output.
         no_gradient: Why no gradient can be computed, or None where one can.
         draws: Whether it draws random numbers that `tf.random.set_seed` decides.
     """
@@ -46,6 +52,7 @@ class RewrittenGraph:
     graph_def: Any
     fetches: list[str]
     targets: list[str]
+    effects: list[str]
     no_gradient: str | None
     draws: bool
 
@@ -85,7 +92,7 @@ def rewrite(
     except UnknownReferenceOpError as error:
         raise ModuleFormatError(f"In {variant.where}: {error}.") from error
     _check_variables(variant, graph_def)
-    nodes, no_gradient = list(targets), None
+    nodes, effects, no_gradient = list(targets), [], None
     if has_control_flow(graph_def):
         try:
             raised = to_tensor_lists(graph_def)
@@ -99,13 +106,12 @@ def rewrite(
                 "trainable=False."
             )
     if no_gradient is None:
-        # What some output needs happens at each call, even if the caller drops that output.
-        nodes = list(dict.fromkeys([*nodes, *find_effects(graph_def, _tensorflow.op_def)]))
+        effects = [n for n in find_effects(graph_def, _tensorflow.op_def) if n not in nodes]
     random_nodes = unseeded_nodes(graph_def, _tensorflow.op_def)
     if random_nodes and _tensorflow.seed_epoch() is not None:
         seed_nodes(random_nodes, _tensorflow.operation_seed())
-    rename_functions(graph_def, f"__{library_digest(graph_def.library)}")
-    return RewrittenGraph(graph_def, tensors, nodes, no_gradient, bool(random_nodes))
+    rename_functions(graph_def, f"__{library_digest(graph_def.library)}_{next(_numbers)}")
+    return RewrittenGraph(graph_def, tensors, nodes, effects, no_gradient, bool(random_nodes))
 
 
 def _check_variables(variant: GraphVariant, graph_def: Any) -> None:

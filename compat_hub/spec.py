@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -14,11 +14,12 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from compat_hub import protos
 from compat_hub._resolve import resolve
+from compat_hub.checkpoint_copy import copy_variables
 from compat_hub.errors import InputTypeError, ModuleFormatError, SignatureError, UnknownNameError
 from compat_hub.tensor_info import TensorInfo
 from compat_hub.variant import GraphVariant, Signature, format_tags
+from compat_hub.writer import MODULE_PROTO, write_module_directory
 
-MODULE_PROTO = "tfhub_module.pb"
 _SUPPORTED_FEATURES: frozenset[str] = frozenset()
 
 Tags = str | Iterable[str] | None
@@ -45,8 +46,9 @@ def normalize_tags(tags: Tags) -> frozenset[str]:
 class ModuleSpec:
     """What a module consists of: variants, signatures, collections, attachments.
 
-    It holds no TensorFlow graph and no variables. `compat_hub.load` and `compat_hub.KerasLayer`
-    take it as a handle.
+    It holds no TensorFlow graph and no variables. `compat_hub.load`, `compat_hub.KerasLayer` and
+    `compat_hub.Module` take it as a handle. `compat_hub.load_module_spec` reads one,
+    `compat_hub.create_module_spec` makes one.
 
     Example:
         ```python
@@ -58,10 +60,17 @@ class ModuleSpec:
 
     Attributes:
         handle: What the user passed; messages name the module by it.
-        path: The module directory.
+        path: The module directory, or None for a spec that was made and not read.
+        asset_files: Where each asset file is, by its file name in the assets folder.
     """
 
-    def __init__(self, handle: str, path: str, saved_model: Any) -> None:
+    def __init__(
+        self,
+        handle: str,
+        path: str | None,
+        saved_model: Any,
+        asset_files: Mapping[str, str] | None = None,
+    ) -> None:
         self.handle = handle
         self.path = path
         self._saved_model = saved_model
@@ -77,6 +86,15 @@ class ModuleSpec:
 
         self._by_tags = MappingProxyType(
             {tags: self._variants[tags] for tags in sorted(self._variants, key=sorted)}
+        )
+        self.asset_files = MappingProxyType(
+            {
+                file: os.path.join(path, tf.saved_model.ASSETS_DIRECTORY, file)
+                for variant in self._variants.values()
+                for file in variant.assets.values()
+            }
+            if path is not None
+            else dict(asset_files or {})
         )
 
     @property
@@ -114,6 +132,16 @@ class ModuleSpec:
                 "Pass one of these as `signature`."
             )
         return variant.signatures[wanted]
+
+    @property
+    def checkpoint_prefix(self) -> str | None:
+        """The prefix of the checkpoint with the variables' values, None where there is none."""
+        if self.path is None:
+            return None
+        folder = os.path.join(self.path, tf.saved_model.VARIABLES_DIRECTORY)
+        if not tf.io.gfile.isdir(folder):
+            return None
+        return os.path.join(folder, tf.saved_model.VARIABLES_FILENAME)
 
     def get_tags(self) -> list[frozenset[str]]:
         """The tags of each graph variant."""
@@ -190,6 +218,69 @@ class ModuleSpec:
             ) from error
         return message
 
+    def export(
+        self,
+        path: str | os.PathLike[str],
+        _sentinel: Any = None,
+        checkpoint_path: str | os.PathLike[str] | None = None,
+        name_transform_fn: Callable[[str], str] | None = None,
+    ) -> None:
+        """Writes the module, with the values of its variables from a checkpoint.
+
+        Example:
+            ```python
+            spec = compat_hub.create_module_spec(module_fn)
+            spec.export("path/to/module", checkpoint_path="path/to/training/model.ckpt-1000")
+            ```
+
+        Args:
+            path: The folder to make.
+            checkpoint_path: The prefix of a checkpoint, or a folder with checkpoints, whose latest
+                is taken. It has to be passed by name.
+            name_transform_fn: The name in the checkpoint of what is called so in the module, where
+                they differ: `lambda name: "scope/" + name`.
+
+        Raises:
+            InputTypeError: `checkpoint_path` is missing.
+            UnknownNameError: The module has no variant without tags, or the checkpoint lacks a
+                variable of it.
+            SignatureError: The checkpoint holds a variable with another dtype or shape.
+            PathExistsError: There is something at `path` already.
+            ResolveError: There is no such checkpoint, or the folder cannot be written.
+        """
+        if _sentinel is not None or not checkpoint_path:
+            raise InputTypeError(
+                "ModuleSpec.export() takes a `checkpoint_path`, passed by name: the prefix of the "
+                "checkpoint that has the values of the variables."
+            )
+        variant = self.variant()
+
+        def save_variables(prefix: str) -> None:
+            source = os.fspath(checkpoint_path)
+            names = name_transform_fn or str
+            copy_variables(variant.variables, source, names, prefix, variant.where)
+
+        self.write(path, save_variables if variant.variables else None)
+
+    def write(
+        self, path: str | os.PathLike[str], save_variables: Callable[[str], None] | None
+    ) -> str:
+        """Writes the module directory.
+
+        Args:
+            path: The folder to make.
+            save_variables: Writes the checkpoint with the prefix that it is given; None where the
+                module has no variables.
+
+        Returns:
+            The path.
+
+        Raises:
+            PathExistsError: There is something at `path` already.
+            ResolveError: An asset file is gone, or the folder cannot be written.
+        """
+        return write_module_directory(path, self._saved_model, self.asset_files, save_variables)
+
     def __repr__(self) -> str:
         variants = ", ".join(
             f"{format_tags(tags)}: {', '.join(v.signatures)}" for tags, v in self.variants.items()
@@ -229,7 +320,7 @@ def is_module_directory(path: str) -> bool:
 def read_module_spec(handle: str, path: str) -> ModuleSpec:
     """Reads a module directory; `handle` is how messages name it."""
     _check_module_proto(handle, path)
-    return ModuleSpec(handle, path, _read_saved_model(handle, path))
+    return ModuleSpec(handle, path, read_saved_model(handle, path))
 
 
 def _read_file(handle: str, path: str) -> bytes:
@@ -272,7 +363,8 @@ def _check_module_proto(handle: str, path: str) -> None:
         )
 
 
-def _read_saved_model(handle: str, path: str) -> Any:
+def read_saved_model(handle: str, path: str) -> Any:
+    """Parses the `SavedModel` message in a folder; `handle` is how messages name it."""
     saved_model = saved_model_pb2.SavedModel()
     binary = os.path.join(path, tf.saved_model.SAVED_MODEL_FILENAME_PB)
     text = os.path.join(path, tf.saved_model.SAVED_MODEL_FILENAME_PBTXT)

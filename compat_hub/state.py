@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -13,7 +12,7 @@ import tensorflow as tf
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 
 from compat_hub import _tensorflow
-from compat_hub.checkpoint import checkpoint_prefix, read_variables
+from compat_hub.checkpoint import read_variables
 from compat_hub.errors import ModuleFormatError
 from compat_hub.function import GraphFunction, StateTensor
 from compat_hub.graph.names import node_of, tensor_of
@@ -99,7 +98,7 @@ class ModuleState:
     def _open_assets(self, variants: Sequence[GraphVariant]) -> dict[str, StateAsset]:
         assets = {}
         for file in sorted({file for v in variants for file in v.assets.values()}):
-            path = os.path.join(self._spec.path, tf.saved_model.ASSETS_DIRECTORY, file)
+            path = self._spec.asset_files[file]
             if not tf.io.gfile.exists(path):
                 raise ModuleFormatError(
                     f"Module {self._spec.handle!r}: the asset file {path!r} is missing. "
@@ -129,7 +128,7 @@ class ModuleState:
         self, infos: Sequence[VariableInfo], variants: Sequence[GraphVariant]
     ) -> dict[str, tf.Variable]:
         variables: dict[str, tf.Variable] = {}
-        prefix = checkpoint_prefix(self._spec.path)
+        prefix = self._spec.checkpoint_prefix
         values = read_variables(self._spec.handle, prefix, infos) if prefix else {}
         pending = list(infos)
         while pending:

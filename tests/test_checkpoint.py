@@ -7,26 +7,26 @@ import pytest
 import tensorflow as tf
 
 import compat_hub
-from compat_hub.checkpoint import checkpoint_prefix, read_variables
+from compat_hub.checkpoint import read_variables
 from tests.records import FIXTURES, Record
 
 
 def _read(fixture: str) -> dict[str, tf.Tensor]:
     path = str(FIXTURES / fixture / "module")
-    variables = compat_hub.load_module_spec(path).variant().variables
-    prefix = checkpoint_prefix(path)
-    assert prefix is not None
-    return read_variables(path, prefix, variables)
+    spec = compat_hub.load_module_spec(path)
+    assert spec.checkpoint_prefix is not None
+    return read_variables(path, spec.checkpoint_prefix, spec.variant().variables)
 
 
 def test_the_prefix(copy_of) -> None:
     copy = copy_of("fruit")
-    assert checkpoint_prefix(copy.path) == f"{copy.path}/variables/variables"
+    spec = compat_hub.load_module_spec(copy.path)
+    assert spec.checkpoint_prefix == f"{copy.path}/variables/variables"
     for file in copy.file("variables").iterdir():
         file.unlink()
-    assert checkpoint_prefix(copy.path) == f"{copy.path}/variables/variables"
+    assert spec.checkpoint_prefix == f"{copy.path}/variables/variables"
     copy.file("variables").rmdir()
-    assert checkpoint_prefix(copy.path) is None
+    assert spec.checkpoint_prefix is None
 
 
 @pytest.mark.parametrize("fixture", ["fruit", "sharded", "dtypes"])

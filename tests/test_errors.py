@@ -17,9 +17,11 @@ BUILTINS = {
     compat_hub.UnknownNameError: [ValueError, KeyError],
     compat_hub.InputTypeError: [ValueError, TypeError],
     compat_hub.ResolveError: [OSError],
+    compat_hub.PathExistsError: [OSError, FileExistsError],
+    compat_hub.GraphError: [RuntimeError],
     compat_hub.UnsafeModuleError: [],
 }
-ALL_BUILTINS = [ValueError, KeyError, TypeError, OSError]
+ALL_BUILTINS = [ValueError, KeyError, TypeError, OSError, FileExistsError, RuntimeError]
 MESSAGE = 'In module \'a\', variant {"train"}: it\'s\n100% "wrong".'
 
 

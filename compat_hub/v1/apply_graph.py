@@ -1,0 +1,119 @@
+"""A signature of a module applied in a program's graph, on the state that is there already."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from compat_hub import _tensorflow
+from compat_hub.call import find_update_ops
+from compat_hub.errors import GraphError
+from compat_hub.graph.names import node_of
+from compat_hub.graph.subgraph import consumed_tensors
+from compat_hub.spec import ModuleSpec
+from compat_hub.v1.function_graph import bring_in, can_import_rewritten, import_rewritten
+from compat_hub.v1.meta_graphs import forget_state, keep_collections, prefix_shared_names, prepare
+from compat_hub.variant import GraphVariant
+
+_Keys = tf.compat.v1.GraphKeys
+# An asset that is used once more has to be known as one when this graph is exported.
+_APPLY_COLLECTIONS = frozenset({_Keys.ASSET_FILEPATHS, _Keys.COND_CONTEXT, _Keys.WHILE_CONTEXT})
+
+
+def import_signature(
+    spec: ModuleSpec,
+    variant: GraphVariant,
+    name: str,
+    state: Mapping[str, tf.Tensor],
+    inputs: Mapping[str, tf.Tensor],
+    wanted: Sequence[str],
+    update_ops: bool,
+) -> list[tf.Tensor]:
+    """Adds the variant's graph to the current one, fed with inputs and state.
+
+    All of the graph is added, and in a session only what is fetched runs. Inside a function that is
+    being built, where a gradient does not get through loops of TF1, it is the graph rewritten for
+    TensorFlow 2, cut to what is wanted.
+
+    Args:
+        spec: The module.
+        variant: The variant.
+        name: The name scope, made unique.
+        state: The state tensors, by the name of the variant's tensor.
+        inputs: The inputs, likewise. They may take the place of a state tensor.
+        wanted: The variant's tensors to return.
+        update_ops: Whether update ops go into the collection UPDATE_OPS: those that need no input
+            of another signature. hub.Module adds these too, and no session can run them.
+
+    Returns:
+        The wanted tensors.
+    """
+    graph: Any = tf.compat.v1.get_default_graph()
+    targets = find_update_ops(variant, [*state, *inputs]) if update_ops else []
+    if can_import_rewritten(graph, state):
+        with tf.name_scope(name):
+            return import_rewritten(graph, variant, {**state, **inputs}, wanted, targets)
+    meta_graph = prepare(spec, variant)
+    keep_collections(meta_graph, _APPLY_COLLECTIONS)
+    if targets:
+        meta_graph.collection_def[_Keys.UPDATE_OPS].node_list.value.extend(targets)
+    forget_state(meta_graph, state)
+    given = {n: bring_in(graph, tensor) for n, tensor in sorted({**state, **inputs}.items())}
+    scope = graph.unique_name(name, mark_as_used=False)
+    prefix_shared_names(meta_graph, scope)
+    consumed = consumed_tensors(meta_graph.graph_def, given.keys())
+    tf.compat.v1.train.import_meta_graph(
+        meta_graph,
+        input_map={n: given[n] for n in consumed},
+        import_scope=scope.rpartition("/")[2],
+    )
+    _move_colocation(graph, scope, meta_graph.graph_def, given, variant.where)
+    return [given[n] if n in given else graph.get_tensor_by_name(f"{scope}/{n}") for n in wanted]
+
+
+def _move_colocation(
+    graph: Any, scope: str, graph_def: Any, given: Mapping[str, tf.Tensor], where: str
+) -> None:
+    """Colocates with the given tensors what was colocated with the nodes they replace.
+
+    Raises:
+        GraphError: A node is colocated with one whose outputs are now in several places.
+    """
+    replaced: dict[bytes, set[bytes]] = {}
+    for name, tensor in given.items():
+        key = f"loc:@{scope}/{node_of(name)}".encode()
+        groups = replaced.setdefault(key, set())
+        groups.update(tensor.op.colocation_groups())
+    split = {
+        f"loc:@{scope}/{node}".encode()
+        for node in {node_of(name) for name in given}
+        if _is_split(graph, f"{scope}/{node}", node, given)
+    }
+    for node in graph_def.node:
+        if "_class" not in node.attr:
+            continue
+        operation = graph.get_operation_by_name(f"{scope}/{node.name}")
+        groups = set(operation.get_attr("_class"))
+        groups = {group for group in groups if group.startswith(b"loc:@")}
+        if not groups & replaced.keys():
+            continue
+        if groups & split:
+            raise GraphError(
+                f"In {where}: the node {node.name!r} is colocated with a node that has "
+                "several outputs, of which the inputs replace some, or all by tensors in different "
+                "places. The module's author should make each input a placeholder."
+            )
+        moved = sorted({new for group in groups for new in replaced.get(group, {group})})
+        devices = (graph.get_operation_by_name(g.decode()[5:]).device for g in moved)
+        _tensorflow.set_colocation(operation, moved, next(filter(None, devices), ""))
+
+
+def _is_split(graph: Any, name: str, node: str, given: Mapping[str, tf.Tensor]) -> bool:
+    outputs = range(len(graph.get_operation_by_name(name).outputs))
+    places = {
+        tuple(given[f"{node}:{k}"].op.colocation_groups()) if f"{node}:{k}" in given else None
+        for k in outputs
+    }
+    return len(places) > 1

@@ -1,0 +1,153 @@
+"""What a `module_fn` says of the graph that it builds: signatures and attached messages."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from compat_hub import protos
+from compat_hub.errors import InputTypeError, SignatureError
+
+# Keys that are no strings are left out of exported MetaGraphs and of get_all_collection_keys().
+_SIGNATURES = ("compat_hub", "signatures")
+_ATTACHMENTS = ("compat_hub", "attachments")
+
+_ATTACHMENT_KEY = re.compile(r"[a-zA-Z][a-zA-Z0-9_]*")
+_SUPPORTED = (tf.Tensor, tf.SparseTensor, tf.RaggedTensor)
+
+
+class ColocationWarning(UserWarning):
+    """A signature takes a tensor on which other ops cannot be colocated safely."""
+
+
+def add_signature(name: str | None = None, inputs: Any = None, outputs: Any = None) -> None:
+    """Adds a signature to the module that is being defined: call it inside a `module_fn`.
+
+    Example:
+        ```python
+        def module_fn():
+            x = tf.compat.v1.placeholder(tf.float32, [None, 4])
+            compat_hub.add_signature(inputs=x, outputs=dict(default=2 * x, squares=x * x))
+        ```
+
+    Args:
+        name: Its name, `"default"` when None.
+        inputs: A dict from names to tensors (dense, sparse or ragged) of the current graph that
+            callers give values for; one tensor alone is the input `"default"`. None where the
+            signature has no inputs.
+        outputs: A dict from names to tensors, or one tensor alone, the output `"default"`.
+
+    Raises:
+        SignatureError: The graph has a signature of that name already, or an input or output is
+            not a tensor of the current graph, or an input is colocated with another op.
+    """
+    name = name or "default"
+    graph = tf.compat.v1.get_default_graph()
+    where = f"signature {name!r}"
+    if name in dict(graph.get_collection_ref(_SIGNATURES)):
+        raise SignatureError(
+            f"There is a {where} in this graph already. Give the second one another name."
+        )
+    maps = {"input": _as_dict(inputs), "output": _as_dict(outputs)}
+    for kind, values in maps.items():
+        for key, value in values.items():
+            _check_tensor(value, f"In {where}: the {kind} {key!r}", graph)
+    _check_colocation(maps["input"], where)
+    info = tf.compat.v1.saved_model.utils.build_tensor_info
+    signature = tf.compat.v1.saved_model.signature_def_utils.build_signature_def(
+        {key: info(value) for key, value in maps["input"].items()},
+        {key: info(value) for key, value in maps["output"].items()},
+    )
+    graph.add_to_collection(_SIGNATURES, (name, signature))
+
+
+def attach_message(key: str, message: Any) -> None:
+    """Attaches a protocol message to the module that is being defined, inside a `module_fn`.
+
+    `get_attached_message` gives it back. Each graph variant has its own. If a key is used again,
+    the last message holds.
+
+    Example:
+        ```python
+        def module_fn():
+            ...
+            compat_hub.attach_message("vocabulary", my_pb2.Vocabulary(size=1000))
+        ```
+
+    Args:
+        key: Its name: letters, digits and underscores, the first a letter.
+        message: A protocol message; better an asset, if it is megabytes.
+
+    Raises:
+        SignatureError: The key is malformed.
+        InputTypeError: `message` is not a protocol message.
+    """
+    if not isinstance(key, str) or not _ATTACHMENT_KEY.fullmatch(key):
+        raise SignatureError(
+            f"The key {key!r} of an attached message is malformed: it has to be letters, digits "
+            "and underscores, and begin with a letter."
+        )
+    if not hasattr(message, "SerializeToString"):
+        raise InputTypeError(
+            f"What is attached as {key!r} has to be a protocol message, found a "
+            f"{type(message).__name__}."
+        )
+    graph = tf.compat.v1.get_default_graph()
+    graph.add_to_collection(_ATTACHMENTS, (key, message.SerializeToString()))
+
+
+def signature_defs(graph: tf.Graph) -> dict[str, Any]:
+    """The SignatureDefs added to a graph, by name."""
+    return dict(graph.get_collection(_SIGNATURES))
+
+
+def attachments(graph: tf.Graph) -> list[Any]:
+    """The messages attached to a graph, as `ModuleAttachment`s."""
+    last = dict(graph.get_collection(_ATTACHMENTS))
+    return [protos.ModuleAttachment(key=key, value=value) for key, value in last.items()]
+
+
+def _as_dict(values: Any) -> dict[str, Any]:
+    if values is None:
+        return {}
+    return dict(values) if isinstance(values, Mapping) else {"default": values}
+
+
+def _check_tensor(value: Any, what: str, graph: tf.Graph) -> None:
+    if not isinstance(value, _SUPPORTED):
+        hint = " Pass its value, variable.read_value()." if isinstance(value, tf.Variable) else ""
+        kinds = ", ".join(kind.__name__ for kind in _SUPPORTED)
+        raise SignatureError(
+            f"{what} has to be one of {kinds}, found a {type(value).__name__}.{hint}"
+        )
+    for component in tf.nest.flatten(value, expand_composites=True):
+        if getattr(component, "graph", None) is not graph:
+            raise SignatureError(
+                f"{what} is not a tensor of the graph that the module is built in. Make it in the "
+                "module_fn."
+            )
+
+
+def _check_colocation(inputs: Mapping[str, Any], where: str) -> None:
+    """Raises unless ops that are colocated with an input can follow what takes its place."""
+    for name, value in inputs.items():
+        for tensor in tf.nest.flatten(value, expand_composites=True):
+            groups = tensor.op.colocation_groups()
+            if groups != [b"loc:@" + tensor.op.name.encode()]:
+                raise SignatureError(
+                    f"In {where}: the tensor {tensor.name!r} of the input {name!r} is colocated "
+                    f"with other ops: {groups}. An input must not be; make it outside of "
+                    "tf.colocate_with(). Other ops may be colocated with it."
+                )
+            if len(tensor.op.outputs) != 1:
+                warnings.warn(
+                    f"In {where}: the input {name!r} is one of {len(tensor.op.outputs)} outputs of "
+                    f"the op {tensor.op.name!r}. If other ops are colocated with that one, the "
+                    "module may fail when it is applied. Better make each input a placeholder.",
+                    ColocationWarning,
+                    stacklevel=3,
+                )

@@ -1,0 +1,249 @@
+"""Making a ModuleSpec: from a function that builds graphs, or from a SavedModel of TF1."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+
+from compat_hub import _tensorflow
+from compat_hub._resolve import resolve
+from compat_hub.errors import ModuleFormatError, SignatureError
+from compat_hub.graph.names import node_of
+from compat_hub.graph.subgraph import index_nodes
+from compat_hub.spec import ModuleSpec, Tags, normalize_tags, read_saved_model
+from compat_hub.v1.authoring import attachments, signature_defs
+from compat_hub.variant import format_tags
+
+_Keys = tf.compat.v1.GraphKeys
+_ATTACHMENTS = "hub_module_attachments"
+_ASSETS = "saved_model_assets"
+# What tensorflow_hub 0.12 lets a module have (its native_module.py).
+_SUPPORTED_COLLECTIONS = frozenset(
+    {
+        _Keys.GLOBAL_VARIABLES,
+        _Keys.TRAINABLE_VARIABLES,
+        _Keys.MODEL_VARIABLES,
+        _Keys.TABLE_INITIALIZERS,
+        _Keys.UPDATE_OPS,
+        _Keys.REGULARIZATION_LOSSES,
+        _Keys.ASSET_FILEPATHS,
+        _Keys.COND_CONTEXT,
+        _Keys.WHILE_CONTEXT,
+        _ATTACHMENTS,
+    }
+)
+# What SavedModels for serving have, and modules do not: a module is initialized by the collections
+# of variables and tables.
+_SERVING_COLLECTIONS = frozenset(
+    {
+        _Keys.GLOBAL_STEP,
+        "legacy_init_op",
+        "saved_model_main_op",
+        "saved_model_init_op",
+        "saved_model_train_op",
+    }
+)
+_NO_PATH = b"SAVEDMODEL-ASSET"
+
+
+def create_module_spec(
+    module_fn: Callable[..., Any],
+    tags_and_args: Sequence[tuple[Tags, Mapping[str, Any]]] | None = None,
+    drop_collections: Iterable[str] | None = None,
+) -> ModuleSpec:
+    """Makes a ModuleSpec from a function that builds the module's graph.
+
+    Example:
+        ```python
+        def module_fn(training):
+            x = tf.compat.v1.placeholder(tf.float32, [None, 4])
+            w = tf.compat.v1.get_variable("w", [4, 2])
+            y = tf.matmul(x, w)
+            compat_hub.add_signature(inputs=x, outputs=tf.nn.dropout(y, 0.5) if training else y)
+
+        spec = compat_hub.create_module_spec(
+            module_fn, [(set(), dict(training=False)), ({"train"}, dict(training=True))]
+        )
+        ```
+
+    Args:
+        module_fn: It builds the graph in the current one, which is fresh, and calls
+            `add_signature`. Variables are resource variables unless it says
+            `use_resource=False`.
+        tags_and_args: A list of pairs: the tags of a graph variant, and the keyword arguments that
+            make `module_fn` build it. None is `[(set(), {})]`.
+        drop_collections: Names of collections to leave out.
+
+    Returns:
+        A `ModuleSpec` without a checkpoint: variables have the values of their initializers.
+
+    Raises:
+        ModuleFormatError: Tags are used twice, or a graph holds what a module cannot have.
+        SignatureError: A graph has no signature, or one that does not work.
+    """
+    pairs = [(normalize_tags(tags), dict(args)) for tags, args in tags_and_args or [(set(), {})]]
+    seen: set[frozenset[str]] = set()
+    for tags, _ in pairs:
+        if tags in seen:
+            raise ModuleFormatError(
+                f"The tags {format_tags(tags)} are used twice in `tags_and_args`. "
+                "Each graph variant needs tags of its own."
+            )
+        seen.add(tags)
+    saved_model = saved_model_pb2.SavedModel(saved_model_schema_version=1)
+    assets = AssetNames()
+    for tags, args in pairs:
+        meta_graph = _build_variant(module_fn, tags, args, frozenset(drop_collections or ()))
+        assets.make_portable(meta_graph)
+        saved_model.meta_graphs.append(meta_graph)
+    name = getattr(module_fn, "__name__", "a function")
+    return ModuleSpec(f"made from {name}", None, saved_model, assets.files)
+
+
+def create_module_spec_from_saved_model(
+    saved_model_path: str | os.PathLike[str], drop_collections: Iterable[str] | None = None
+) -> ModuleSpec:
+    """Makes a ModuleSpec from a SavedModel of TF1, with the values of its variables.
+
+    The SavedModel's own initialization op and saver are not used: what initializes a module are its
+    variables' initializers and its table initializers.
+
+    Example:
+        ```python
+        spec = compat_hub.create_module_spec_from_saved_model("path/to/saved_model")
+        m = compat_hub.Module(spec, tags={"serve"})
+        y = m(x, signature="serving_default", as_dict=True)
+        ```
+
+    Args:
+        saved_model_path: Its folder.
+        drop_collections: Names of further collections to leave out.
+
+    Returns:
+        The `ModuleSpec`.
+
+    Raises:
+        ResolveError: There is no such folder.
+        ModuleFormatError: It is damaged, or has collections that a module cannot have.
+    """
+    path = resolve(saved_model_path)
+    handle = os.fspath(saved_model_path)
+    saved_model = read_saved_model(handle, path)
+    dropped = _SERVING_COLLECTIONS | frozenset(drop_collections or ())
+    for meta_graph in saved_model.meta_graphs:
+        for key in dropped & meta_graph.collection_def.keys():
+            del meta_graph.collection_def[key]
+        tags = frozenset(meta_graph.meta_info_def.tags)
+        _check_collections(meta_graph, tags, _SUPPORTED_COLLECTIONS | {_ASSETS})
+    return ModuleSpec(handle, path, saved_model)
+
+
+def _build_variant(
+    module_fn: Callable[..., Any],
+    tags: frozenset[str],
+    args: dict[str, Any],
+    dropped: frozenset[str],
+) -> Any:
+    with tf.Graph().as_default() as graph:
+        with tf.compat.v1.variable_scope("", use_resource=True):
+            module_fn(**args)
+        for key in dropped:
+            del graph.get_collection_ref(key)[:]
+        _check_state_colocation(graph, tags)
+        signatures = signature_defs(graph)
+        if not signatures:
+            raise SignatureError(
+                f"The graph for the tags {format_tags(tags)} has no signature. "
+                "Call compat_hub.add_signature() in the module_fn."
+            )
+        meta_graph = tf.compat.v1.train.export_meta_graph(
+            clear_devices=True, strip_default_attrs=True
+        )
+    for function in meta_graph.graph_def.library.function:
+        for node in function.node_def:
+            node.device = ""
+    meta_graph.meta_info_def.tags.extend(sorted(tags))
+    for name, signature in signatures.items():
+        meta_graph.signature_def[name].CopyFrom(signature)
+    for attachment in attachments(graph):
+        values = meta_graph.collection_def[_ATTACHMENTS].bytes_list.value
+        values.append(attachment.SerializeToString())
+    for key in [key for key, value in meta_graph.collection_def.items() if not value.ByteSize()]:
+        del meta_graph.collection_def[key]
+    _check_collections(meta_graph, tags, _SUPPORTED_COLLECTIONS)
+    return meta_graph
+
+
+def _check_collections(meta_graph: Any, tags: frozenset[str], supported: frozenset[str]) -> None:
+    unsupported = sorted(meta_graph.collection_def.keys() - supported)
+    if unsupported:
+        raise ModuleFormatError(
+            f"The graph for the tags {format_tags(tags)} has collections that a module cannot "
+            f"have: {', '.join(unsupported)}. If the module can do without, leave them out with "
+            f"drop_collections={unsupported!r}."
+        )
+
+
+def _check_state_colocation(graph: tf.Graph, tags: frozenset[str]) -> None:
+    """Raises if state would have to be where a node is that is made anew for each application."""
+    state = {op.name: op for op in graph.get_operations() if _tensorflow.is_state_op(op.type)}
+    for op in state.values():
+        for group in op.colocation_groups():
+            other = group.decode().removeprefix("loc:@")
+            if other not in state:
+                raise ModuleFormatError(
+                    f"In the graph for the tags {format_tags(tags)}: the node {op.name!r} of type "
+                    f"{op.type!r} holds state and is colocated with {other!r}, which holds none. "
+                    "A module has its state once, and other nodes for each application: state may "
+                    "be colocated with state only."
+                )
+
+
+class AssetNames:
+    """Gives asset files their names in the assets folder, no two the same.
+
+    Attributes:
+        files: Where each file is, by that name.
+    """
+
+    def __init__(self) -> None:
+        self.files: dict[str, str] = {}
+        self._names: dict[str, str] = {}
+
+    def make_portable(self, meta_graph: Any) -> None:
+        """Replaces the paths in the tensors of ASSET_FILEPATHS by names, in place.
+
+        Raises:
+            ModuleFormatError: The collection holds what is not a constant string.
+        """
+        if _Keys.ASSET_FILEPATHS not in meta_graph.collection_def:
+            return
+        nodes = index_nodes(meta_graph.graph_def)
+        tensors = meta_graph.collection_def[_Keys.ASSET_FILEPATHS].node_list.value
+        for tensor in sorted(set(tensors)):
+            node = nodes[node_of(tensor)]
+            if node.op != "Const" or len(node.attr["value"].tensor.string_val) != 1:
+                raise ModuleFormatError(
+                    f"The tensor {tensor!r} in the collection {_Keys.ASSET_FILEPATHS!r} has to be "
+                    f"a constant string scalar, found the output of a node of type {node.op!r}."
+                )
+            value = node.attr["value"].tensor.string_val
+            asset = type(meta_graph)().asset_file_def.add()
+            asset.tensor_info.name = tensor
+            asset.filename = self._name_of(value[0].decode())
+            value[0] = _NO_PATH
+            meta_graph.collection_def[_ASSETS].any_list.value.add().Pack(asset)
+
+    def _name_of(self, path: str) -> str:
+        if path not in self._names:
+            base = os.path.basename(path)
+            name, count = base, 0
+            while name in self.files:
+                name, count = f"{base}{count}", count + 1
+            self._names[path] = name
+            self.files[name] = path
+        return self._names[path]

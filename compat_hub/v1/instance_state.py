@@ -1,0 +1,22 @@
+"""What an instance of a module holds."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+
+
+@dataclasses.dataclass(frozen=True)
+class InstanceState:
+    """The state of one instance.
+
+    Attributes:
+        tensors: The state tensors, by the name of the variant's tensor that they stand for.
+        variable_map: By the name in the checkpoint, a variable, or the parts of a partitioned one.
+    """
+
+    tensors: Mapping[str, tf.Tensor]
+    variable_map: Mapping[str, Any]

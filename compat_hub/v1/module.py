@@ -1,0 +1,273 @@
+"""`Module`: a module instantiated and applied in a graph of TF1."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from compat_hub.call import select_outputs
+from compat_hub.errors import GraphError, InputTypeError, ModuleFormatError, SignatureError
+from compat_hub.inputs import bind_inputs, convert_input
+from compat_hub.known_ops import find_unknown_ops
+from compat_hub.spec import ModuleSpec, Tags, load_module_spec
+from compat_hub.tensor_info import TensorInfo
+from compat_hub.v1.apply_graph import import_signature
+from compat_hub.v1.function_graph import make_state
+from compat_hub.v1.state_graph import import_state, reserve_scope
+
+
+class Module:
+    """A module in a `tf.Graph`: its state once, its signatures as often as they are applied.
+
+    Example:
+        ```python
+        import compat_hub as hub
+        import tensorflow.compat.v1 as tf
+
+        with tf.Graph().as_default():
+            m = hub.Module("path/to/module", trainable=True, tags={"train"})
+            pets = m(dict(apples=x1, oranges=x2), signature="fruit_to_pet", as_dict=True)
+            loss = tf.reduce_mean(pets["default"]) + tf.losses.get_regularization_loss()
+            with tf.control_dependencies(tf.get_collection(tf.GraphKeys.UPDATE_OPS)):
+                step = tf.train.GradientDescentOptimizer(0.1).minimize(loss)
+            with tf.Session() as session:
+                session.run([tf.global_variables_initializer(), tf.tables_initializer()])
+                session.run(step)
+                m.export("path/to/fine_tuned_module", session)
+        ```
+
+    In TF2 programs use `compat_hub.load` or `compat_hub.KerasLayer`.
+
+    It adds variables to GLOBAL_VARIABLES and, where the module says so, to MODEL_VARIABLES, with
+    initializers that read the module's checkpoint; tables to TABLE_INITIALIZERS; and file names to
+    ASSET_FILEPATHS. Made inside a `tf.compat.v1.wrap_function` of an eager program, its variables
+    are those of that program and have their values at once.
+
+    Args:
+        spec: A `ModuleSpec`, or a handle as `load_module_spec` takes it.
+        trainable: Whether to add variables to TRAINABLE_VARIABLES and losses to
+            REGULARIZATION_LOSSES, and at each application update ops to UPDATE_OPS.
+        name: The variable scope of its state, made unique.
+        tags: The graph variant, `set()` when None.
+
+    Raises:
+        UnknownNameError: There is no such graph variant.
+        GraphError: There is no graph that is being built, or its name scope is taken.
+        InputTypeError: `spec` is neither a `ModuleSpec` nor a path.
+        ModuleFormatError: What the handle leads to is not a module that can be used.
+        ResolveError: The handle leads nowhere.
+    """
+
+    @tf.autograph.experimental.do_not_convert
+    def __init__(
+        self,
+        spec: ModuleSpec | str | os.PathLike[str],
+        trainable: bool = False,
+        name: str = "module",
+        tags: Tags = None,
+    ) -> None:
+        if not isinstance(spec, ModuleSpec | str | os.PathLike):
+            raise InputTypeError(
+                f"Module() takes a ModuleSpec or a path, found a {type(spec).__name__}."
+            )
+        if tf.executing_eagerly():
+            raise GraphError(
+                "hub.Module is for graphs of TF1, and this program executes eagerly. Use it inside "
+                "`with tf.Graph().as_default():`, or call compat_hub.load() instead."
+            )
+        self._name = name
+        self._spec = load_module_spec(spec)
+        self._variant = self._spec.variant(tags)
+        self._trainable = trainable
+        message = find_unknown_ops(self._variant)
+        if message:
+            raise ModuleFormatError(message)
+        self._saver: Any = None
+        # Outside of the function, loop or branch that is being built, if any.
+        with tf.init_scope():
+            is_eager = tf.executing_eagerly()
+            if not is_eager:
+                self._graph: Any = tf.compat.v1.get_default_graph()
+                scope = reserve_scope(name)
+                self._name = scope.rpartition("/")[2]
+                self._state = import_state(self._spec, self._variant, scope, trainable)
+                self._saver = self._make_saver()
+        if is_eager:
+            self._graph = tf.compat.v1.get_default_graph()
+            self._state = make_state(self._spec, self._variant, trainable)
+
+    @tf.autograph.experimental.do_not_convert
+    def __call__(
+        self,
+        inputs: Any = None,
+        _sentinel: Any = None,
+        signature: str | None = None,
+        as_dict: bool | None = None,
+    ) -> Any:
+        """Applies a signature: adds what computes its outputs to the graph.
+
+        It may be called any number of times, also inside `tf.cond`, `tf.while_loop`, `tf.map_fn`
+        and functions that are built within the module's graph; all calls share the variables.
+
+        Args:
+            inputs: A dict by input name, or the one value of a signature with one input: dense,
+                sparse or ragged, or anything that converts to a tensor of the declared dtype.
+                Inputs with a default may be left out.
+            signature: Its name, `"default"` when None.
+            as_dict: Whether to return all outputs by name, or the one called `default`.
+
+        Returns:
+            A tensor (dense, sparse or ragged), or a dict of tensors.
+
+        Raises:
+            UnknownNameError: There is no such signature.
+            InputTypeError: An input is missing, unknown, or of the wrong dtype or shape; or there
+                is no output `default`.
+            GraphError: The current graph is not within that of the module.
+        """
+        if _sentinel is not None:
+            raise InputTypeError("Pass all but `inputs` by keyword: signature=..., as_dict=...")
+        self._check_graph()
+        found = self._spec.signature(signature, self._variant.tags)
+        where = f"{self._variant.where}, signature {found.name!r}"
+        if not as_dict and "default" not in found.outputs:
+            raise InputTypeError(
+                f"In {where}: there is no output 'default', there are "
+                f"{', '.join(map(repr, found.outputs))}. Pass as_dict=True."
+            )
+        self._check_supported(found.inputs, f"{where}: the input")
+        self._check_supported(found.outputs, f"{where}: the output")
+        values = bind_inputs(found.inputs, inputs, self._variant.has_default, where)
+        given = {
+            tensor: component
+            for name, value in values.items()
+            for tensor, component in zip(
+                found.inputs[name].components,
+                convert_input(value, name, found.inputs[name], where),
+                strict=True,
+            )
+        }
+        outputs = select_outputs(found, None if as_dict else ("default",), self._variant.where)
+        results = iter(
+            import_signature(
+                self._spec,
+                self._variant,
+                f"{self._name}_apply_{found.name.replace(':', '_')}",
+                self._state.tensors,
+                given,
+                [tensor for name in outputs for tensor in found.outputs[name].components],
+                update_ops=self._trainable,
+            )
+        )
+        packed = {
+            name: found.outputs[name].pack([next(results) for _ in found.outputs[name].components])
+            for name in outputs
+        }
+        return packed if as_dict else packed["default"]
+
+    def get_signature_names(self) -> list[str]:
+        """The names of the module's signatures."""
+        return self._spec.get_signature_names(self._variant.tags)
+
+    def get_input_info_dict(self, signature: str | None = None) -> dict[str, TensorInfo]:
+        """What a signature takes; see `ModuleSpec.get_input_info_dict`."""
+        return self._spec.get_input_info_dict(signature, self._variant.tags)
+
+    def get_output_info_dict(self, signature: str | None = None) -> dict[str, TensorInfo]:
+        """What a signature gives; see `ModuleSpec.get_output_info_dict`."""
+        return self._spec.get_output_info_dict(signature, self._variant.tags)
+
+    def get_attached_message(self, key: str, message_type: Any, required: bool = False) -> Any:
+        """An attached message; see `ModuleSpec.get_attached_message`."""
+        return self._spec.get_attached_message(key, message_type, self._variant.tags, required)
+
+    def export(self, path: str | os.PathLike[str], session: Any) -> None:
+        """Writes the module, with the values that its variables have in a session.
+
+        It is the module of the spec that is written, with all of its variants: what the program
+        built around it is not part of it.
+
+        Args:
+            path: The folder to make, on any filesystem of `tf.io.gfile`.
+            session: A session of the module's graph; its variables are initialized.
+
+        Raises:
+            PathExistsError: There is something at `path` already.
+            GraphError: The current graph or the session's is another one than the module's, or a
+                variable has no value yet.
+            ResolveError: The folder cannot be written.
+        """
+        if self._graph.building_function:
+            raise GraphError(
+                f"{self!r} was made inside a function of an eager program. Load the module with "
+                "compat_hub.load() and export that."
+            )
+        if self._graph is not tf.compat.v1.get_default_graph():
+            raise GraphError(
+                f"The current graph is not the one of {self!r}. "
+                "Export inside `with graph.as_default():`."
+            )
+        if self._graph is not session.graph:
+            raise GraphError(
+                f"The session's graph is not the one of {self!r}. Pass a session of that graph."
+            )
+        raw = session.raw_session() if hasattr(session, "raw_session") else session
+        self._spec.write(path, None if self._saver is None else lambda p: self._save(raw, p))
+
+    @property
+    def variable_map(self) -> Mapping[str, Any]:
+        """By the name that it has in the checkpoint, a variable, or the parts of a partitioned one.
+
+        `tf.compat.v1.train.init_from_checkpoint` takes it as its assignment map.
+        """
+        return dict(self._state.variable_map)
+
+    @property
+    def variables(self) -> list[Any]:
+        """All variables of the module, sorted by their names in the checkpoint."""
+        found = (value for _, value in sorted(self._state.variable_map.items()))
+        return [v for value in found for v in (value if isinstance(value, list) else [value])]
+
+    def _make_saver(self) -> Any:
+        """Made with the module: a graph that is finalized can still be exported."""
+        if not self._state.variable_map:
+            return None
+        return tf.compat.v1.train.Saver(
+            self.variable_map, sharded=True, write_version=tf.compat.v1.train.SaverDef.V2
+        )
+
+    def _save(self, session: Any, prefix: str) -> None:
+        try:
+            self._saver.save(session, prefix, write_meta_graph=False, write_state=False)
+        except tf.errors.FailedPreconditionError as error:
+            reason = error.message.splitlines()[0]
+            raise GraphError(
+                f"A variable of {self!r} has no value in the session: {reason}. "
+                "Run tf.compat.v1.global_variables_initializer() first."
+            ) from error
+
+    def _check_graph(self) -> None:
+        graph: Any = tf.compat.v1.get_default_graph()
+        while graph is not self._graph:
+            graph = getattr(graph, "outer_graph", None)
+            if graph is None:
+                raise GraphError(
+                    f"The current graph is not the one of {self!r}, nor a function within it. "
+                    "Apply a module in the graph that it was made in."
+                )
+
+    def _check_supported(self, infos: Mapping[str, TensorInfo], what: str) -> None:
+        for name, info in infos.items():
+            if not isinstance(
+                info.type_spec, tf.TensorSpec | tf.SparseTensorSpec | tf.RaggedTensorSpec
+            ):
+                raise SignatureError(
+                    f"In {what} {name!r} is a {info}; dense, sparse and ragged tensors are "
+                    "supported."
+                )
+
+    def __repr__(self) -> str:
+        return f"<compat_hub.Module {self._name!r} of {self._spec.handle!r}>"

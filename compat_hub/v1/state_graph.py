@@ -1,0 +1,107 @@
+"""The state of a module in a program's graph: variables, tables, and the losses on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from compat_hub.errors import GraphError
+from compat_hub.spec import ModuleSpec
+from compat_hub.v1.instance_state import InstanceState
+from compat_hub.v1.meta_graphs import (
+    initialize_from_checkpoint,
+    keep_collections,
+    prefix_shared_names,
+    prepare,
+    state_nodes,
+)
+from compat_hub.variant import GraphVariant
+
+_Keys = tf.compat.v1.GraphKeys
+_STATE_COLLECTIONS = frozenset(
+    {
+        _Keys.GLOBAL_VARIABLES,
+        _Keys.MODEL_VARIABLES,
+        _Keys.TABLE_INITIALIZERS,
+        _Keys.ASSET_FILEPATHS,
+        _Keys.COND_CONTEXT,
+        _Keys.WHILE_CONTEXT,
+    }
+)
+_TRAINABLE_COLLECTIONS = frozenset({_Keys.TRAINABLE_VARIABLES, _Keys.REGULARIZATION_LOSSES})
+
+
+def reserve_scope(name: str) -> str:
+    """Finds a variable scope, based on `name`, that no variable and no op is in yet.
+
+    Returns:
+        The absolute name of the scope, without a slash at its end.
+
+    Raises:
+        GraphError: The scope of variables is free, and that of ops is not.
+    """
+    outer = tf.compat.v1.get_variable_scope().name
+    with tf.name_scope(f"{outer}/" if outer else ""):
+        with tf.compat.v1.variable_scope(
+            None, default_name=name, auxiliary_name_scope=False
+        ) as scope:
+            found = scope.name
+        graph = tf.compat.v1.get_default_graph()
+        if graph.unique_name(name, mark_as_used=False) != found:
+            raise GraphError(
+                f"The variable scope {found!r} is free for a module, but ops of the graph are in "
+                "the name scope of that name already. Pass another `name`, or make the module "
+                "outside of the name scope."
+            )
+    return found
+
+
+def import_state(
+    spec: ModuleSpec, variant: GraphVariant, scope: str, trainable: bool
+) -> InstanceState:
+    """Adds a module's state to the current graph.
+
+    Args:
+        spec: The module.
+        variant: The variant.
+        scope: What `reserve_scope` gave.
+        trainable: Whether TRAINABLE_VARIABLES and REGULARIZATION_LOSSES get their share.
+
+    Returns:
+        What was added.
+    """
+    meta_graph = prepare(spec, variant)
+    kept = _STATE_COLLECTIONS | (_TRAINABLE_COLLECTIONS if trainable else frozenset())
+    keep_collections(meta_graph, kept)
+    if spec.checkpoint_prefix and variant.variables:
+        initialize_from_checkpoint(meta_graph, variant, spec.checkpoint_prefix)
+    prefix_shared_names(meta_graph, scope)
+    graph = tf.compat.v1.get_default_graph()
+    outer, _, name = scope.rpartition("/")
+    known = set(map(id, graph.get_collection(_Keys.GLOBAL_VARIABLES)))
+    with tf.control_dependencies(None), tf.name_scope(f"{outer}/" if outer else ""):
+        tf.compat.v1.train.import_meta_graph(meta_graph, import_scope=name)
+    variables = {
+        variable.name.removeprefix(f"{scope}/").partition(":")[0]: variable
+        for variable in graph.get_collection(_Keys.GLOBAL_VARIABLES)
+        if id(variable) not in known
+    }
+    tensors = {
+        f"{node}:0": graph.get_tensor_by_name(f"{scope}/{node}:0") for node in state_nodes(variant)
+    }
+    return InstanceState(tensors, _variable_map(variant, variables))
+
+
+def _variable_map(variant: GraphVariant, variables: Mapping[str, Any]) -> dict[str, Any]:
+    parts: dict[str, list[tuple[tuple[int, ...], Any]]] = {}
+    result: dict[str, Any] = {}
+    for info in variant.variables:
+        if info.slice:
+            parts.setdefault(info.key, []).append((info.slice.offset, variables[info.name]))
+        else:
+            result[info.key] = variables[info.name]
+    for key, found in parts.items():
+        result[key] = [variable for _, variable in sorted(found, key=lambda part: part[0])]
+    return result
