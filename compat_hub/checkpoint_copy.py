@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 
 import tensorflow as tf
@@ -38,7 +37,10 @@ def copy_variables(
     try:
         reader = tf.compat.v1.train.NewCheckpointReader(prefix)
     except (tf.errors.OpError, IndexError, RuntimeError, TypeError, ValueError) as error:
-        raise ResolveError(f"The checkpoint {prefix!r} cannot be opened: {error}") from error
+        raise ResolveError(
+            f"The checkpoint {prefix!r} cannot be opened: {error}. "
+            "Pass the prefix of a checkpoint: its path without `.index`."
+        ) from error
     shapes, dtypes = reader.get_variable_to_shape_map(), reader.get_variable_to_dtype_map()
     by_key = {info.key: info for info in variables}
     names = [name_in_source(key) for key in by_key]
@@ -67,14 +69,22 @@ def copy_variables(
         save = tf.raw_ops.SaveV2(
             prefix=target, tensor_names=list(by_key), shape_and_slices=whole, tensors=tensors
         )
-        session.run(save)
+        try:
+            session.run(save)
+        except tf.errors.OpError as error:
+            raise ResolveError(
+                f"In {where}: the variables cannot be copied from the checkpoint {prefix!r}: "
+                f"{error.message.splitlines()[0]}. Check that it is complete, and the free space."
+            ) from error
 
 
 def _find_checkpoint(source: str) -> str:
-    source = os.fspath(source)
     if not tf.io.gfile.exists(f"{source}.index") and tf.io.gfile.isdir(source):
         latest = tf.train.latest_checkpoint(source)
         if latest is None:
-            raise ResolveError(f"The folder {source!r} holds no checkpoint.")
+            raise ResolveError(
+                f"The folder {source!r} has no file `checkpoint` that names its latest checkpoint. "
+                "Pass the prefix of one: its path without `.index`."
+            )
         return latest
     return source
