@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from compat_hub.errors import (
+    CheckpointError,
     GraphError,
     HubError,
     InputTypeError,
@@ -21,12 +22,29 @@ from compat_hub.errors import (
 )
 
 if TYPE_CHECKING:
+    from compat_hub import common_signatures as common_signatures
+    from compat_hub import text_embedding as text_embedding
+    from compat_hub._convert import convert
     from compat_hub._resolve import resolve
     from compat_hub.keras2 import KerasLayer
     from compat_hub.module import HubModule, load
     from compat_hub.spec import ModuleSpec, load_module_spec
     from compat_hub.v1.authoring import add_signature, attach_message
     from compat_hub.v1.create import create_module_spec, create_module_spec_from_saved_model
+    from compat_hub.v1.evaluate import eval_function_for_module
+    from compat_hub.v1.exporter import LatestModuleExporter, register_module_for_export
+    from compat_hub.v1.feature_columns import (
+        image_embedding_column,
+        sparse_text_embedding_column,
+        text_embedding_column,
+    )
+    from compat_hub.v1.feature_columns_v2 import text_embedding_column_v2
+    from compat_hub.v1.image_modules import (
+        ImageModuleInfo,
+        attach_image_module_info,
+        get_expected_image_size,
+        get_num_image_channels,
+    )
     from compat_hub.v1.module import Module
 
 __version__ = "0.1.0"
@@ -35,24 +53,42 @@ __version__ = "0.1.0"
 # name's place.
 _HOMES = {
     "HubModule": "compat_hub.module",
+    "ImageModuleInfo": "compat_hub.v1.image_modules",
     "KerasLayer": "compat_hub.keras2",
+    "LatestModuleExporter": "compat_hub.v1.exporter",
     "Module": "compat_hub.v1.module",
     "ModuleSpec": "compat_hub.spec",
     "add_signature": "compat_hub.v1.authoring",
+    "attach_image_module_info": "compat_hub.v1.image_modules",
     "attach_message": "compat_hub.v1.authoring",
+    "convert": "compat_hub._convert",
     "create_module_spec": "compat_hub.v1.create",
     "create_module_spec_from_saved_model": "compat_hub.v1.create",
+    "eval_function_for_module": "compat_hub.v1.evaluate",
+    "get_expected_image_size": "compat_hub.v1.image_modules",
+    "get_num_image_channels": "compat_hub.v1.image_modules",
+    "image_embedding_column": "compat_hub.v1.feature_columns",
     "load": "compat_hub.module",
     "load_module_spec": "compat_hub.spec",
+    "register_module_for_export": "compat_hub.v1.exporter",
     "resolve": "compat_hub._resolve",
+    "sparse_text_embedding_column": "compat_hub.v1.feature_columns",
+    "text_embedding_column": "compat_hub.v1.feature_columns",
+    "text_embedding_column_v2": "compat_hub.v1.feature_columns_v2",
 }
 
+# Files whose names are used with the file's: compat_hub.text_embedding.export.
+_SUBMODULES = frozenset({"common_signatures", "text_embedding"})
+
 __all__ = [
+    "CheckpointError",
     "GraphError",
     "HubError",
     "HubModule",
+    "ImageModuleInfo",
     "InputTypeError",
     "KerasLayer",
+    "LatestModuleExporter",
     "Module",
     "ModuleFormatError",
     "ModuleSpec",
@@ -62,16 +98,28 @@ __all__ = [
     "UnknownNameError",
     "UnsafeModuleError",
     "add_signature",
+    "attach_image_module_info",
     "attach_message",
+    "convert",
     "create_module_spec",
     "create_module_spec_from_saved_model",
+    "eval_function_for_module",
+    "get_expected_image_size",
+    "get_num_image_channels",
+    "image_embedding_column",
     "load",
     "load_module_spec",
+    "register_module_for_export",
     "resolve",
+    "sparse_text_embedding_column",
+    "text_embedding_column",
+    "text_embedding_column_v2",
 ]
 
 
 def __getattr__(name: str) -> Any:
+    if name in _SUBMODULES:
+        return importlib.import_module(f"{__name__}.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'compat_hub' has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOMES[name]), name)
@@ -80,4 +128,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES})
+    return sorted({*globals(), *_HOMES, *_SUBMODULES})

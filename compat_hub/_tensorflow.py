@@ -5,14 +5,16 @@ All were seen in TensorFlow 2.16.2 and 2.21.0.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
 from tensorflow.python.eager import context
 from tensorflow.python.framework import op_def_registry
 from tensorflow.python.ops import handle_data_util, resource_variable_ops
-from tensorflow.python.saved_model import nested_structure_coder
+from tensorflow.python.saved_model import nested_structure_coder, save_context
 from tensorflow.python.trackable import base as tracking_base
+from tensorflow.python.trackable import data_structures as tracking_structures
 from tensorflow.python.util import tf_inspect
 
 
@@ -52,6 +54,11 @@ def is_state_op(name: str) -> bool:
 def op_def(name: str) -> Any:
     """The OpDef of an op, or None: there is no public registry."""
     return op_def_registry.get(name)
+
+
+def is_saving() -> bool:
+    """Whether functions are being traced for a SavedModel."""
+    return save_context.in_save_context()
 
 
 def copy_handle_data(source: tf.Tensor, target: tf.Tensor) -> None:
@@ -113,6 +120,145 @@ def set_colocation(operation: Any, groups: list[bytes], device: str) -> None:
     operation._set_device(device)
 
 
+def gradient_name(operation: Any) -> str | None:
+    """The name of the gradient that an op has instead of that of its type."""
+    try:
+        return operation.get_attr("_gradient_op_type").decode()
+    except ValueError:
+        return None
+
+
+def set_gradient_name(operation: Any, name: str) -> None:
+    """Gives an op another gradient; `tf.Graph.gradient_override_map` only gives new ones one."""
+    operation._set_attr("_gradient_op_type", tf.compat.v1.AttrValue(s=name.encode()))
+
+
 def untracked(method: Any) -> Any:
     """Keeps what a Keras layer's method assigns to attributes out of its weights and children."""
     return tracking_base.no_automatic_dependency_tracking(method)
+
+
+def dense_column_classes() -> tuple[Any, Any]:
+    """What a feature column derives from, to be taken by the functions of either generation.
+
+    The first is for Keras' DenseFeatures, the second for `tf.compat.v1.feature_column`.
+    """
+    from tensorflow.python.feature_column import feature_column, feature_column_v2  # noqa: PLC0415
+
+    return feature_column_v2.DenseColumn, feature_column._DenseColumn
+
+
+def register_feature_column(column_class: Any) -> Any:
+    """Lets layers that were saved with such a column find its class without `custom_objects`."""
+    from tensorflow.python.feature_column import serialization  # noqa: PLC0415
+
+    return serialization.register_feature_column(column_class)
+
+
+def serialize_feature_column(column: Any) -> Any:
+    """A column, or the name of a feature, as a config: TensorFlow has this for Keras only."""
+    from tensorflow.python.feature_column import serialization  # noqa: PLC0415
+
+    return serialization.serialize_feature_column(column)
+
+
+def deserialize_feature_column(config: Any, custom_objects: Any, columns_by_name: Any) -> Any:
+    """A column, or the name of a feature, from its config."""
+    from tensorflow.python.feature_column import serialization  # noqa: PLC0415
+
+    return serialization.deserialize_feature_column(config, custom_objects, columns_by_name)
+
+
+def is_feature_column_v2(column: Any) -> bool:
+    """Whether a feature column is of the newer generation."""
+    from tensorflow.python.feature_column import feature_column_v2  # noqa: PLC0415
+
+    return feature_column_v2.is_feature_column_v2([column])
+
+
+def makes_trainable_columns(state_manager: Any) -> bool:
+    """Whether the layer that a feature column makes its state for is trainable."""
+    return state_manager._trainable
+
+
+def track(owner: Any, value: Any, name: str) -> None:
+    """Makes an object, or a list of them, a part of another that checkpoints and SavedModels see.
+
+    A Keras layer also takes the variables of what is assigned to its attributes for its weights.
+    """
+    tracked = tracking_structures.wrap_or_unwrap(value)
+    if isinstance(tracked, tracking_base.Trackable):
+        owner._track_trackable(tracked, name)
+
+
+class AdoptedWeights:
+    """What a Keras layer inherits from to have weights that it did not make.
+
+    `add_weight` would put each into checkpoints once more, under the name that it has by chance.
+    """
+
+    @untracked
+    def adopt_weights(
+        self, trainable: Mapping[str, tf.Variable], frozen: Mapping[str, tf.Variable]
+    ) -> None:
+        """Makes variables weights of the layer."""
+        self._adopted_weights = {**trainable, **frozen}
+        self._trainable_weights = [*trainable.values()]
+        self._non_trainable_weights = [*frozen.values()]
+
+    @property
+    def adopted_weights(self) -> dict[str, tf.Variable]:
+        """The weights by name."""
+        return dict(self._adopted_weights)
+
+    def _trackable_children(self, save_type: str = "checkpoint", **kwargs: Any) -> dict[str, Any]:
+        """Adds the weights to what is in a SavedModel.
+
+        Where Keras loads one without the layer's class, the variables among the layer's attributes
+        become its weights, and train if they say so.
+        """
+        parent: Any = super()
+        children = parent._trackable_children(save_type, **kwargs)
+        if save_type == "savedmodel":
+            # No attribute has such a name.
+            children.update({f"{name}:0": v for name, v in self._adopted_weights.items()})
+            for variable in self._trainable_weights:
+                _TrainableVote.cast(variable, True)
+            for variable in self._non_trainable_weights:
+                _TrainableVote.cast(variable, False)
+        return children
+
+    def _lookup_dependency(self, name: str, *args: Any) -> Any:
+        """Finds the weights when a SavedModel is loaded into the layer."""
+        parent: Any = super()
+        found = parent._lookup_dependency(name, *args)
+        return self._adopted_weights.get(name.removesuffix(":0")) if found is None else found
+
+
+class _TrainableVote:
+    """Whether the SavedModel that is being written has a variable as a trainable one.
+
+    It does if some layer trains it. The variable itself cannot tell: a layer may freeze variables
+    that the module trains. It takes the place of the variable's own method for one save.
+    """
+
+    def __init__(self, variable: Any) -> None:
+        self.variable = variable
+        self.save = save_context.get_save_options()
+        self.trains = False
+
+    @classmethod
+    def cast(cls, variable: Any, trains: bool) -> None:
+        """Adds a layer's vote."""
+        if not save_context.in_save_context():
+            return
+        vote = vars(variable).get("_write_object_proto")
+        if vote is None or vote.save is not save_context.get_save_options():
+            vote = variable._write_object_proto = cls(variable)
+        vote.trains |= trains
+
+    def __call__(self, proto: Any, options: Any) -> None:
+        del self.variable._write_object_proto
+        self.variable._write_object_proto(proto, options)
+        if options is self.save and not self.trains:
+            proto.variable.trainable = False

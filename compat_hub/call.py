@@ -25,6 +25,7 @@ class CallKey:
         inputs: Names of the inputs that are given; the others keep their default.
         update_ops: Whether the variant's update ops run, as in a training call.
         losses: Whether the losses that depend on the inputs are computed.
+        portable: Whether it has to run and train where compat_hub is not.
     """
 
     tags: frozenset[str]
@@ -33,6 +34,7 @@ class CallKey:
     inputs: tuple[str, ...]
     update_ops: bool = False
     losses: bool = False
+    portable: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,6 +83,7 @@ class SignatureFunction:
             [*fetches, *self._losses],
             find_update_ops(variant, given) if key.update_ops else (),
             name=signature.name,
+            portable=key.portable,
         )
 
     def __call__(

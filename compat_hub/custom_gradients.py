@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import itertools
 import threading
 import warnings
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +17,8 @@ from compat_hub import _tensorflow
 from compat_hub.graph.inline import CUSTOM_GRADIENT_ATTR, inline_calls
 from compat_hub.graph.subgraph import consumed_tensors
 
-_registered: set[str] = set()
+_registered: dict[str, Callable[..., Any]] = {}
+_numbers = itertools.count()
 _lock = threading.RLock()  # a gradient function may call one with a gradient of its own
 
 
@@ -22,7 +26,7 @@ class LostGradientWarning(UserWarning):
     """A node's own gradient is not in the module; the derivative of what it computes is used."""
 
 
-def replace_lost_gradients(graph_def: Any, where: str) -> None:
+def replace_lost_gradients(graph_def: Any, where: str, portable: bool = False) -> None:
     """Points nodes made by tf.custom_gradient to a gradient that exists, in place.
 
     The format stores no such gradient, only a name like "CustomGradient-12", which some unrelated
@@ -33,6 +37,8 @@ def replace_lost_gradients(graph_def: Any, where: str) -> None:
     Args:
         graph_def: The graph.
         where: How messages name it.
+        portable: Whether the graph has to do without compat_hub: then the warning comes now, and
+            not when a gradient is asked for.
     """
     nodes = [n for n in graph_def.node if CUSTOM_GRADIENT_ATTR in n.attr]
     if not nodes:
@@ -45,6 +51,12 @@ def replace_lost_gradients(graph_def: Any, where: str) -> None:
         "estimator that is meant to differ from the derivative it is not."
     )
 
+    if portable:
+        warnings.warn(message, LostGradientWarning, stacklevel=2)
+        for node in nodes:
+            del node.attr[CUSTOM_GRADIENT_ATTR]
+        return
+
     def pass_through(_: tf.Operation, *grads: tf.Tensor) -> list[tf.Tensor]:
         warnings.warn(message, LostGradientWarning, stacklevel=2)
         return list(grads)
@@ -54,13 +66,60 @@ def replace_lost_gradients(graph_def: Any, where: str) -> None:
         node.attr[CUSTOM_GRADIENT_ATTR].s = name.encode()
 
 
+def drop_gradients_in_functions(graph_def: Any, where: str) -> None:
+    """Leaves the derivative of what they compute to calls in loops and conditionals, in place.
+
+    A SavedModel keeps the gradients of a function's own nodes, and not those of nodes within loops
+    and conditionals.
+    """
+    nodes = [
+        node
+        for function in graph_def.library.function
+        for node in function.node_def
+        if CUSTOM_GRADIENT_ATTR in node.attr
+    ]
+    if nodes:
+        warnings.warn(
+            f"In {where}: {len(nodes)} calls in loops or conditionals ({nodes[0].name!r} for one) "
+            "have a gradient function of their own, which a SavedModel cannot hold there. After "
+            "loading it, the derivative of what they compute is used.",
+            LostGradientWarning,
+            stacklevel=2,
+        )
+    for node in nodes:
+        del node.attr[CUSTOM_GRADIENT_ATTR]
+
+
+def bind_gradients(graph: Any) -> None:
+    """Gives each call with a gradient function a gradient that knows its call.
+
+    TensorFlow asks for a gradient without naming the call while it writes a SavedModel.
+    """
+    for operation in graph.get_operations():
+        name = _tensorflow.gradient_name(operation)
+        if name in _registered:
+            bound = f"{name}_{next(_numbers)}"
+            _register(bound, functools.partial(_bind, _registered[name], graph, operation.name))
+            _tensorflow.set_gradient_name(operation, bound)
+
+
+def _bind(gradient: Callable[..., Any], graph: Any, name: str) -> Callable[..., Any]:
+    reference = weakref.ref(graph)  # the registry keeps what it has for good
+
+    def bound(_: Any, *grads: Any) -> Any:
+        graph: Any = reference()
+        return gradient(graph.get_operation_by_name(name), *grads)
+
+    return bound
+
+
 def _register(name: str, make: Callable[[], Callable[..., Any]]) -> None:
     """Registers a gradient, once in a process."""
     with _lock:
         if name in _registered:
             return
-        _registered.add(name)
-        tf.RegisterGradient(name)(make())
+        _registered[name] = lambda *_: None  # what make() needs may need this one
+        _registered[name] = tf.RegisterGradient(name)(make())
 
 
 def function_gradients(graph_def: Any, digest: str) -> Callable[[str, str], str]:

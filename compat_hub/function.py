@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import tensorflow as tf
 
 from compat_hub import _tensorflow
+from compat_hub.custom_gradients import bind_gradients
 from compat_hub.errors import HubError
 from compat_hub.graph.subgraph import consumed_tensors
 from compat_hub.rewrite import complete_handle_data, import_graph, rewrite
@@ -43,6 +44,7 @@ class GraphFunction:
         fetches: Names of the tensors to return.
         targets: Names of nodes that run at each call besides.
         name: What the function is called in graphs and profiles.
+        portable: Whether it has to run and train where compat_hub is not.
 
     Raises:
         ModuleFormatError: The graph cannot be imported into this TensorFlow.
@@ -56,13 +58,18 @@ class GraphFunction:
         fetches: Sequence[str],
         targets: Sequence[str] = (),
         name: str = "compat_hub",
+        portable: bool = False,
     ) -> None:
         self._variant = variant
         self._feeds = dict(feeds)
         self._seed_epoch = _tensorflow.seed_epoch()
         specs = {tensor: _spec_of(s) for tensor, s in state.items()}
         handles = {t: state[t].tensor() for t in variant.variable_tensors if t in state}
-        self._graph = rewrite(variant, fetches, targets, {**specs, **self._feeds}, handles)
+        given = {**specs, **self._feeds}
+        self._portable = portable
+        self._graph = rewrite(variant, fetches, targets, given, handles, portable)
+        if portable and self._graph.no_gradient is not None:
+            raise HubError(self._graph.no_gradient)
         used = consumed_tensors(self._graph.graph_def, state.keys())
         used.update(state.keys() & set(self._graph.fetches))
         self._state = {tensor: state[tensor] for tensor in state if tensor in used}
@@ -122,6 +129,8 @@ class GraphFunction:
         graph: Any = tf.compat.v1.get_default_graph()
         graph.control_outputs.extend(elements[len(computed) :])
         complete_handle_data(graph)
+        if self._portable:
+            bind_gradients(graph)
         given.update(zip(computed, elements, strict=False))
         return [given[name] for name in self._graph.fetches]
 

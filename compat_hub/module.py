@@ -9,6 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from compat_hub import _tensorflow
 from compat_hub._resolve import resolve
 from compat_hub.call import (
     CallKey,
@@ -21,6 +22,7 @@ from compat_hub.errors import InputTypeError, ModuleFormatError
 from compat_hub.function import GraphFunction, StateTensor
 from compat_hub.inputs import bind_inputs
 from compat_hub.known_ops import find_unknown_ops
+from compat_hub.reusable import save_reusable
 from compat_hub.spec import ModuleSpec, Tags, is_module_directory, normalize_tags, read_module_spec
 from compat_hub.state import ModuleState
 from compat_hub.tensor_info import TensorInfo
@@ -69,11 +71,12 @@ class HubModule(tf.Module):
         self.tags = tags
         variants = [spec.variant(tags)] if tags is not None else list(spec.variants.values())
         self._check_ops(variants)
-        self._state = ModuleState(spec, variants)
+        self.state = ModuleState(spec, variants)
         self._functions: dict[CallKey, SignatureFunction] = {}
         self._lock = threading.RLock()
-        self.variable_map = self._state.variable_map
-        self.asset_paths = [asset.asset for asset in self._state.assets.values()]
+        self.variable_map = self.state.variable_map
+        self.asset_paths = [asset.asset for asset in self.state.assets.values()]
+        self._tables = self.state.tables  # what a SavedModel contains is found by attributes
         self.signatures: Mapping[str, SignatureCallable] = _Signatures(self)
         self._regularization_losses: list[RegularizationLoss] | None = None
 
@@ -109,17 +112,17 @@ class HubModule(tf.Module):
     @property
     def variables(self) -> tuple[tf.Variable, ...]:
         """All variables, each once, moving averages and other untrained ones included."""
-        return tuple(self._state.variables.values())
+        return tuple(self.state.variables.values())
 
     @property
     def trainable_variables(self) -> tuple[tf.Variable, ...]:
         """The variables in the TRAINABLE_VARIABLES collection of some variant."""
-        return tuple(v for n, v in self._state.variables.items() if n in self._state.trainable)
+        return tuple(v for n, v in self.state.variables.items() if n in self.state.trainable)
 
     @property
     def non_trainable_variables(self) -> tuple[tf.Variable, ...]:
         """The variables that are not in `trainable_variables`."""
-        return tuple(v for n, v in self._state.variables.items() if n not in self._state.trainable)
+        return tuple(v for n, v in self.state.variables.items() if n not in self.state.trainable)
 
     @property
     def regularization_losses(self) -> list[RegularizationLoss]:
@@ -129,9 +132,9 @@ class HubModule(tf.Module):
         input is none of these: a training call of a `KerasLayer` adds it to the layer's losses.
         """
         if self._regularization_losses is None:
-            variant = self._variant(training=True)
+            variant = self.variant(training=True)
             self._regularization_losses = [
-                RegularizationLoss(self._state, variant, loss) for loss in find_free_losses(variant)
+                RegularizationLoss(self.state, variant, loss) for loss in find_free_losses(variant)
             ]
         return list(self._regularization_losses)
 
@@ -168,6 +171,7 @@ class HubModule(tf.Module):
         arguments: Mapping[str, Any] | None = None,
         losses: bool = False,
         is_watched: IsWatched = _watch_all,
+        portable: bool = False,
     ) -> CallResult:
         """Applies a signature, with a say in what is computed and watched.
 
@@ -179,6 +183,8 @@ class HubModule(tf.Module):
             arguments: Further inputs by name.
             losses: Whether to compute the regularization losses that depend on the inputs.
             is_watched: Which variables a gradient tape shall see.
+            portable: Whether the call is part of a program that is written, and that will run and
+                train where compat_hub is not.
 
         Returns:
             The outputs by name, and the losses.
@@ -195,10 +201,11 @@ class HubModule(tf.Module):
                     arguments=arguments,
                     losses=losses,
                     is_watched=is_watched,
+                    portable=portable,
                 ),
                 losses,
             )
-        variant = self._variant(constant)
+        variant = self.variant(constant)
         found = self.spec.signature(signature, variant.tags)
         where = f"{variant.where}, signature {found.name!r}"
         values = bind_inputs(found.inputs, inputs, variant.has_default, where, arguments)
@@ -209,6 +216,7 @@ class HubModule(tf.Module):
             inputs=tuple(values),
             update_ops=constant and bool(variant.update_ops),
             losses=losses and bool(variant.regularization_losses),
+            portable=portable or _tensorflow.is_saving(),
         )
         return self._function(key)(values, is_watched)
 
@@ -223,7 +231,7 @@ class HubModule(tf.Module):
                         variant,
                         variant.signatures[key.signature],
                         key,
-                        self._state.tensors(variant),
+                        self.state.tensors(variant),
                     )
         return self._functions[key]
 
@@ -243,7 +251,8 @@ class HubModule(tf.Module):
         outputs, total = tf.cond(tf.cast(training, tf.bool), branch(True), branch(False))
         return CallResult(outputs, total)
 
-    def _variant(self, training: bool) -> GraphVariant:
+    def variant(self, training: bool) -> GraphVariant:
+        """The variant that a call uses."""
         if self.tags is not None:
             return self.spec.variant(self.tags)
         return self.spec.variant(
@@ -260,6 +269,48 @@ class HubModule(tf.Module):
             message = find_unknown_ops(variant)
             if message:
                 raise ModuleFormatError(message)
+
+    def save(self, path: str | os.PathLike[str], *, signatures: Sequence[str] | None = None) -> str:
+        """Writes a SavedModel of TensorFlow 2, with the current values of the variables.
+
+        It needs neither compat_hub nor this module's folder. `tf.saved_model.load` gives an object
+        to call, `obj(inputs, training=False)`, with `variables`, `trainable_variables`,
+        `regularization_losses` and `signatures`; tensorflow_hub's KerasLayer trains it. A call
+        applies the signature `default`, or the only one with inputs where there is none of that
+        name; in training it uses the `{"train"}` variant and runs the update ops. Inputs with a
+        default are keyword arguments of such a call.
+
+        Args:
+            path: The folder to make, on any filesystem of `tf.io.gfile`.
+            signatures: Names of the signatures to write, all of the inference variant when None.
+                With names, only the variables that they need are written.
+
+        Returns:
+            The path.
+
+        Raises:
+            UnknownNameError: There is no such signature.
+            PathExistsError: There is something at `path` already.
+            ResolveError: The folder cannot be written.
+        """
+        return save_reusable(self, path, signatures)
+
+    def export(self, path: str | os.PathLike[str]) -> str:
+        """Writes the module in TF1 Hub format again, with the current values of the variables.
+
+        All graph variants, assets and attachments are kept.
+
+        Args:
+            path: The folder to make, on any filesystem of `tf.io.gfile`.
+
+        Returns:
+            The path.
+
+        Raises:
+            PathExistsError: There is something at `path` already.
+            ResolveError: The folder cannot be written.
+        """
+        return self.spec.write(path, self.state.save_checkpoint if self.variables else None)
 
     def __repr__(self) -> str:
         tags = "" if self.tags is None else f" pinned to {format_tags(self.tags)}"
@@ -342,18 +393,28 @@ class RegularizationLoss:
         self._state = state
         self._variant = variant
         self._lock = threading.Lock()
-        self._function: GraphFunction | None = None
+        self._functions: dict[bool, GraphFunction] = {}
 
     @tf.autograph.experimental.do_not_convert
-    def __call__(self) -> tf.Tensor:
-        """The loss for the variables' values of now."""
+    def __call__(self, portable: bool = False) -> tf.Tensor:
+        """The loss for the variables' values of now.
+
+        Args:
+            portable: As for `HubModule.call_signature`.
+        """
+        portable = portable or _tensorflow.is_saving()
         with self._lock:
-            if self._function is None:
+            if portable not in self._functions:
                 tensors = self._state.tensors(self._variant)
-                self._function = GraphFunction(
-                    self._variant, {}, tensors, [self.name], name="regularization_loss"
+                self._functions[portable] = GraphFunction(
+                    self._variant,
+                    {},
+                    tensors,
+                    [self.name],
+                    name="regularization_loss",
+                    portable=portable,
                 )
-        return self._function([])[0]
+        return self._functions[portable]([])[0]
 
     def __repr__(self) -> str:
         return f"<compat_hub regularization loss {self.name!r}>"

@@ -10,11 +10,17 @@ from typing import Any
 import tensorflow as tf
 
 from compat_hub import _tensorflow
+from compat_hub.block_cell_functions import expand_block_cells
 from compat_hub.block_cell_gradients import add_block_cell_gradients
-from compat_hub.custom_gradients import function_gradients, replace_lost_gradients
+from compat_hub.custom_gradients import (
+    drop_gradients_in_functions,
+    function_gradients,
+    replace_lost_gradients,
+)
 from compat_hub.errors import ModuleFormatError
 from compat_hub.graph.control_flow import has_control_flow, raise_control_flow
 from compat_hub.graph.effects import find_effects
+from compat_hub.graph.hoisted_reads import hoist_reads
 from compat_hub.graph.inline import inline_calls
 from compat_hub.graph.library import library_digest, rename_functions
 from compat_hub.graph.random_seeds import seed_nodes, unseeded_nodes
@@ -25,7 +31,7 @@ from compat_hub.graph.resource_variables import (
     to_resource_variables,
 )
 from compat_hub.graph.subgraph import consumed_tensors, cut, index_nodes
-from compat_hub.graph.tensor_arrays import TensorArrayError, to_tensor_lists
+from compat_hub.graph.tensor_arrays import TensorArrayError, has_tensor_arrays, to_tensor_lists
 from compat_hub.variant import GraphVariant
 
 _HANDLES = (tf.resource, tf.variant)
@@ -63,6 +69,7 @@ def rewrite(
     targets: Sequence[str],
     given: Mapping[str, tf.TypeSpec],
     handles: Mapping[str, tf.Tensor],
+    portable: bool = False,
 ) -> RewrittenGraph:
     """Cuts the variant's graph to what is wanted and rewrites what TensorFlow 2 cannot train.
 
@@ -72,12 +79,15 @@ def rewrite(
         targets: Names of nodes that run besides.
         given: Specs of the tensors whose values are given: inputs and state.
         handles: For those that are variables' handles, a tensor that knows the variable's shape.
+        portable: Whether the graph has to run and train where compat_hub is not.
 
     Raises:
         ModuleFormatError: The graph cannot be run by this TensorFlow.
     """
     graph_def = variant.subgraph([*fetches, *targets], given)
-    replace_lost_gradients(graph_def, variant.where)
+    replace_lost_gradients(graph_def, variant.where, portable)
+    if portable:
+        expand_block_cells(graph_def)
     gradients = function_gradients(variant.meta_graph.graph_def, variant.library_digest)
     try:
         graph_def = inline_calls(graph_def, _tensorflow.op_def, gradients)
@@ -93,7 +103,9 @@ def rewrite(
         raise ModuleFormatError(f"In {variant.where}: {error}.") from error
     _check_variables(variant, graph_def)
     nodes, effects, no_gradient = list(targets), [], None
-    if has_control_flow(graph_def):
+    if has_control_flow(graph_def) or (portable and has_tensor_arrays(graph_def)):
+        if portable:
+            graph_def = hoist_reads(graph_def, variant.variable_dtypes)
         try:
             raised = to_tensor_lists(graph_def)
             raised = cut(raised, index_nodes(raised), [*tensors, *targets], given)
@@ -107,6 +119,8 @@ def rewrite(
             )
     if no_gradient is None:
         effects = [n for n in find_effects(graph_def, _tensorflow.op_def) if n not in nodes]
+    if portable:
+        drop_gradients_in_functions(graph_def, variant.where)
     random_nodes = unseeded_nodes(graph_def, _tensorflow.op_def)
     if random_nodes and _tensorflow.seed_epoch() is not None:
         seed_nodes(random_nodes, _tensorflow.operation_seed())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -86,7 +86,7 @@ class ModuleState:
             for v in variants
         }
         self._make_tables(variants)
-        infos = _merge_variables(spec, variants)
+        infos = self._infos = _merge_variables(spec, variants)
         self.trainable = frozenset(v.name for v in infos if v.trainable)
         self.variables: Mapping[str, tf.Variable] = self._make_variables(infos, variants)
         self.variable_map = _variable_map(infos, self.variables)
@@ -94,6 +94,17 @@ class ModuleState:
     def tensors(self, variant: GraphVariant) -> Mapping[str, StateTensor]:
         """The state by the name of the variant's tensor that it stands for."""
         return MappingProxyType(self._tensors[variant.tags])
+
+    def save_checkpoint(self, prefix: str) -> None:
+        """Writes the variables' values, as a checkpoint of the module that `prefix` is in."""
+        variables = [(info, self.variables[info.name]) for info in self._infos]
+        with tf.init_scope():
+            tf.raw_ops.SaveV2(
+                prefix=prefix,
+                tensor_names=[info.key for info, _ in variables],
+                shape_and_slices=[info.slice.spec if info.slice else "" for info, _ in variables],
+                tensors=[variable.read_value() for _, variable in variables],
+            )
 
     def _open_assets(self, variants: Sequence[GraphVariant]) -> dict[str, StateAsset]:
         assets = {}
@@ -112,17 +123,37 @@ class ModuleState:
         for variant in variants:
             tensors = self._tensors[variant.tags]
             fresh = set()
+            made: dict[str, Table] = {}
             for nodes in _tables_of(variant):
                 key = _table_key(variant, nodes)
                 if key not in shared:
                     shared[key] = Table(nodes[0], variant.where)
                     fresh.update(node.name for node in nodes)
+                    made[nodes[0].name] = shared[key]
                 tensors.update({tensor_of(node.name): shared[key] for node in nodes})
             initializers = [
                 op for op in variant.table_initializers if fresh & variant.needed_nodes([op])
             ]
             self._run(variant, [], initializers, "initialize_tables")
+            for nodes in _tables_of(variant):
+                names = {node.name for node in nodes}
+                if names & fresh:
+                    initializer = self._initializer(variant, names, initializers)
+                    made[nodes[0].name].initialize_with(initializer)
         self.tables.extend(shared.values())
+
+    def _initializer(
+        self, variant: GraphVariant, names: set[str], initializers: Sequence[str]
+    ) -> Callable[[], None] | None:
+        """What fills a table once more, where it is loaded from a SavedModel."""
+        wanted = [op for op in initializers if names & variant.needed_nodes([op])]
+        if not wanted:
+            return None
+
+        def initialize() -> None:
+            self._run(variant, [], wanted, "initialize_table")
+
+        return initialize
 
     def _make_variables(
         self, infos: Sequence[VariableInfo], variants: Sequence[GraphVariant]

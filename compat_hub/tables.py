@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 
+from compat_hub import _tensorflow
 from compat_hub.errors import ModuleFormatError
 
 # Reference-counted twins: a table then lives as long as any function or dataset that captured it.
@@ -33,6 +35,7 @@ class Table(tf.saved_model.experimental.TrackableResource):
         super().__init__()
         self.node = node
         self.where = where
+        self._initializer: Callable[[], None] | None = None
 
     def _create_resource(self) -> tf.Tensor:
         try:
@@ -45,6 +48,15 @@ class Table(tf.saved_model.experimental.TrackableResource):
                 f"type {self.node.op!r}: {error}. The module is damaged; get a fresh copy of it."
             ) from error
 
+    def _initialize(self) -> None:
+        """Fills the table; where a SavedModel is loaded, this runs after `_create_resource`."""
+        if self._initializer is not None:
+            self._initializer()
+
+    def initialize_with(self, initializer: Callable[[], None] | None) -> None:
+        """Says how to fill the table."""
+        self._initializer = initializer
+
     def _op_and_attrs(self) -> tuple[str, dict[str, Any]]:
         attrs = {
             name: _attr_value(value)
@@ -52,7 +64,9 @@ class Table(tf.saved_model.experimental.TrackableResource):
             if name not in SHARING_ATTRS and not name.startswith("_")
         }
         op = self.node.op
-        if op in _ANONYMOUS:
+        # In a session a SavedModel makes its resources once to fill and once to read them: only a
+        # name makes the two one.
+        if op in _ANONYMOUS and not _tensorflow.is_saving():
             return _ANONYMOUS[op], attrs
         return op, {**attrs, "shared_name": f"{self.node.name}_{uuid.uuid4().hex}"}
 

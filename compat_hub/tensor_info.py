@@ -61,6 +61,28 @@ class TensorInfo:
             ]
         return tf.nest.flatten(self.type_spec, expand_composites=True)
 
+    def component_labels(self, name: str) -> list[str]:
+        """What each of `components` is called where it stands alone, for a value called `name`."""
+        if not self.is_composite:
+            return [name]
+        if self.is_sparse:
+            return [f"{name}_indices", f"{name}_values", f"{name}_dense_shape"]
+        splits = len(self.components) - 1
+        numbers = [""] if splits == 1 else [f"_{k}" for k in range(splits)]
+        return [f"{name}_flat_values", *(f"{name}_row_splits{number}" for number in numbers)]
+
+    def named_spec(self, name: str) -> Any:
+        """`type_spec`, with that name where it is the spec of a dense tensor."""
+        if self.is_composite:
+            return self.type_spec
+        return tf.TensorSpec(self.get_shape(), self.dtype, name=name)
+
+    def unpack(self, value: Any) -> list[Any]:
+        """The component tensors of a value."""
+        if self.is_sparse:
+            return [value.indices, value.values, value.dense_shape]
+        return tf.nest.flatten(value, expand_composites=True) if self.is_composite else [value]
+
     def pack(self, components: Sequence[Any]) -> Any:
         """The value that the component tensors make."""
         if not self.is_composite:

@@ -159,6 +159,17 @@ class GraphVariant:
         except KeyError as error:
             raise self._missing_node(error.args[0]) from error
 
+    def needed_without_initializers(self) -> set[str]:
+        """The names of the nodes that something needs besides the initializers of variables.
+
+        Raises:
+            ModuleFormatError: The graph lacks a node that is needed.
+        """
+        outputs = [o for s in self.signatures.values() for o in s.outputs.values()]
+        wanted = [component for output in outputs for component in output.components]
+        wanted += [*self.regularization_losses, *self.update_ops, *self.table_initializers]
+        return self.needed_nodes(wanted)
+
     def unfed_placeholders(self, wanted: Iterable[str], fed: Iterable[str] = ()) -> list[str]:
         """The placeholders without a default that `wanted` would still need."""
         needed = self.needed_nodes(wanted, fed)
@@ -194,6 +205,11 @@ class GraphVariant:
     def variable_tensors(self) -> frozenset[str]:
         """The names of the tensors that stand for variables."""
         return frozenset(tensor_of(v.name) for v in self.variables)
+
+    @functools.cached_property
+    def variable_dtypes(self) -> Mapping[str, int]:
+        """The dtypes of the variables, by the tensor that stands for them."""
+        return {tensor_of(v.name): v.dtype.as_datatype_enum for v in self.variables}
 
     @functools.cached_property
     def reference_variables(self) -> Mapping[str, int]:

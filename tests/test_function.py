@@ -18,7 +18,7 @@ def _function(
     module = compat_hub.load(FIXTURES / fixture / "module")
     variant = module.spec.variant()
     specs = {name: tf.TensorSpec(shape) for name, shape in feeds.items()}
-    function = GraphFunction(variant, specs, module._state.tensors(variant), fetches, targets or [])
+    function = GraphFunction(variant, specs, module.state.tensors(variant), fetches, targets or [])
     return module, function
 
 

@@ -25,7 +25,7 @@ def _ids(module: compat_hub.HubModule, words: object = WORDS) -> list[int]:
 def test_tables_that_are_filled_from_one_file_are_shared() -> None:
     module = _load("text_two_assets")
     assert sum(n.op == "HashTableV2" for n in module.spec.variant().nodes.values()) == 5
-    assert len(module._state.tables) == 4
+    assert len(module.state.tables) == 4
     outputs = module({"words": WORDS}, as_dict=True)
     assert outputs["again"].numpy().tolist() == [id_ + 1 for id_ in _ids(module)]
 
@@ -121,7 +121,7 @@ def test_tables_of_variants_that_differ(tmp_path: Path) -> None:
     assert module(["a", "b", "c"]).numpy().tolist() == [1, 2, -1]
     assert module(["a", "b", "c"], training=True).numpy().tolist() == [3, 4, -1]
     same = compat_hub.load(write_module(tmp_path / "same", none=build([1, 2]), train=build([1, 2])))
-    assert len(same._state.tables) == 1
+    assert len(same.state.tables) == 1
     assert same(["b"], training=True).numpy().tolist() == [2]
 
 

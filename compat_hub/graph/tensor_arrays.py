@@ -54,6 +54,11 @@ class _Array:
     dynamic: bool
 
 
+def has_tensor_arrays(graph_def: GraphDef) -> bool:
+    """Whether some node of the graph is one that makes a TensorArray."""
+    return any(node.op == "TensorArrayV3" for node in graph_def.node)
+
+
 def to_tensor_lists(graph_def: GraphDef) -> GraphDef:
     """Rewrites all TensorArrays of a graph.
 

@@ -42,7 +42,7 @@ def _loss(record: Record, module: compat_hub.HubModule, training: bool) -> tf.Te
 def test_a_gradient_tape(trained: Record, in_function: bool) -> None:
     train = trained.train
     module = compat_hub.load(trained.path, tags=train["tags"])
-    names = {f"module/{name}" for name in module._state.trainable}
+    names = {f"module/{name}" for name in module.state.trainable}
     assert names == set(train["trainable"])
 
     def step() -> None:

@@ -1,0 +1,53 @@
+"""`convert`: a module in TF1 Hub format written as a SavedModel of TensorFlow 2."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from compat_hub.errors import ModuleFormatError
+from compat_hub.module import HubModule, load
+from compat_hub.spec import ModuleSpec
+
+
+def convert(
+    handle: str | os.PathLike[str] | ModuleSpec | HubModule,
+    path: str | os.PathLike[str],
+    *,
+    signatures: Sequence[str] | None = None,
+) -> str:
+    """Converts a module in TF1 Hub format to a SavedModel of TensorFlow 2.
+
+    What is written is what `HubModule.save` writes. Neither compat_hub nor the module is needed to
+    load it.
+
+    Example:
+        ```python
+        compat_hub.convert("path/to/module", "path/to/saved_model")
+        model = tf.saved_model.load("path/to/saved_model")
+        vectors = model(x)
+        pets = model.signatures["fruit_to_pet"](apples=x1, oranges=x2)
+        ```
+
+    Args:
+        handle: The module: what `compat_hub.load` takes, or a loaded one.
+        path: The folder to make, on any filesystem of `tf.io.gfile`.
+        signatures: Names of the signatures to write, all of the inference variant when None. With
+            names, only the variables that they need are written.
+
+    Returns:
+        The path.
+
+    Raises:
+        ResolveError: The handle leads to no folder, or `path` cannot be written.
+        ModuleFormatError: The folder holds no module in TF1 Hub format that can be read.
+        UnknownNameError: There is no such signature.
+        PathExistsError: There is something at `path` already.
+    """
+    module = handle if isinstance(handle, HubModule) else load(handle)
+    if not isinstance(module, HubModule):
+        raise ModuleFormatError(
+            f"{handle!r} is a plain SavedModel, not a module in TF1 Hub format: there is nothing "
+            "to convert. tf.saved_model.load() and compat_hub.load() take it as it is."
+        )
+    return module.save(path, signatures=signatures)

@@ -1,0 +1,286 @@
+"""A loaded module as a SavedModel of TensorFlow 2 that others load, call and train.
+
+The interface is that of Reusable SavedModels: https://www.tensorflow.org/hub/reusable_saved_models
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import keyword
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+import tensorflow as tf
+
+from compat_hub.call import CallResult, find_update_ops
+from compat_hub.errors import InputTypeError, UnknownNameError
+from compat_hub.state import ModuleState
+from compat_hub.tensor_info import TensorInfo
+from compat_hub.variant import GraphVariant, Signature
+from compat_hub.writer import new_folder
+
+_PARAMETERS = frozenset({"inputs", "training"})
+
+
+class LoadedModule(Protocol):
+    """What of a `HubModule` is used here."""
+
+    state: ModuleState
+    asset_paths: list[tf.saved_model.Asset]
+
+    @property
+    def regularization_losses(self) -> list[Any]:
+        """The losses that depend on no input."""
+        ...
+
+    def variant(self, training: bool) -> GraphVariant:
+        """The variant that a call uses."""
+        ...
+
+    def call_signature(
+        self,
+        inputs: Any,
+        signature: str | None,
+        outputs: Any,
+        *,
+        training: Any,
+        arguments: Any,
+        portable: bool,
+    ) -> CallResult:
+        """Applies a signature."""
+        ...
+
+
+class _Reusable(tf.Module):
+    """What is saved; its attributes are those of the loaded object."""
+
+    # tf.Module has properties of these names.
+    variables: Any = ()
+    trainable_variables: Any = ()
+
+
+def save_reusable(
+    module: LoadedModule, path: str | os.PathLike[str], signatures: Sequence[str] | None = None
+) -> str:
+    """Writes a module as a SavedModel.
+
+    Args:
+        module: The module.
+        path: The folder to make.
+        signatures: Names of the signatures to write, all of the inference variant when None. With
+            names, only the variables that these signatures need are written.
+
+    Returns:
+        The path.
+
+    Raises:
+        UnknownNameError: There is no such signature.
+        PathExistsError: There is something at `path` already.
+        ResolveError: The folder cannot be written.
+    """
+    names = _choose(module, signatures)
+    with new_folder(path) as folder, tf.init_scope():
+        obj, functions = make_reusable(module, names, everything=signatures is None)
+        tf.saved_model.save(obj, folder, signatures=functions)
+    return os.fspath(path)
+
+
+def make_reusable(
+    module: LoadedModule, names: Sequence[str], everything: bool
+) -> tuple[tf.Module, dict[str, Callable[..., Any]]]:
+    """Builds the object to save, and the functions that become its signatures.
+
+    Args:
+        module: The module.
+        names: The signatures to keep.
+        everything: Whether all variables are kept, or only those that the signatures need.
+    """
+    inference = module.variant(training=False)
+    obj = _Reusable(name="hub_module")
+    kept = None if everything else _needed_variables(module, names)
+    variables = module.state.variables
+    obj.variables = [v for n, v in variables.items() if kept is None or n in kept]
+    obj.trainable_variables = [
+        v
+        for n, v in variables.items()
+        if n in module.state.trainable and (kept is None or n in kept)
+    ]
+    obj.regularization_losses = [
+        tf.function(functools.partial(loss, portable=True), input_signature=[])
+        for loss in module.regularization_losses
+        if kept is None or _variables_of(module.variant(training=True), [loss.name]) <= kept
+    ]
+    obj.asset_paths = module.asset_paths
+    obj.tables = module.state.tables
+    called = _called_signature(inference, names)
+    if called is not None:
+        setattr(obj, "__call__", _call_function(module, called))  # noqa: B010 an attribute to save
+    functions = {name: _signature_function(module, inference.signatures[name]) for name in names}
+    return obj, functions
+
+
+def _choose(module: LoadedModule, signatures: Sequence[str] | None) -> list[str]:
+    variant = module.variant(training=False)
+    if signatures is None:
+        return list(variant.signatures)
+    if isinstance(signatures, str) or not signatures:
+        raise InputTypeError(
+            f"`signatures` is a list of names of signatures, found {signatures!r}."
+        )
+    for name in signatures:
+        if name not in variant.signatures:
+            existing = ", ".join(map(repr, variant.signatures))
+            raise UnknownNameError(
+                f"There is no signature {name!r} in {variant.where}. It has: {existing}."
+            )
+    return list(dict.fromkeys(signatures))
+
+
+def _called_signature(variant: GraphVariant, names: Sequence[str]) -> Signature | None:
+    """The signature that calling the loaded object applies.
+
+    `"default"` if it is kept, otherwise the only one that has inputs. Where there are several, the
+    object is not callable, and has its signatures.
+    """
+    if "default" in names:
+        return variant.signatures["default"]
+    with_inputs = [variant.signatures[n] for n in names if variant.signatures[n].inputs]
+    return with_inputs[0] if len(with_inputs) == 1 else None
+
+
+def _needed_variables(module: LoadedModule, names: Sequence[str]) -> set[str]:
+    needed: set[str] = set()
+    called = _called_signature(module.variant(training=False), names)
+    for training in False, True:
+        variant = module.variant(training)
+        for name in names:
+            signature = variant.signatures.get(name)
+            if signature is None or (training and (called is None or name != called.name)):
+                continue
+            given = [t for info in signature.inputs.values() for t in info.components]
+            wanted = [t for info in signature.outputs.values() for t in info.components]
+            if training:
+                state = module.state.tensors(variant)
+                wanted += find_update_ops(variant, [*given, *state])
+            needed |= _variables_of(variant, wanted, given)
+    return needed
+
+
+def _variables_of(
+    variant: GraphVariant, wanted: Sequence[str], given: Sequence[str] = ()
+) -> set[str]:
+    nodes = variant.needed_nodes(wanted, given)
+    return {v.name for v in variant.variables if v.name in nodes}
+
+
+def _call_function(module: LoadedModule, signature: Signature) -> Callable[..., Any]:
+    """What the loaded object does when it is called.
+
+    Its parameters: `inputs`, the one tensor or the dict of those without a default; `training`,
+    which is also the value of a boolean input of that name; and by keyword the inputs that have a
+    default, such as hyperparameters.
+    """
+    variant = module.variant(training=False)
+    required = {n: i for n, i in signature.inputs.items() if not variant.has_default(i)}
+    hyper = {n: i for n, i in signature.inputs.items() if variant.has_default(i)}
+    hyper = {n: i for n, i in hyper.items() if _identifier(n) == n and n not in _PARAMETERS}
+    flag = signature.inputs.get("training")
+    has_flag = flag is not None and variant.has_default(flag) and flag.dtype == tf.bool
+    outputs = ("default",) if "default" in signature.outputs else None
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        bound = parameters.bind(*args, **kwargs)
+        arguments = {n: v for n, v in bound.arguments.items() if n in hyper and v is not None}
+        if has_flag:
+            arguments["training"] = bound.arguments.get("training", False)
+        result = module.call_signature(
+            bound.arguments.get("inputs"),
+            signature.name,
+            outputs,
+            training=bound.arguments.get("training", False),
+            arguments=arguments,
+            portable=True,
+        )
+        return result.outputs["default"] if outputs else result.outputs
+
+    positional = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    parameters = inspect.Signature(
+        [
+            *([inspect.Parameter("inputs", positional)] if required else []),
+            inspect.Parameter("training", positional, default=False),
+            *(inspect.Parameter(n, inspect.Parameter.KEYWORD_ONLY, default=None) for n in hyper),
+        ]
+    )
+    setattr(call, "__signature__", parameters)  # noqa: B010 tf.function asks for it
+    function = tf.function(call, autograph=False)
+    for arguments in _input_forms(required):
+        for training in False, True:
+            for chosen in _choices(hyper):
+                given = {n: hyper[n].named_spec(n) for n in chosen}
+                function.get_concrete_function(*arguments, training=training, **given)
+    return function
+
+
+def _input_forms(required: Mapping[str, TensorInfo]) -> Iterator[tuple[Any, ...]]:
+    """What `inputs` may be: a dict, or the one tensor."""
+    if not required:
+        yield ()
+        return
+    yield ({name: info.named_spec(name) for name, info in required.items()},)
+    if len(required) == 1:
+        yield (next(iter(required.values())).named_spec("inputs"),)
+
+
+def _choices(names: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """Which hyperparameters a caller may give: none, one, or all."""
+    choices = [(), *((name,) for name in names), tuple(names)]
+    return list(dict.fromkeys(choices))
+
+
+def _signature_function(module: LoadedModule, signature: Signature) -> Callable[..., Any]:
+    """A function of dense tensors by keyword, for `tf.saved_model.save`.
+
+    An input with a default keeps it, as SignatureDefs without defaults say what has to be fed. A
+    sparse or ragged value is several tensors: `NAME_indices`, `NAME_values`, `NAME_dense_shape`;
+    `NAME_flat_values`, `NAME_row_splits`.
+    """
+    variant = module.variant(training=False)
+    required = {n: i for n, i in signature.inputs.items() if not variant.has_default(i)}
+    specs: dict[str, tf.TensorSpec] = {}
+    parts: dict[str, list[str]] = {}
+    for name, info in required.items():
+        parts[name] = [_free(_identifier(part), specs) for part in info.component_labels(name)]
+        for part, spec in zip(parts[name], info.component_specs(), strict=True):
+            specs[part] = tf.TensorSpec(spec.shape, spec.dtype, name=part)
+
+    def call(**tensors: tf.Tensor) -> dict[str, tf.Tensor]:
+        inputs = {n: required[n].pack([tensors[p] for p in parts[n]]) for n in required}
+        result = module.call_signature(
+            inputs, signature.name, None, training=False, arguments=None, portable=True
+        )
+        flat: dict[str, tf.Tensor] = {}
+        for name, info in signature.outputs.items():
+            labels = info.component_labels(name)
+            flat.update(zip(labels, info.unpack(result.outputs[name]), strict=True))
+        return flat
+
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    parameters = inspect.Signature([inspect.Parameter(name, keyword) for name in specs])
+    setattr(call, "__signature__", parameters)  # noqa: B010 tf.function asks for it
+    return tf.function(call, autograph=False).get_concrete_function(**specs)
+
+
+def _identifier(name: str) -> str:
+    """A name that a keyword argument can have."""
+    clean = "".join(c if c.isidentifier() or c.isdigit() else "_" for c in name)
+    # tf.function takes `self` for its own, and puts "arg_" before a name that begins with "_".
+    taken = keyword.iskeyword(clean) or clean == "self"
+    return f"arg_{clean}" if taken or not clean.isidentifier() or clean[0] == "_" else clean
+
+
+def _free(name: str, taken: Mapping[str, Any]) -> str:
+    while name in taken:
+        name += "_"
+    return name
