@@ -5,6 +5,7 @@ program's old `except` clauses keep working.
 """
 
 __all__ = [
+    "CheckpointError",
     "GraphError",
     "HubError",
     "InputTypeError",
@@ -51,6 +52,10 @@ class ResolveError(HubError, OSError):
 
 class PathExistsError(ResolveError, FileExistsError):
     """What was to be written would replace what is there already."""
+
+
+class CheckpointError(ResolveError, ValueError):
+    """There is no such checkpoint, or it is one of another model."""
 
 
 class GraphError(HubError, RuntimeError):

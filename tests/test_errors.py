@@ -18,6 +18,7 @@ BUILTINS = {
     compat_hub.InputTypeError: [ValueError, TypeError],
     compat_hub.ResolveError: [OSError],
     compat_hub.PathExistsError: [OSError, FileExistsError],
+    compat_hub.CheckpointError: [ValueError, OSError],
     compat_hub.GraphError: [RuntimeError],
     compat_hub.UnsafeModuleError: [],
 }
