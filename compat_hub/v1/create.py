@@ -11,6 +11,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from compat_hub import _tensorflow
 from compat_hub._resolve import resolve
+from compat_hub.common_signatures import as_kinds, warn_of_problems
 from compat_hub.errors import ModuleFormatError, SignatureError
 from compat_hub.graph.names import node_of
 from compat_hub.graph.subgraph import index_nodes
@@ -54,6 +55,8 @@ def create_module_spec(
     module_fn: Callable[..., Any],
     tags_and_args: Sequence[tuple[Tags, Mapping[str, Any]]] | None = None,
     drop_collections: Iterable[str] | None = None,
+    *,
+    common_signature: str | Iterable[str] | None = None,
 ) -> ModuleSpec:
     """Makes a ModuleSpec from a function that builds the module's graph.
 
@@ -77,6 +80,10 @@ def create_module_spec(
         tags_and_args: A list of pairs: the tags of a graph variant, and the keyword arguments that
             make `module_fn` build it. None is `[(set(), {})]`.
         drop_collections: Names of collections to leave out.
+        common_signature: The kind of the module, or several: keys of
+            `compat_hub.common_signatures.COMMON_SIGNATURES`, as `"image_feature_vector"`. If the
+            module does not implement their common signatures, a `CommonSignatureWarning` says
+            what is missing.
 
     Returns:
         A `ModuleSpec` without a checkpoint: variables have the values of their initializers.
@@ -84,7 +91,9 @@ def create_module_spec(
     Raises:
         ModuleFormatError: Tags are used twice, or a graph holds what a module cannot have.
         SignatureError: A graph has no signature, or one that does not work.
+        UnknownNameError: There is no such kind.
     """
+    kinds = as_kinds(common_signature or ())
     pairs = [(normalize_tags(tags), dict(args)) for tags, args in tags_and_args or [(set(), {})]]
     seen: set[frozenset[str]] = set()
     for tags, _ in pairs:
@@ -101,7 +110,9 @@ def create_module_spec(
         assets.make_portable(meta_graph)
         saved_model.meta_graphs.append(meta_graph)
     name = getattr(module_fn, "__name__", "a function")
-    return ModuleSpec(f"made from {name}", None, saved_model, assets.files)
+    spec = ModuleSpec(f"made from {name}", None, saved_model, assets.files)
+    warn_of_problems(spec, kinds, stacklevel=2)
+    return spec
 
 
 def create_module_spec_from_saved_model(
