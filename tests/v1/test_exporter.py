@@ -337,7 +337,7 @@ def test_an_object_that_is_no_estimator(tmp_path: Path) -> None:
     message = "a SimpleNamespace, lacks 'model_fn', 'latest_checkpoint'"
     with pytest.raises(compat_hub.InputTypeError, match=message):
         _exporter().export(incomplete, tmp_path)
-    with pytest.raises(compat_hub.InputTypeError, match="lacks 'model_fn'. See"):
+    with pytest.raises(compat_hub.InputTypeError, match=r"lacks 'model_fn'\. See"):
         _exporter().export(incomplete, tmp_path, "checkpoint")
 
 
