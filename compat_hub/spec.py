@@ -16,6 +16,7 @@ from compat_hub import protos
 from compat_hub._resolve import resolve
 from compat_hub.checkpoint_copy import copy_variables
 from compat_hub.errors import InputTypeError, ModuleFormatError, SignatureError, UnknownNameError
+from compat_hub.graph.machine_traces import clear_checkpoint_paths
 from compat_hub.tensor_info import TensorInfo
 from compat_hub.variant import GraphVariant, Signature, format_tags
 from compat_hub.writer import MODULE_PROTO, write_module_directory
@@ -241,22 +242,22 @@ class ModuleSpec:
                 they differ: `lambda name: "scope/" + name`.
 
         Raises:
-            InputTypeError: `checkpoint_path` is missing.
+            InputTypeError: `checkpoint_path` is missing, or no path.
             UnknownNameError: The module has no variant without tags, or the checkpoint lacks a
                 variable of it.
             SignatureError: The checkpoint holds a variable with another dtype or shape.
             PathExistsError: There is something at `path` already.
             ResolveError: There is no such checkpoint, or the folder cannot be written.
         """
-        if _sentinel is not None or not checkpoint_path:
+        if _sentinel is not None or not isinstance(checkpoint_path, str | bytes | os.PathLike):
             raise InputTypeError(
                 "ModuleSpec.export() takes a `checkpoint_path`, passed by name: the prefix of the "
                 "checkpoint that has the values of the variables."
             )
         variant = self.variant()
+        source = os.fsdecode(checkpoint_path)
 
         def save_variables(prefix: str) -> None:
-            source = os.fspath(checkpoint_path)
             names = name_transform_fn or str
             copy_variables(variant.variables, source, names, prefix, variant.where)
 
@@ -279,7 +280,19 @@ class ModuleSpec:
             PathExistsError: There is something at `path` already.
             ResolveError: An asset file is gone, or the folder cannot be written.
         """
-        return write_module_directory(path, self._saved_model, self.asset_files, save_variables)
+        saved_model = self._saved_model
+        if self.path is None and save_variables is not None:
+            saved_model = self._without_checkpoint_paths()
+        return write_module_directory(path, saved_model, self.asset_files, save_variables)
+
+    def _without_checkpoint_paths(self) -> Any:
+        """The message without the paths that initializers of a module within this one read."""
+        saved_model = type(self._saved_model)()
+        saved_model.CopyFrom(self._saved_model)
+        for meta_graph in saved_model.meta_graphs:
+            variant = self._variants[frozenset(meta_graph.meta_info_def.tags)]
+            clear_checkpoint_paths(meta_graph.graph_def, variant.needed_without_initializers())
+        return saved_model
 
     def __repr__(self) -> str:
         variants = ", ".join(

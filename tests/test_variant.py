@@ -163,6 +163,16 @@ def test_what_is_runnable() -> None:
     assert variant.runnable(["x:0", "z:0"], ["x:0"]) == ["x:0"]
 
 
+def test_what_is_needed_without_initializers() -> None:
+    variant = _variant("image_bn", "train")
+    needed = variant.needed_without_initializers()
+    initializers = {n for n in variant.nodes if "/Initializer/" in n}
+    assert initializers
+    assert not initializers & needed
+    assert set(variant.update_ops) <= needed
+    assert {i.name for i in variant.variables} <= needed
+
+
 def test_defaults() -> None:
     variant = _variant("hparams")
     inputs = variant.signatures["with_all"].inputs

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from compat_hub import protos
-from compat_hub.errors import InputTypeError, SignatureError
+from compat_hub.errors import GraphError, InputTypeError, SignatureError
+from compat_hub.variant import PLACEHOLDERS
 
 # Keys that are no strings are left out of exported MetaGraphs and of get_all_collection_keys().
 _SIGNATURES = ("compat_hub", "signatures")
@@ -43,20 +44,27 @@ def add_signature(name: str | None = None, inputs: Any = None, outputs: Any = No
 
     Raises:
         SignatureError: The graph has a signature of that name already, or an input or output is
-            not a tensor of the current graph, or an input is colocated with another op.
+            not a tensor of the current graph, or an input is colocated with another op, or an
+            output depends on a placeholder that is not among the inputs.
+        InputTypeError: A name is not a string.
+        GraphError: No graph is being built.
     """
     name = name or "default"
-    graph = tf.compat.v1.get_default_graph()
+    graph = _current_graph("add_signature")
     where = f"signature {name!r}"
     if name in dict(graph.get_collection_ref(_SIGNATURES)):
         raise SignatureError(
             f"There is a {where} in this graph already. Give the second one another name."
         )
     maps = {"input": _as_dict(inputs), "output": _as_dict(outputs)}
+    for text in (name, *maps["input"], *maps["output"]):
+        if not isinstance(text, str):
+            raise InputTypeError(f"In {where}: names are strings, found {text!r}.")
     for kind, values in maps.items():
         for key, value in values.items():
             _check_tensor(value, f"In {where}: the {kind} {key!r}", graph)
     _check_colocation(maps["input"], where)
+    _check_is_fed(maps["output"], maps["input"], where)
     info = tf.compat.v1.saved_model.utils.build_tensor_info
     signature = tf.compat.v1.saved_model.signature_def_utils.build_signature_def(
         {key: info(value) for key, value in maps["input"].items()},
@@ -84,9 +92,13 @@ def attach_message(key: str, message: Any) -> None:
 
     Raises:
         SignatureError: The key is malformed.
-        InputTypeError: `message` is not a protocol message.
+        InputTypeError: The key is not a string, or `message` not a protocol message.
+        GraphError: No graph is being built.
     """
-    if not isinstance(key, str) or not _ATTACHMENT_KEY.fullmatch(key):
+    graph = _current_graph("attach_message")
+    if not isinstance(key, str):
+        raise InputTypeError(f"The key of an attached message is a string, found {key!r}.")
+    if not _ATTACHMENT_KEY.fullmatch(key):
         raise SignatureError(
             f"The key {key!r} of an attached message is malformed: it has to be letters, digits "
             "and underscores, and begin with a letter."
@@ -96,7 +108,6 @@ def attach_message(key: str, message: Any) -> None:
             f"What is attached as {key!r} has to be a protocol message, found a "
             f"{type(message).__name__}."
         )
-    graph = tf.compat.v1.get_default_graph()
     graph.add_to_collection(_ATTACHMENTS, (key, message.SerializeToString()))
 
 
@@ -109,6 +120,16 @@ def attachments(graph: tf.Graph) -> list[Any]:
     """The messages attached to a graph, as `ModuleAttachment`s."""
     last = dict(graph.get_collection(_ATTACHMENTS))
     return [protos.ModuleAttachment(key=key, value=value) for key, value in last.items()]
+
+
+def _current_graph(function: str) -> Any:
+    if tf.executing_eagerly():
+        raise GraphError(
+            f"compat_hub.{function}() says something of the graph that a module_fn builds, and "
+            "this program executes eagerly. Call it in the function that is passed to "
+            "create_module_spec()."
+        )
+    return tf.compat.v1.get_default_graph()
 
 
 def _as_dict(values: Any) -> dict[str, Any]:
@@ -151,3 +172,33 @@ def _check_colocation(inputs: Mapping[str, Any], where: str) -> None:
                     ColocationWarning,
                     stacklevel=3,
                 )
+
+
+def _check_is_fed(outputs: Mapping[str, Any], inputs: Mapping[str, Any], where: str) -> None:
+    fed = tf.nest.flatten([*inputs.values()], expand_composites=True)
+    for name, value in outputs.items():
+        placeholder = _find_placeholder(tf.nest.flatten(value, expand_composites=True), fed)
+        if placeholder:
+            raise SignatureError(
+                f"In {where}: the output {name!r} depends on the placeholder {placeholder!r}, "
+                "which is not among the inputs, so nothing would feed it. Add it to `inputs`, or "
+                "make it with tf.compat.v1.placeholder_with_default()."
+            )
+
+
+def _find_placeholder(tensors: Sequence[tf.Tensor], fed: Sequence[tf.Tensor]) -> str | None:
+    """The name of a placeholder that the tensors need when others are fed."""
+    given = {tensor.name for tensor in fed}
+    given_ops = {tensor.op.name for tensor in fed}
+    seen: set[str] = set()
+    stack = [tensor.op for tensor in tensors if tensor.name not in given]
+    while stack:
+        op = stack.pop()
+        if op.name in seen:
+            continue
+        seen.add(op.name)
+        if op.type in PLACEHOLDERS:
+            return op.name
+        stack.extend(tensor.op for tensor in op.inputs if tensor.name not in given)
+        stack.extend(before for before in op.control_inputs if before.name not in given_ops)
+    return None

@@ -12,16 +12,15 @@ from tensorflow.core.protobuf import saved_model_pb2
 from compat_hub import _tensorflow
 from compat_hub._resolve import resolve
 from compat_hub.common_signatures import as_kinds, warn_of_problems
-from compat_hub.errors import ModuleFormatError, SignatureError
-from compat_hub.graph.names import node_of
-from compat_hub.graph.subgraph import index_nodes
+from compat_hub.errors import InputTypeError, ModuleFormatError, SignatureError
+from compat_hub.graph.machine_traces import clear_devices
 from compat_hub.spec import ModuleSpec, Tags, normalize_tags, read_saved_model
+from compat_hub.v1.assets import ASSETS, AssetNames, forget_paths
 from compat_hub.v1.authoring import attachments, signature_defs
-from compat_hub.variant import format_tags
+from compat_hub.variant import GraphVariant, format_tags
 
 _Keys = tf.compat.v1.GraphKeys
 _ATTACHMENTS = "hub_module_attachments"
-_ASSETS = "saved_model_assets"
 # What tensorflow_hub 0.12 lets a module have (its native_module.py).
 _SUPPORTED_COLLECTIONS = frozenset(
     {
@@ -48,7 +47,7 @@ _SERVING_COLLECTIONS = frozenset(
         "saved_model_train_op",
     }
 )
-_NO_PATH = b"SAVEDMODEL-ASSET"
+_SERVING_SIGNATURES = frozenset({"__saved_model_init_op", "__saved_model_train_op"})
 
 
 def create_module_spec(
@@ -90,11 +89,12 @@ def create_module_spec(
 
     Raises:
         ModuleFormatError: Tags are used twice, or a graph holds what a module cannot have.
-        SignatureError: A graph has no signature, or one that does not work.
+        SignatureError: A graph has no signature, or one with an output that depends on a
+            placeholder besides its inputs.
         UnknownNameError: There is no such kind.
     """
     kinds = as_kinds(common_signature or ())
-    pairs = [(normalize_tags(tags), dict(args)) for tags, args in tags_and_args or [(set(), {})]]
+    pairs = [_as_pair(pair) for pair in tags_and_args or [(set(), {})]]
     seen: set[frozenset[str]] = set()
     for tags, _ in pairs:
         if tags in seen:
@@ -106,7 +106,7 @@ def create_module_spec(
     saved_model = saved_model_pb2.SavedModel(saved_model_schema_version=1)
     assets = AssetNames()
     for tags, args in pairs:
-        meta_graph = _build_variant(module_fn, tags, args, frozenset(drop_collections or ()))
+        meta_graph = _build_variant(module_fn, tags, args, _as_names(drop_collections))
         assets.make_portable(meta_graph)
         saved_model.meta_graphs.append(meta_graph)
     name = getattr(module_fn, "__name__", "a function")
@@ -139,18 +139,43 @@ def create_module_spec_from_saved_model(
 
     Raises:
         ResolveError: There is no such folder.
-        ModuleFormatError: It is damaged, or has collections that a module cannot have.
+        ModuleFormatError: It is damaged or of TF2, or has collections that a module cannot have.
     """
     path = resolve(saved_model_path)
     handle = os.fspath(saved_model_path)
     saved_model = read_saved_model(handle, path)
-    dropped = _SERVING_COLLECTIONS | frozenset(drop_collections or ())
+    dropped = _SERVING_COLLECTIONS | _as_names(drop_collections)
     for meta_graph in saved_model.meta_graphs:
+        if meta_graph.HasField("object_graph_def"):
+            raise ModuleFormatError(
+                f"{handle!r} is a SavedModel of TF2, whose variables are in no collection. "
+                "Load it with compat_hub.load() or tf.saved_model.load()."
+            )
         for key in dropped & meta_graph.collection_def.keys():
             del meta_graph.collection_def[key]
+        for name in _SERVING_SIGNATURES & meta_graph.signature_def.keys():
+            del meta_graph.signature_def[name]
         tags = frozenset(meta_graph.meta_info_def.tags)
-        _check_collections(meta_graph, tags, _SUPPORTED_COLLECTIONS | {_ASSETS})
+        _check_collections(meta_graph, tags, _SUPPORTED_COLLECTIONS | {ASSETS})
+        clear_devices(meta_graph.graph_def)
+        forget_paths(meta_graph, GraphVariant(meta_graph, handle).assets)
     return ModuleSpec(handle, path, saved_model)
+
+
+def _as_pair(pair: Any) -> tuple[frozenset[str], dict[str, Any]]:
+    try:
+        tags, args = pair
+        arguments = dict(args)
+    except (TypeError, ValueError) as error:
+        raise InputTypeError(
+            "`tags_and_args` is a list of pairs, the tags and a dict of keyword arguments, "
+            f"found {pair!r} in it."
+        ) from error
+    return normalize_tags(tags), arguments
+
+
+def _as_names(collections: Iterable[str] | None) -> frozenset[str]:
+    return frozenset([collections] if isinstance(collections, str) else collections or ())
 
 
 def _build_variant(
@@ -171,12 +196,8 @@ def _build_variant(
                 f"The graph for the tags {format_tags(tags)} has no signature. "
                 "Call compat_hub.add_signature() in the module_fn."
             )
-        meta_graph = tf.compat.v1.train.export_meta_graph(
-            clear_devices=True, strip_default_attrs=True
-        )
-    for function in meta_graph.graph_def.library.function:
-        for node in function.node_def:
-            node.device = ""
+        meta_graph = tf.compat.v1.train.export_meta_graph(strip_default_attrs=True)
+    clear_devices(meta_graph.graph_def)
     meta_graph.meta_info_def.tags.extend(sorted(tags))
     for name, signature in signatures.items():
         meta_graph.signature_def[name].CopyFrom(signature)
@@ -213,48 +234,3 @@ def _check_state_colocation(graph: tf.Graph, tags: frozenset[str]) -> None:
                     "be colocated with state only."
                 )
 
-
-class AssetNames:
-    """Gives asset files their names in the assets folder, no two the same.
-
-    Attributes:
-        files: Where each file is, by that name.
-    """
-
-    def __init__(self) -> None:
-        self.files: dict[str, str] = {}
-        self._names: dict[str, str] = {}
-
-    def make_portable(self, meta_graph: Any) -> None:
-        """Replaces the paths in the tensors of ASSET_FILEPATHS by names, in place.
-
-        Raises:
-            ModuleFormatError: The collection holds what is not a constant string.
-        """
-        if _Keys.ASSET_FILEPATHS not in meta_graph.collection_def:
-            return
-        nodes = index_nodes(meta_graph.graph_def)
-        tensors = meta_graph.collection_def[_Keys.ASSET_FILEPATHS].node_list.value
-        for tensor in sorted(set(tensors)):
-            node = nodes[node_of(tensor)]
-            if node.op != "Const" or len(node.attr["value"].tensor.string_val) != 1:
-                raise ModuleFormatError(
-                    f"The tensor {tensor!r} in the collection {_Keys.ASSET_FILEPATHS!r} has to be "
-                    f"a constant string scalar, found the output of a node of type {node.op!r}."
-                )
-            value = node.attr["value"].tensor.string_val
-            asset = type(meta_graph)().asset_file_def.add()
-            asset.tensor_info.name = tensor
-            asset.filename = self._name_of(value[0].decode())
-            value[0] = _NO_PATH
-            meta_graph.collection_def[_ASSETS].any_list.value.add().Pack(asset)
-
-    def _name_of(self, path: str) -> str:
-        if path not in self._names:
-            base = os.path.basename(path)
-            name, count = base, 0
-            while name in self.files:
-                name, count = f"{base}{count}", count + 1
-            self._names[path] = name
-            self.files[name] = path
-        return self._names[path]
