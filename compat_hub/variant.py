@@ -170,17 +170,6 @@ class GraphVariant:
         wanted += [*self.regularization_losses, *self.update_ops, *self.table_initializers]
         return self.needed_nodes(wanted)
 
-    def needed_without_initializers(self) -> set[str]:
-        """The names of the nodes that something needs besides the initializers of variables.
-
-        Raises:
-            ModuleFormatError: The graph lacks a node that is needed.
-        """
-        outputs = [o for s in self.signatures.values() for o in s.outputs.values()]
-        wanted = [component for output in outputs for component in output.components]
-        wanted += [*self.regularization_losses, *self.update_ops, *self.table_initializers]
-        return self.needed_nodes(wanted)
-
     def unfed_placeholders(self, wanted: Iterable[str], fed: Iterable[str] = ()) -> list[str]:
         """The placeholders without a default that `wanted` would still need."""
         needed = self.needed_nodes(wanted, fed)

@@ -233,4 +233,3 @@ def _check_state_colocation(graph: tf.Graph, tags: frozenset[str]) -> None:
                     "A module has its state once, and other nodes for each application: state may "
                     "be colocated with state only."
                 )
-
