@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import tensorflow as tf
 
 from compat_hub import _tensorflow
+from compat_hub.users import users
 from compat_hub.variant import GraphVariant, format_tags
 
 
@@ -26,7 +25,7 @@ def find_unknown_ops(variant: GraphVariant) -> str | None:
     if not unknown:
         return None
     places: dict[str, str] = {}
-    for user, wanted, fed in _users(variant):
+    for user, wanted, fed in users(variant):
         graph_def = variant.subgraph(wanted, fed)
         for node in graph_def.node:
             if node.op in unknown:
@@ -45,16 +44,3 @@ def find_unknown_ops(variant: GraphVariant) -> str | None:
         f"this variant needs it, load another one with `tags` instead of "
         f"{format_tags(variant.tags)}."
     )
-
-
-def _users(variant: GraphVariant) -> Iterator[tuple[str, list[str], list[str]]]:
-    """Who needs a part of the graph, which tensors and nodes of it, and what is fed to it."""
-    inputs = []
-    for name, signature in variant.signatures.items():
-        fed = [tensor for info in signature.inputs.values() for tensor in info.components]
-        wanted = [tensor for info in signature.outputs.values() for tensor in info.components]
-        inputs.extend(fed)
-        yield f"signature {name!r}", wanted, fed
-    yield "the regularization losses", [*variant.regularization_losses], inputs
-    yield "the update ops", [*variant.update_ops], inputs
-    yield "the tables", [*variant.table_initializers], inputs

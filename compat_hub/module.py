@@ -18,11 +18,12 @@ from compat_hub.call import (
     find_free_losses,
     select_outputs,
 )
-from compat_hub.errors import InputTypeError, ModuleFormatError
+from compat_hub.errors import InputTypeError, ModuleFormatError, UnsafeModuleError
 from compat_hub.function import GraphFunction, StateTensor
 from compat_hub.inputs import bind_inputs
 from compat_hub.known_ops import find_unknown_ops
 from compat_hub.reusable import save_reusable
+from compat_hub.safety import host_access_message
 from compat_hub.spec import ModuleSpec, Tags, is_module_directory, normalize_tags, read_module_spec
 from compat_hub.state import ModuleState
 from compat_hub.tensor_info import TensorInfo
@@ -65,12 +66,17 @@ class HubModule(tf.Module):
             position) and returns a dict of outputs, as after `tf.saved_model.load`.
     """
 
-    def __init__(self, spec: ModuleSpec, tags: frozenset[str] | None = None) -> None:
+    def __init__(
+        self,
+        spec: ModuleSpec,
+        tags: frozenset[str] | None = None,
+        allow_host_access: bool = False,
+    ) -> None:
         super().__init__(name="hub_module")
         self.spec = spec
         self.tags = tags
         variants = [spec.variant(tags)] if tags is not None else list(spec.variants.values())
-        self._check_ops(variants)
+        self._check_ops(variants, allow_host_access)
         self.state = ModuleState(spec, variants)
         self._functions: dict[CallKey, SignatureFunction] = {}
         self._lock = threading.RLock()
@@ -264,11 +270,15 @@ class HubModule(tf.Module):
             return normalize_tags(tags)
         return self.tags or _INFERENCE
 
-    def _check_ops(self, variants: Sequence[GraphVariant]) -> None:
+    def _check_ops(self, variants: Sequence[GraphVariant], allow_host_access: bool) -> None:
         for variant in variants:
             message = find_unknown_ops(variant)
             if message:
                 raise ModuleFormatError(message)
+            has_checkpoint = self.spec.checkpoint_prefix is not None
+            message = None if allow_host_access else host_access_message(variant, has_checkpoint)
+            if message:
+                raise UnsafeModuleError(message)
 
     def save(self, path: str | os.PathLike[str], *, signatures: Sequence[str] | None = None) -> str:
         """Writes a SavedModel of TensorFlow 2, with the current values of the variables.
@@ -434,6 +444,8 @@ def load(
     handle: str | os.PathLike[str] | ModuleSpec,
     tags: Tags = None,
     options: tf.saved_model.LoadOptions | None = None,
+    *,
+    allow_host_access: bool = False,
 ) -> Any:
     """Loads a module: one in TF1 Hub format, or a plain SavedModel.
 
@@ -449,6 +461,9 @@ def load(
             every variant available.
         options: As for `tf.saved_model.load`. For a module in TF1 Hub format only
             `experimental_io_device` has a meaning: the device that reads the checkpoint.
+        allow_host_access: Whether the module's graph may touch the host: read and write files
+            other than its own assets, call Python, reach the network. A plain SavedModel is not
+            looked into.
 
     Returns:
         A `HubModule`. For a folder without `tfhub_module.pb`: what `tf.saved_model.load` returns.
@@ -457,6 +472,7 @@ def load(
         ResolveError: The handle leads to no folder.
         ModuleFormatError: The folder holds no module that can be read.
         UnknownNameError: The module has no variant with these tags.
+        UnsafeModuleError: The module's graph would touch the host.
     """
     if isinstance(handle, ModuleSpec):
         spec = handle
@@ -469,7 +485,7 @@ def load(
     pinned = None if tags is None else normalize_tags(tags)
     io_device = options.experimental_io_device if options else None
     with tf.init_scope(), tf.device(io_device):
-        return HubModule(spec, pinned)
+        return HubModule(spec, pinned, allow_host_access)
 
 
 def _is_saved_model(path: str) -> bool:

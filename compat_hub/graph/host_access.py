@@ -1,0 +1,93 @@
+"""The ops that touch the host: its files, its network, its processes, or the program's Python."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from compat_hub.graph.names import is_control, tensor_of
+
+NodeDef = Any
+
+_FILES = "reads or writes files"
+_PYTHON = "calls Python"
+_NETWORK = "reaches the network"
+_PROGRAMS = "runs programs that are not in the graph"
+
+_OPS = {
+    **dict.fromkeys(
+        [
+            *("ReadFile", "WriteFile", "MatchingFiles", "MatchingFilesDataset"),
+            *("Save", "SaveSlices", "SaveV2", "Restore", "RestoreSlice", "RestoreV2"),
+            *("MergeV2Checkpoints", "LoadAndRemapMatrix", "GenerateVocabRemapping"),
+            "ImmutableConst",
+            *("WholeFileReader", "WholeFileReaderV2", "TextLineReader", "TextLineReaderV2"),
+            *("FixedLengthRecordReader", "FixedLengthRecordReaderV2", "TFRecordReader"),
+            *("TFRecordReaderV2", "LMDBReader", "TextLineDataset", "TFRecordDataset"),
+            *("TFRecordDatasetV2", "FixedLengthRecordDataset", "FixedLengthRecordDatasetV2"),
+            *("CacheDataset", "CacheDatasetV2", "SnapshotDataset", "SnapshotDatasetV2"),
+            *("SnapshotDatasetReader", "SnapshotNestedDatasetReader", "SnapshotChunkDataset"),
+            *("SaveDataset", "SaveDatasetV2", "LoadDataset", "DatasetToTFRecord"),
+            *("ExperimentalDatasetToTFRecord", "ExperimentalLMDBDataset", "LMDBDataset"),
+            *("CSVDataset", "CSVDatasetV2", "ExperimentalCSVDataset", "SqlDataset"),
+            *("ExperimentalSqlDataset", "ListSnapshotChunksDataset", "DistributedSave"),
+            *("CreateSummaryFileWriter", "CreateSummaryDbWriter", "FileSystemSetConfiguration"),
+            *("ImportEvent", "RecordInput", "Skipgram", "DumpTensor"),
+            *("CalibrationStatisticsSaver", "DTensorRestoreV2", "ExperimentalMatchingFilesDataset"),
+        ],
+        _FILES,
+    ),
+    **dict.fromkeys(["PyFunc", "PyFuncStateless", "EagerPyFunc"], _PYTHON),
+    **dict.fromkeys(
+        [
+            *("Rpc", "TryRpc", "RpcCall", "RpcClient", "RpcServer", "RpcServerStart"),
+            *("RpcServerRegister", "RpcCheckStatus", "RpcGetValue", "RemoteCall"),
+            *("RemoteFusedGraphExecute", "DataServiceDataset", "DataServiceDatasetV2"),
+            *("DataServiceDatasetV3", "DataServiceDatasetV4", "RegisterDataset"),
+            *("RegisterDatasetV2", "BigQueryReader", "GenerateBigQueryReaderPartitions"),
+            *("BigtableClient", "BigtableTable", "KafkaDataset", "KinesisDataset"),
+            *("Send", "Recv", "_Send", "_HostSend", "_Recv", "_HostRecv"),
+            *("CollectiveReduce", "CollectiveReduceV2", "CollectiveReduceV3"),
+            *("CollectiveGather", "CollectiveGatherV2", "CollectiveBcastSend"),
+            *("CollectiveBcastRecv", "CollectiveBcastSendV2", "CollectiveBcastRecvV2"),
+            *("CollectiveAllToAllV2", "CollectiveAllToAllV3", "CollectiveInitializeCommunicator"),
+            *("ConfigureDistributedTPU", "ShutdownDistributedTPU"),
+        ],
+        _NETWORK,
+    ),
+    **dict.fromkeys(["DatasetFromGraph", "TRTEngineOp", "DeserializeIterator"], _PROGRAMS),
+}
+_TABLE_FROM_FILE = {"InitializeTableFromTextFile", "InitializeTableFromTextFileV2"}
+_PROTO_CODECS = {"DecodeProtoV2", "EncodeProto"}
+# What descriptor_source of these may be without a file being read.
+_NO_FILE = (b"", b"local://", b"bytes://")
+_STREAMS = {b"", b"stdout", b"stderr", b"log(info)", b"log(warning)", b"log(error)"}
+
+
+def host_access(node: NodeDef, own_files: Collection[str] = ()) -> str | None:
+    """What a node does to the host, or None where it stays within the graph.
+
+    Args:
+        node: The node.
+        own_files: Names of the tensors that hold paths of the module's own files.
+
+    Returns:
+        The end of a sentence about the node: `"reads or writes files"`.
+    """
+    if node.op in _OPS:
+        return _OPS[node.op]
+    if node.op in _TABLE_FROM_FILE:
+        data = [tensor_of(source) for source in node.input if not is_control(source)]
+        return None if data[1:2] and data[1] in own_files else _FILES
+    if node.op in _PROTO_CODECS:
+        source = node.attr["descriptor_source"].s
+        is_inside = source in _NO_FILE or source.startswith(b"bytes://")
+        return None if is_inside else _FILES
+    if node.op == "FixedUnigramCandidateSampler":
+        return _FILES if node.attr["vocab_file"].s else None
+    if node.op == "PrintV2":
+        return None if node.attr["output_stream"].s in _STREAMS else _FILES
+    if node.op.startswith("Debug"):  # DebugIdentity and its kind send what they see to a URL
+        urls = node.attr["debug_urls"].list.s if "debug_urls" in node.attr else []
+        return _NETWORK if any(urls) else None
+    return None
