@@ -305,8 +305,8 @@ def specs_from_saved_models(tf: Any, hub: Any, folder: str) -> dict:
     result["tags"] = [sorted(tags) for tags in spec.get_tags()]
     result["signatures"] = sorted(spec.get_signature_names(tags={"serve"}))
     result["no default"] = failure(spec.get_input_info_dict, tags={"serve"})
-    result["no tags"] = failure(hub.Module, spec)
     with tf.Graph().as_default():
+        result["no tags"] = failure(hub.Module, spec)
         module = hub.Module(spec, tags={"serve"}, trainable=True)
         y = module(["blue", "mauve"], signature="serving_default")
         other = module({"words": ["blue"]}, signature="a:b", as_dict=True)["default"]
