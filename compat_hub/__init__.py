@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from compat_hub.errors import (
     CheckpointError,
+    ConfigError,
     GraphError,
     HubError,
     InputTypeError,
@@ -82,6 +83,7 @@ _SUBMODULES = frozenset({"common_signatures", "text_embedding"})
 
 __all__ = [
     "CheckpointError",
+    "ConfigError",
     "GraphError",
     "HubError",
     "HubModule",

@@ -5,7 +5,7 @@ All were seen in TensorFlow 2.16.2 and 2.21.0.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -179,6 +179,27 @@ def is_feature_column_v2(column: Any) -> bool:
 def makes_trainable_columns(state_manager: Any) -> bool:
     """Whether the layer that a feature column makes its state for is trainable."""
     return state_manager._trainable
+
+
+def add_column_weights(
+    state_manager: Any, column: Any, variables: Iterable[Any], trainable: Iterable[Any]
+) -> None:
+    """Makes variables of a column weights of the layer that the column is in.
+
+    A column can make variables, but not bring them. Keras does not save the weights of what it is
+    given as a column's resource in its own format, nor initialize them in a session.
+    """
+    trained = {id(v) for v in trainable}
+    for k, variable in enumerate(variables):
+        state_manager._layer.add_weight(
+            # Checkpoints know it by this name; the variable's own depends on what else there is.
+            name=f"{column.name}/{k}",
+            shape=variable.shape,
+            dtype=variable.dtype.base_dtype,
+            trainable=id(variable) in trained,
+            experimental_autocast=False,
+            getter=lambda *_, variable=variable, **__: variable,
+        )
 
 
 def track(owner: Any, value: Any, name: str) -> None:

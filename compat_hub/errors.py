@@ -6,6 +6,7 @@ program's old `except` clauses keep working.
 
 __all__ = [
     "CheckpointError",
+    "ConfigError",
     "GraphError",
     "HubError",
     "InputTypeError",
@@ -56,6 +57,10 @@ class PathExistsError(ResolveError, FileExistsError):
 
 class CheckpointError(ResolveError, ValueError):
     """There is no such checkpoint, or it is one of another model."""
+
+
+class ConfigError(HubError, NotImplementedError):
+    """A layer has no config, so Keras cannot make it again from one."""
 
 
 class GraphError(HubError, RuntimeError):

@@ -19,6 +19,7 @@ BUILTINS = {
     compat_hub.ResolveError: [OSError],
     compat_hub.PathExistsError: [OSError, FileExistsError],
     compat_hub.CheckpointError: [ValueError, OSError],
+    compat_hub.ConfigError: [RuntimeError, NotImplementedError],
     compat_hub.GraphError: [RuntimeError],
     compat_hub.UnsafeModuleError: [],
 }

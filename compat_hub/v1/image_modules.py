@@ -83,14 +83,16 @@ def get_expected_image_size(
         if size.height and size.width:
             return [size.height, size.width]
     shape = _image_shape(module_or_spec, signature, input_name)
-    if shape.rank != 4 or not shape[1] or not shape[2]:
+    # Not shape[1]: in a program that disables v2 behavior that is an object of TF1.
+    sizes: Any = shape.as_list() if shape.rank == 4 else [None] * 4
+    if not sizes[1] or not sizes[2]:
         raise SignatureError(
             f"{_where(module_or_spec, signature, input_name)} has the shape {shape} and "
             "not [batch, height, width, channels] with a height and a width, and no "
             "ImageModuleInfo is attached that gives them. Choose a size that the module's "
             "documentation names."
         )
-    return [shape[1], shape[2]]
+    return sizes[1:3]
 
 
 def get_num_image_channels(
@@ -120,13 +122,14 @@ def get_num_image_channels(
     """
     _check_type(module_or_spec)
     shape = _image_shape(module_or_spec, signature, input_name)
-    if shape.rank != 4 or shape[3] is None:
+    channels = shape.as_list()[3] if shape.rank == 4 else None
+    if channels is None:
         raise SignatureError(
             f"{_where(module_or_spec, signature, input_name)} has the shape {shape} and "
             "not [batch, height, width, channels] with a number of channels. See the module's "
             "documentation for the images that it takes."
         )
-    return shape[3]
+    return channels
 
 
 def _check_type(module_or_spec: Any) -> None:

@@ -118,7 +118,7 @@ def test_names_that_do_not_exist(kind: Callable[..., Any], name: str) -> None:
 
 def test_an_attached_message_of_another_kind() -> None:
     broken = wrappers_pb2.StringValue(value="no size")
-    with pytest.raises(ValueError, match="'image_module_info' .* is not a ImageModuleInfo"):
+    with pytest.raises(ValueError, match=r"'image_module_info' .* is not a ImageModuleInfo"):
         compat_hub.get_expected_image_size(_spec([None, 10, 20, 3], attached=broken))
 
 
