@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from compat_hub import text_embedding as text_embedding
     from compat_hub._convert import convert
     from compat_hub._resolve import resolve
+    from compat_hub._verify import verify
     from compat_hub.keras2 import KerasLayer
     from compat_hub.module import HubModule, load
     from compat_hub.spec import ModuleSpec, load_module_spec
@@ -76,6 +77,7 @@ _HOMES = {
     "sparse_text_embedding_column": "compat_hub.v1.feature_columns",
     "text_embedding_column": "compat_hub.v1.feature_columns",
     "text_embedding_column_v2": "compat_hub.v1.feature_columns_v2",
+    "verify": "compat_hub._verify",
 }
 
 # Files whose names are used with the file's: compat_hub.text_embedding.export.
@@ -116,6 +118,7 @@ __all__ = [
     "sparse_text_embedding_column",
     "text_embedding_column",
     "text_embedding_column_v2",
+    "verify",
 ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from rich import box
@@ -62,6 +63,15 @@ class Report:
             table.add_column(f"{name} {list(values.shape)}", overflow="fold")
         for row in zip(*columns.values(), strict=True):
             table.add_row(*(" ".join(f"{number:5.2f}" for number in vector) for vector in row))
+        self._console.print(table)
+
+    def rows(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+        """A table of words and numbers."""
+        table = Table(box=box.ASCII)
+        for column in columns:
+            table.add_column(column, overflow="fold")
+        for row in rows:
+            table.add_row(*map(str, row))
         self._console.print(table)
 
     def check(self, passed: bool, text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import click
@@ -104,6 +105,85 @@ def export_text_embedding(embedding_file: str, path: str, **options: Any) -> Non
     except HubError as error:
         raise BadInputError(str(error)) from error
     click.echo(f"Wrote the module {written}")
+
+
+@main.command()
+@click.argument("handle")
+@click.option(
+    "--against",
+    metavar="PATH",
+    help="What convert made of the module: its signatures are compared, too.",
+)
+@click.option(
+    "--rtol", default=1e-4, show_default=True, help="Error allowed, relative to a tensor."
+)
+@click.option("--atol", default=1e-5, show_default=True, help="Error allowed besides.")
+@click.option("--json", "as_json", is_flag=True, help="Print the whole report as JSON.")
+def verify(handle: str, against: str | None, rtol: float, atol: float, as_json: bool) -> None:
+    """Compare a module with a session of TF1, tensor by tensor.
+
+    For every graph variant and signature, on inputs that are made up to fit: the outputs, the
+    gradients of all trainable variables, the variables after a training call, the regularization
+    losses.
+
+    The exit status is 0 when all agrees, 1 when something does not, and 2 when HANDLE leads to no
+    module that can be read.
+    """
+    import_quietly()
+    from compat_hub._report import Report  # noqa: PLC0415
+    from compat_hub._verify import verify as verify_module  # noqa: PLC0415
+
+    try:
+        result = verify_module(handle, rtol=rtol, atol=atol, against=against)
+    except HubError as error:
+        raise BadInputError(str(error)) from error
+    if as_json:
+        click.echo(json.dumps(result.to_dict(), indent=2))
+    else:
+        report = Report()
+        report.rows(
+            ["variant", "signature", "compared", "tensors", "largest error", ""],
+            [
+                (*names, count, f"{worst:.1e}", "ok" if passed else "FAILED")
+                for *names, count, worst, passed in result.summary()
+            ],
+        )
+        for check in result.failures:
+            report.check(
+                False,
+                f"{check.kind} {check.name!r} of {check.signature!r}: error {check.max_error:.2e}, "
+                f"limit {check.limit:.2e}. {check.note}",
+            )
+        report.line("PASS" if result.passed else "FAIL", "bold")
+    if not result.passed:
+        raise SystemExit(1)
+
+
+@main.command()
+@click.argument("handle")
+@click.argument("path")
+@click.option(
+    "--signature",
+    "signatures",
+    multiple=True,
+    help="A signature to write, once for each; all of them when not given.",
+)
+def convert(handle: str, path: str, signatures: tuple[str, ...]) -> None:
+    """Convert a module to a SavedModel of TensorFlow 2.
+
+    PATH is the folder to make. What is written needs neither compat_hub nor the module.
+
+    The exit status is 0 when it was written. It is 2 when HANDLE leads to no module that can be
+    read, or PATH exists already; then nothing was written.
+    """
+    import_quietly()
+    from compat_hub._convert import convert as convert_module  # noqa: PLC0415
+
+    try:
+        written = convert_module(handle, path, signatures=signatures or None)
+    except HubError as error:
+        raise BadInputError(str(error)) from error
+    click.echo(f"Wrote the SavedModel {written}")
 
 
 class BadInputError(click.ClickException):
