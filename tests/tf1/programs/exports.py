@@ -107,19 +107,17 @@ def partitioned(tf: Any, hub: Any) -> Case:
 
 @export
 def text(tf: Any, hub: Any) -> Case:
-    """Two vocabularies of one file name, and a file that is read in the application."""
+    """Two vocabularies of one file name."""
 
     def build() -> None:
         words = tf.placeholder(tf.string, [None], name="words")
         first = _text_file(tf, "first/words.txt", "one two three")
         first = tf.lookup.StaticVocabularyTable(first, num_oov_buckets=2)
         second = tf.lookup.StaticHashTable(_text_file(tf, "second/words.txt", "two four"), -1)
-        note = tf.constant(words_file("", "second/note.txt", ["a note"]))
-        tf.add_to_collection(tf.GraphKeys.ASSET_FILEPATHS, note)
         y = tf.nn.embedding_lookup(weights(tf, "embeddings", 5, 3), first.lookup(words))
         hub.add_signature(
             inputs={"words": words},
-            outputs={"default": y, "second": second.lookup(words), "note": tf.read_file(note)},
+            outputs={"default": y, "second": second.lookup(words)},
         )
 
     inputs = {"words": _words("two", "four", "three", "none")}
