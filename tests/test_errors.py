@@ -23,7 +23,15 @@ BUILTINS = {
     compat_hub.GraphError: [RuntimeError],
     compat_hub.UnsafeModuleError: [],
 }
-ALL_BUILTINS = [ValueError, KeyError, TypeError, OSError, FileExistsError, RuntimeError]
+ALL_BUILTINS = [
+    ValueError,
+    KeyError,
+    TypeError,
+    OSError,
+    FileExistsError,
+    RuntimeError,
+    NotImplementedError,
+]
 MESSAGE = 'In module \'a\', variant {"train"}: it\'s\n100% "wrong".'
 
 

@@ -170,13 +170,16 @@ def test_the_session_config_is_used(
     else:
         trainer._session_config = config  # type: ignore[attr-defined]
     trainer.save(1)
-    session = tf1.Session
+    export = compat_hub.Module.export
     seen = []
-    monkeypatch.setattr(
-        tf1, "Session", lambda config: seen.append(config) or session(config=config)
-    )
+
+    def spy(self: Any, path: str, session: Any) -> None:
+        seen.append(session._config.inter_op_parallelism_threads)
+        export(self, path, session)
+
+    monkeypatch.setattr(compat_hub.Module, "export", spy)
     _exporter().export(trainer, tmp_path / "exports")
-    assert seen == [config]
+    assert seen == [3]
 
 
 def test_old_exports_are_deleted(trainer: Trainer, tmp_path: Path, at: Any) -> None:
