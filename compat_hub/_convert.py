@@ -41,7 +41,10 @@ def convert(
     Raises:
         ResolveError: The handle leads to no folder, or `path` cannot be written.
         ModuleFormatError: The folder holds no module in TF1 Hub format that can be read.
-        UnknownNameError: There is no such signature.
+        UnknownNameError: There is no such signature, or no variant for inference. Where the module
+            has none, choose one: `compat_hub.load(handle, tags=...).save(path)`.
+        InputTypeError: `signatures` is not a list of names.
+        HubError: The graph has control flow that no gradient can be computed through.
         PathExistsError: There is something at `path` already.
     """
     module = handle if isinstance(handle, HubModule) else load(handle)

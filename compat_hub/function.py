@@ -69,7 +69,10 @@ class GraphFunction:
         self._portable = portable
         self._graph = rewrite(variant, fetches, targets, given, handles, portable)
         if portable and self._graph.no_gradient is not None:
-            raise HubError(self._graph.no_gradient)
+            raise HubError(
+                f"{self._graph.no_gradient} Nor can it be written as a SavedModel, which others "
+                "train; HubModule.export() writes TF1 Hub format."
+            )
         used = consumed_tensors(self._graph.graph_def, state.keys())
         used.update(state.keys() & set(self._graph.fetches))
         self._state = {tensor: state[tensor] for tensor in state if tensor in used}

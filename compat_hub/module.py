@@ -299,7 +299,9 @@ class HubModule(tf.Module):
             The path.
 
         Raises:
-            UnknownNameError: There is no such signature.
+            UnknownNameError: There is no such signature, or no variant for inference.
+            InputTypeError: `signatures` is not a list of names.
+            HubError: The graph has control flow that no gradient can be computed through.
             PathExistsError: There is something at `path` already.
             ResolveError: The folder cannot be written.
         """
@@ -308,7 +310,8 @@ class HubModule(tf.Module):
     def export(self, path: str | os.PathLike[str]) -> str:
         """Writes the module in TF1 Hub format again, with the current values of the variables.
 
-        All graph variants, assets and attachments are kept.
+        All graph variants, assets and attachments are kept, whichever variant this module is pinned
+        to. Variables that only other variants have keep their values.
 
         Args:
             path: The folder to make, on any filesystem of `tf.io.gfile`.
@@ -319,8 +322,11 @@ class HubModule(tf.Module):
         Raises:
             PathExistsError: There is something at `path` already.
             ResolveError: The folder cannot be written.
+            SignatureError: The module is pinned to one variant and has no checkpoint for the
+                variables of the others.
         """
-        return self.spec.write(path, self.state.save_checkpoint if self.variables else None)
+        save = self.state.save_checkpoint if self.state.has_checkpoint else None
+        return self.spec.write(path, save)
 
     def __repr__(self) -> str:
         tags = "" if self.tags is None else f" pinned to {format_tags(self.tags)}"

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import tensorflow as tf
 
+from compat_hub._folder_progress import byte_size, folder_progress
 from compat_hub.call import CallResult, find_update_ops
 from compat_hub.errors import InputTypeError, UnknownNameError
 from compat_hub.state import ModuleState
@@ -76,14 +77,17 @@ def save_reusable(
         The path.
 
     Raises:
-        UnknownNameError: There is no such signature.
+        UnknownNameError: There is no such signature, or no variant for inference.
+        InputTypeError: `signatures` is not a list of names.
+        HubError: The graph has control flow that no gradient can be computed through.
         PathExistsError: There is something at `path` already.
         ResolveError: The folder cannot be written.
     """
     names = _choose(module, signatures)
     with new_folder(path) as folder, tf.init_scope():
         obj, functions = make_reusable(module, names, everything=signatures is None)
-        tf.saved_model.save(obj, folder, signatures=functions)
+        with folder_progress(folder, byte_size(obj.variables)):
+            tf.saved_model.save(obj, folder, signatures=functions)
     return os.fspath(path)
 
 
@@ -122,12 +126,19 @@ def make_reusable(
 
 
 def _choose(module: LoadedModule, signatures: Sequence[str] | None) -> list[str]:
-    variant = module.variant(training=False)
+    try:
+        variant = module.variant(training=False)
+    except UnknownNameError as error:
+        raise UnknownNameError(
+            f"{error} A SavedModel needs a variant for inference: choose one with "
+            "compat_hub.load(handle, tags=...).save(path)."
+        ) from error
     if signatures is None:
         return list(variant.signatures)
     if isinstance(signatures, str) or not signatures:
         raise InputTypeError(
-            f"`signatures` is a list of names of signatures, found {signatures!r}."
+            f"`signatures` is a list of names of signatures, found {signatures!r}. "
+            "Leave it out to write all of them."
         )
     for name in signatures:
         if name not in variant.signatures:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import os
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -12,8 +13,9 @@ import tensorflow as tf
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 
 from compat_hub import _tensorflow
+from compat_hub._folder_progress import byte_size, folder_progress
 from compat_hub.checkpoint import read_variables
-from compat_hub.errors import ModuleFormatError
+from compat_hub.errors import ModuleFormatError, SignatureError
 from compat_hub.function import GraphFunction, StateTensor
 from compat_hub.graph.names import node_of, tensor_of
 from compat_hub.spec import ModuleSpec
@@ -87,6 +89,7 @@ class ModuleState:
         }
         self._make_tables(variants)
         infos = self._infos = _merge_variables(spec, variants)
+        self._elsewhere = _variables_elsewhere(spec, infos)
         self.trainable = frozenset(v.name for v in infos if v.trainable)
         self.variables: Mapping[str, tf.Variable] = self._make_variables(infos, variants)
         self.variable_map = _variable_map(infos, self.variables)
@@ -96,15 +99,42 @@ class ModuleState:
         return MappingProxyType(self._tensors[variant.tags])
 
     def save_checkpoint(self, prefix: str) -> None:
-        """Writes the variables' values, as a checkpoint of the module that `prefix` is in."""
-        variables = [(info, self.variables[info.name]) for info in self._infos]
-        with tf.init_scope():
+        """Writes the variables' values, as a checkpoint of the module that `prefix` is in.
+
+        Variables that only variants have which are not used here keep the values that the module's
+        own checkpoint has.
+
+        Raises:
+            SignatureError: There are such variables, and the module has no checkpoint.
+        """
+        folder = os.path.dirname(prefix)
+        with tf.init_scope(), folder_progress(folder, byte_size(self.variables.values())):
+            # Reading a variable copies nothing: its tensor is passed on.
+            values = {n: variable.read_value() for n, variable in self.variables.items()}
+            values.update(self._values_elsewhere())
+            infos = [*self._infos, *self._elsewhere]
             tf.raw_ops.SaveV2(
                 prefix=prefix,
-                tensor_names=[info.key for info, _ in variables],
-                shape_and_slices=[info.slice.spec if info.slice else "" for info, _ in variables],
-                tensors=[variable.read_value() for _, variable in variables],
+                tensor_names=[info.key for info in infos],
+                shape_and_slices=[info.slice.spec if info.slice else "" for info in infos],
+                tensors=[values[info.name] for info in infos],
             )
+
+    @property
+    def has_checkpoint(self) -> bool:
+        """Whether a checkpoint belongs to the module: some variant has variables."""
+        return bool(self._infos or self._elsewhere)
+
+    def _values_elsewhere(self) -> dict[str, tf.Tensor]:
+        prefix = self._spec.checkpoint_prefix
+        if self._elsewhere and prefix is None:
+            names = ", ".join(repr(info.name) for info in self._elsewhere[:5])
+            raise SignatureError(
+                f"Module {self._spec.handle!r} was loaded for one variant only, and has no "
+                f"checkpoint: the variables of other variants have no values ({names}). "
+                "Load it without `tags` to write it."
+            )
+        return read_variables(self._spec.handle, prefix or "", self._elsewhere)
 
     def _open_assets(self, variants: Sequence[GraphVariant]) -> dict[str, StateAsset]:
         assets = {}
@@ -286,6 +316,13 @@ def _merge_variables(spec: ModuleSpec, variants: Sequence[GraphVariant]) -> list
             if info.trainable and not known.trainable:
                 merged[info.name] = dataclasses.replace(known, trainable=True)
     return list(merged.values())
+
+
+def _variables_elsewhere(spec: ModuleSpec, infos: Sequence[VariableInfo]) -> list[VariableInfo]:
+    """The module's other variables, each once: those of variants that are not used."""
+    known = {info.name for info in infos}
+    elsewhere = {v.name: v for variant in spec.variants.values() for v in variant.variables}
+    return [info for name, info in elsewhere.items() if name not in known]
 
 
 def _variable_map(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import collections
 import gc
+import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from google.protobuf import text_format
+from google.protobuf import struct_pb2, text_format
+from tensorflow.core.protobuf import saved_model_pb2
 
 import compat_hub
 from compat_hub import protos
@@ -635,3 +637,142 @@ def test_the_list_of_losses_may_be_changed() -> None:
     module = _load("fruit")
     module.regularization_losses.clear()
     assert len(module.regularization_losses) == 2
+
+
+# Export -------------------------------------------------------------------------------------------
+
+
+def _files(folder: str | Path) -> dict[str, bytes]:
+    root = Path(folder)
+    return {p.relative_to(root).as_posix(): p.read_bytes() for p in root.rglob("*") if p.is_file()}
+
+
+def _values(path: str, tags: Any = None) -> dict[str, np.ndarray]:
+    module = compat_hub.load(path, tags)
+    return {v.name.removesuffix(":0"): v.numpy() for v in module.variables}
+
+
+@pytest.mark.parametrize("fixture", ["aux_variant", "text_two_assets", "partitioned", "dtypes"])
+def test_an_export_is_the_module_again(fixture: str, fixture_path, tmp_path: Path) -> None:
+    path = fixture_path(fixture)
+    assert _load(fixture).export(tmp_path / "exported") == str(tmp_path / "exported")
+    before, after = _files(path), _files(tmp_path / "exported")
+    messages = {"saved_model.pb": saved_model_pb2.SavedModel, "tfhub_module.pb": protos.ModuleDef}
+    for name, message in messages.items():
+        assert message.FromString(after.pop(name)) == message.FromString(before.pop(name))
+    assets = {n: content for n, content in before.items() if n.startswith("assets/")}
+    assert {n: content for n, content in after.items() if n.startswith("assets/")} == assets
+    assert {n.partition("/")[0] for n in after} == {n.partition("/")[0] for n in before}
+    _check(compat_hub.load(tmp_path / "exported"), fixture)
+    if not Path(path, "variables/variables.index").exists():
+        return
+    own = tf.train.load_checkpoint(f"{path}/variables/variables")
+    written = tf.train.load_checkpoint(str(tmp_path / "exported/variables/variables"))
+    assert written.get_variable_to_shape_map() == own.get_variable_to_shape_map()
+    for name in own.get_variable_to_shape_map():
+        np.testing.assert_array_equal(written.get_tensor(name), own.get_tensor(name))
+
+
+def test_an_export_has_the_values_of_now(tmp_path: Path) -> None:
+    module = _load("image_bn")
+    x = _record("image_bn").inputs("default")
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(tf.square(module(x, training=True)))
+    gradients = tape.gradient(loss, module.trainable_variables)
+    for variable, gradient in zip(module.trainable_variables, gradients, strict=True):
+        variable.assign_sub(0.01 * gradient)
+    module.export(tmp_path / "tuned")
+    again = compat_hub.load(tmp_path / "tuned")
+    for a, b, old in zip(
+        module.variables, again.variables, _load("image_bn").variables, strict=True
+    ):
+        np.testing.assert_array_equal(a, b)
+        # A bias before a normalization has no gradient. Update ops move the averages.
+        assert a.name == "conv2d/bias:0" or not np.array_equal(a, old), a.name
+    np.testing.assert_array_equal(module(x), again(x))
+
+
+def test_an_export_of_partitioned_variables_after_training(tmp_path: Path) -> None:
+    module = _load("partitioned")
+    parted = {k: v for k, v in module.variable_map.items() if isinstance(v, list)}
+    for k, part in enumerate(p for parts in parted.values() for p in parts):
+        part.assign_add(tf.fill(part.shape, float(k + 1)))
+    module.export(tmp_path / "exported")
+    again = compat_hub.load(tmp_path / "exported")
+    for name, parts in parted.items():
+        for a, b in zip(parts, again.variable_map[name], strict=True):
+            np.testing.assert_array_equal(a, b)
+    reader = tf.train.load_checkpoint(str(tmp_path / "exported/variables/variables"))
+    assert parted.keys() <= reader.get_variable_to_shape_map().keys()
+
+
+def test_an_export_does_not_need_the_folder_that_was_read(copy_of, tmp_path: Path) -> None:
+    copy = copy_of("fruit")
+    module = compat_hub.load(copy.path)
+    shutil.rmtree(copy.path)
+    module.export(tmp_path / "exported")
+    _check(compat_hub.load(tmp_path / "exported"), "fruit")
+
+
+def test_an_export_without_variables(tmp_path: Path) -> None:
+    _load("no_variables").export(tmp_path / "exported")
+    assert not (tmp_path / "exported/variables").exists()
+    _check(compat_hub.load(tmp_path / "exported"), "no_variables")
+
+
+@pytest.mark.parametrize(
+    ("tags", "known"),
+    [([], ["top", "trunk"]), (["gpu", "small"], ["trunk"]), ("train", ["aux", "top", "trunk"])],
+)
+def test_an_export_of_a_pinned_module_is_the_whole_module(
+    tags: Any, known: list[str], fixture_path, tmp_path: Path
+) -> None:
+    module = _load("aux_variant", tags)
+    for variable in module.variables:
+        variable.assign_add(tf.ones_like(variable))
+    module.export(tmp_path / "exported")
+    before, after = _values(fixture_path("aux_variant")), _values(str(tmp_path / "exported"))
+    assert before.keys() == after.keys()
+    for name, value in before.items():
+        change = 1.0 if name.partition("/")[0] in known else 0.0
+        np.testing.assert_array_equal(after[name], value + np.float32(change))
+    exported = compat_hub.load_module_spec(str(tmp_path / "exported"))
+    assert exported.get_tags() == module.spec.get_tags()
+
+
+def _two_variants(name: str) -> None:
+    x = tf.compat.v1.placeholder(tf.float32, [None], "x")
+    weight = tf.compat.v1.get_variable(name, [], initializer=tf.compat.v1.ones_initializer())
+    compat_hub.add_signature(inputs=x, outputs=x * weight)
+    compat_hub.attach_message("info", struct_pb2.Value(string_value=name))
+
+
+def _created_spec() -> compat_hub.ModuleSpec:
+    return compat_hub.create_module_spec(
+        _two_variants, [(set(), {"name": "a"}), ({"train"}, {"name": "b"})]
+    )
+
+
+def test_an_export_of_a_created_spec(tmp_path: Path) -> None:
+    module = compat_hub.load(_created_spec())
+    for k, variable in enumerate(module.variables):
+        variable.assign(3.0 + k)
+    module.export(tmp_path / "exported")
+    assert _values(str(tmp_path / "exported")) == {"a": 3.0, "b": 4.0}
+    again = compat_hub.load(tmp_path / "exported")
+    for tags, name in (set(), "a"), ({"train"}, "b"):
+        message = again.get_attached_message("info", struct_pb2.Value, tags)
+        assert message == struct_pb2.Value(string_value=name)
+
+
+def test_an_export_of_a_variant_whose_siblings_have_no_values(tmp_path: Path) -> None:
+    module = compat_hub.load(_created_spec(), tags="train")
+    with pytest.raises(compat_hub.HubError, match=r"one variant only.*\('a'\).*without `tags`"):
+        module.export(tmp_path / "exported")
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_export_replaces_nothing(tmp_path: Path) -> None:
+    with pytest.raises(FileExistsError):
+        _load("fruit").export(tmp_path)
+    assert not list(tmp_path.iterdir())
