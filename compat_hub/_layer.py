@@ -5,9 +5,10 @@ A target knows nothing of Keras. A layer asks it for variables and losses once, 
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import tensorflow as tf
@@ -28,12 +29,15 @@ class Target(Protocol):
         resolved_object: What the layer's handle led to.
         trainable_variables: The variables that the layer trains when it is trainable.
         frozen_variables: Its other variables.
+        variable_names: A name of its own for each of the trainable, then of the frozen variables;
+            the same wherever and however often the handle is loaded.
         regularization_losses: Callables without arguments that give a scalar each.
     """
 
     resolved_object: Any
     trainable_variables: list[tf.Variable]
     frozen_variables: list[tf.Variable]
+    variable_names: list[str]
     regularization_losses: list[Callable[[], tf.Tensor]]
 
     def __call__(self, inputs: Any, training: Any, trainable: bool) -> tuple[Any, list[tf.Tensor]]:
@@ -129,6 +133,10 @@ class _HubModuleTarget:
         self.trainable_variables, self.frozen_variables = _split(
             module.trainable_variables, module.variables, train_only, repr(module.spec.handle)
         )
+        names = _names_in(module.variable_map)
+        self.variable_names = [
+            names[id(v)] for v in [*self.trainable_variables, *self.frozen_variables]
+        ]
         self._watched = {id(v) for v in self.trainable_variables}
         self.regularization_losses: list[Callable[[], tf.Tensor]] = [*module.regularization_losses]
 
@@ -219,6 +227,10 @@ class _CallableTarget:
         self.trainable_variables, self.frozen_variables = _split(
             trainable, getattr(obj, "variables", ()), train_only, type(obj).__name__
         )
+        names = _unique_names([*getattr(obj, "variables", ()), *trainable])
+        self.variable_names = [
+            names[id(v)] for v in [*self.trainable_variables, *self.frozen_variables]
+        ]
         self.regularization_losses = list(getattr(obj, "regularization_losses", ()))
         for loss in self.regularization_losses:
             if not callable(loss):
@@ -302,6 +314,28 @@ def _split(
             )
     ids = {id(v) for v in selected}
     return selected, [v for v in variables if id(v) not in ids]
+
+
+def _names_in(variable_map: Mapping[str, Any]) -> dict[int, str]:
+    """The name of each variable, by its id."""
+    names = {}
+    for name, value in variable_map.items():
+        if isinstance(value, Sequence):
+            names.update({id(part): f"{name}/part_{k}" for k, part in enumerate(value)})
+        else:
+            names[id(value)] = name
+    return names
+
+
+def _unique_names(variables: Iterable[tf.Variable]) -> dict[int, str]:
+    """A name of its own for each variable, by its id."""
+    names: dict[int, str] = {}
+    for variable in variables:
+        if id(variable) not in names:
+            name = variable.name.removesuffix(":0")
+            candidates = (f"{name}_{k}" if k else name for k in itertools.count())
+            names[id(variable)] = next(c for c in candidates if c not in names.values())
+    return names
 
 
 def _cast_within_kind(value: Any, dtype: tf.DType) -> Any:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import tensorflow as tf
 import tf_keras
 
-from compat_hub import _tensorflow
+from compat_hub import _layer_config, _tensorflow
 from compat_hub._layer import as_shapes, make_target
-from compat_hub.errors import HubError
+from compat_hub._weights_file import load_weights, save_weights
+from compat_hub.errors import ModuleFormatError, ResolveError
 from compat_hub.module import HubModule
-from compat_hub.spec import ModuleSpec, Tags
+from compat_hub.spec import Tags
+
+_PACKAGE = "compat_hub"
+
+tf_keras.saving.register_keras_serializable(_PACKAGE)(_layer_config.SharedModule)
 
 
-@tf_keras.saving.register_keras_serializable(package="compat_hub")
-class KerasLayer(tf_keras.layers.Layer):
+@tf_keras.saving.register_keras_serializable(_PACKAGE)
+class KerasLayer(_tensorflow.AdoptedWeights, tf_keras.layers.Layer):
     """A module as a layer of a tf_keras model.
 
     Example:
@@ -98,10 +101,7 @@ class KerasLayer(tf_keras.layers.Layer):
             "train_only": train_only,
         }
         self._set_up(handle, options, load_options)
-        for variable in self._target.trainable_variables:
-            self._add_existing_weight(variable, trainable=True)
-        for variable in self._target.frozen_variables:
-            self._add_existing_weight(variable, trainable=False)
+        self._adopt_variables()
         for loss in self._target.regularization_losses:
             self.add_loss(self._unless_frozen(loss))
 
@@ -109,6 +109,7 @@ class KerasLayer(tf_keras.layers.Layer):
     def _set_up(self, handle: Any, options: dict[str, Any], load_options: Any) -> None:
         self._handle = handle
         self._options = options
+        self._load_options = load_options
         shape = options["output_shape"]
         self._output_shape = None if shape is None else as_shapes(shape)
         self._target = make_target(
@@ -163,31 +164,72 @@ class KerasLayer(tf_keras.layers.Layer):
         """The arguments of the layer, as a dict that JSON can hold.
 
         Raises:
-            HubError: The layer was made from an object that is not known by a path, or `arguments`
-                holds what JSON cannot.
+            ConfigError: The layer was made from an object that is not known by a path, or
+                `arguments` holds what JSON cannot.
         """
-        config = super().get_config()
-        given = {k: v for k, v in self._options.items() if v is not None}
-        try:
-            json.dumps(given)
-        except TypeError as error:
-            raise HubError(
-                f"The layer {self.name!r} cannot be described in JSON: {error}. Pass numbers, "
-                "strings and lists as `arguments`."
-            ) from error
-        config["handle"] = _describe_handle(self._handle)
-        config.update(given)
-        return config
-
-    def _add_existing_weight(self, variable: tf.Variable, trainable: bool) -> None:
-        self.add_weight(
-            name=variable.name,
-            shape=variable.shape,
-            dtype=variable.dtype,
-            trainable=trainable,
-            experimental_autocast=False,
-            getter=lambda *_, **__: variable,
+        described = _layer_config.describe(
+            self._where, self._handle, self.resolved_object, self._options, self._load_options
         )
+        return {**super().get_config(), **described}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> KerasLayer:
+        """Makes the layer again; `load_model` and `clone_model` call it.
+
+        Where `custom_objects` has the handle, or a folder above it, as a name, its value is the
+        place to load from:
+
+        ```python
+        tf_keras.models.load_model("model.keras", custom_objects={"old/place": "new/place"})
+        ```
+
+        Layers that were on one `HubModule` are on one again if `load_model` makes them.
+
+        Args:
+            config: What `get_config` gave.
+
+        Raises:
+            ResolveError: The handle leads to no folder.
+        """
+        try:
+            arguments = _layer_config.restore(config, tf_keras.saving, f"{_PACKAGE}>SharedModule")
+            return cls(**arguments)
+        except (ResolveError, ModuleFormatError) as error:
+            where = f"The layer {config.get('name')!r}"
+            raise _layer_config.moved(where, config.get("handle"), error) from error
+
+    def save_own_variables(self, store: Any) -> None:
+        """Writes the weights to a `.keras` or `.weights.h5` file, by name; Keras calls it."""
+        shared_id = _layer_config.shared_id(self.resolved_object)
+        save_weights(store, self.adopted_weights, shared_id)
+
+    def load_own_variables(self, store: Any) -> None:
+        """Reads the weights from such a file; Keras calls it.
+
+        Raises:
+            CheckpointError: The file has other weights.
+        """
+        load_weights(store, self.adopted_weights, self._where)
+
+    @property
+    def _where(self) -> str:
+        return f"the KerasLayer {self.name!r}"
+
+    def _adopt_variables(self) -> None:
+        target = self._target
+        names = iter(target.variable_names)
+        # In this order: the names of those that train come first.
+        trainable = {next(names): v for v in target.trainable_variables}
+        frozen = {next(names): v for v in target.frozen_variables}
+        self.adopt_weights(trainable, frozen)
+        _tensorflow.track(self, target.resolved_object, "resolved_object")
+        if not isinstance(target.resolved_object, HubModule):
+            # An object need not show its variables to checkpoints.
+            _tensorflow.track(self, [*trainable.values(), *frozen.values()], "resolved_variables")
+        arguments = self._options["arguments"] or {}
+        variables = {n: v for n, v in arguments.items() if isinstance(v, tf.Variable)}
+        _tensorflow.track(self, variables, "arguments")
+        _layer_config.add_user(self, target.resolved_object)
 
     def _unless_frozen(self, loss: Callable[[], tf.Tensor]) -> Callable[[], tf.Tensor | None]:
         return lambda: loss() if self.trainable else None
@@ -201,17 +243,3 @@ class KerasLayer(tf_keras.layers.Layer):
             return tf.ensure_shape(tensor, batch.concatenate(shape))
 
         return tf.nest.map_structure(check, output, self._output_shape)
-
-
-def _describe_handle(handle: Any) -> str:
-    if isinstance(handle, HubModule):
-        handle = handle.spec
-    if isinstance(handle, ModuleSpec):
-        return handle.handle
-    if isinstance(handle, str | os.PathLike):
-        return os.fspath(handle)
-    # The error by which Keras learns that a layer has no config; it then saves without.
-    raise NotImplementedError(
-        f"A KerasLayer made from an object of type {type(handle).__name__} has no config: only a "
-        "layer made from a path can be made again."
-    )

@@ -30,12 +30,17 @@ class StateVariable:
         self.variable = variable
 
     def tensor(self) -> tf.Tensor:
-        """The handle."""
-        return self.variable.handle
+        """The handle; between the replicas of a strategy that of the first one."""
+        variable: Any = self.variable
+        if tf.distribute.in_cross_replica_context() and isinstance(
+            variable, tf.distribute.DistributedValues
+        ):
+            variable = variable.values[0]
+        return variable.handle
 
     def prepare(self, placeholder: tf.Tensor) -> None:
         """Tells the placeholder the variable's dtype and shape."""
-        _tensorflow.copy_handle_data(self.variable.handle, placeholder)
+        _tensorflow.copy_handle_data(self.tensor(), placeholder)
 
     def accessed(self) -> None:
         """Reports the variable to tapes and surrounding functions."""

@@ -1,0 +1,228 @@
+"""A layer's config: how a layer says in JSON where its module is, and finds it again."""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+import warnings
+import weakref
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+import tensorflow as tf
+
+from compat_hub.errors import ConfigError, HubError
+from compat_hub.module import HubModule, load
+from compat_hub.spec import ModuleSpec, is_module_directory
+
+SHARED_MODULE = "shared_module"
+
+_users: weakref.WeakKeyDictionary[HubModule, weakref.WeakSet[Any]] = weakref.WeakKeyDictionary()
+_ids: weakref.WeakKeyDictionary[HubModule, str] = weakref.WeakKeyDictionary()
+
+
+class Saving(Protocol):
+    """What of `tf_keras.saving`, or of Keras 3's, is used here."""
+
+    def get_registered_object(self, name: str) -> Any:
+        """What goes by a name in `custom_objects`."""
+        ...
+
+    def deserialize_keras_object(self, config: dict[str, Any]) -> Any:
+        """Makes an object, or gives the one of the same `shared_object_id`."""
+        ...
+
+
+def add_user(layer: Any, module: Any) -> None:
+    """Notes that a layer is on a module: the configs of layers on one module say so."""
+    if isinstance(module, HubModule):
+        _users.setdefault(module, weakref.WeakSet()).add(layer)
+
+
+def shared_id(module: Any) -> str | None:
+    """A name for a module that several layers are on, None for any other."""
+    if not isinstance(module, HubModule) or len(_users.get(module, ())) < 2:
+        return None
+    return _ids.setdefault(module, uuid.uuid4().hex)
+
+
+def describe(
+    where: str, handle: Any, module: Any, options: Mapping[str, Any], load_options: Any
+) -> dict[str, Any]:
+    """The arguments of a layer, for JSON.
+
+    Args:
+        where: How messages name the layer.
+        handle: What it was made from.
+        module: What that led to.
+        options: Its other arguments by name.
+        load_options: Its `tf.saved_model.LoadOptions`, or None.
+
+    Raises:
+        ConfigError: The module is not known by a path, or an argument is nothing for JSON.
+    """
+    config: dict[str, Any] = {"handle": _describe_handle(where, handle, module)}
+    for name, value in options.items():
+        if value is not None:
+            config[name] = _for_json(value, f"The argument {name!r} of {where}")
+    if load_options is not None:
+        config["load_options"] = _describe_load_options(load_options)
+    if isinstance(module, HubModule):
+        if module.tags is not None:
+            config["tags"] = sorted(module.tags)
+        shared = shared_id(module)
+        if shared is not None:
+            config[SHARED_MODULE] = shared
+    return config
+
+
+def restore(config: Mapping[str, Any], saving: Saving, shared_class: str) -> dict[str, Any]:
+    """The arguments to make a layer with, from its config.
+
+    The handle is replaced where `custom_objects` says so. Layers that were on one `HubModule` get
+    one, if Keras makes them together.
+
+    Args:
+        config: The config.
+        saving: Keras' functions.
+        shared_class: The registered name of `SharedModule`.
+    """
+    arguments = dict(config)
+    shared = arguments.pop(SHARED_MODULE, None)
+    handle = arguments["handle"] = _relocate(arguments.get("handle"), saving)
+    if isinstance(arguments.get("load_options"), Mapping):
+        arguments["load_options"] = tf.saved_model.LoadOptions(**arguments["load_options"])
+    if isinstance(handle, HubModule):  # it is loaded already, with the tags that it has
+        arguments.pop("tags", None)
+    elif shared is not None:
+        tags, load_options = arguments.pop("tags", None), arguments.pop("load_options", None)
+
+        def make(key: str, **options: Any) -> Any:
+            return saving.deserialize_keras_object(
+                {
+                    "class_name": shared_class,
+                    "registered_name": shared_class,
+                    "module": None,
+                    "config": options,
+                    "shared_object_id": f"{shared_class}/{shared}/{key}",
+                }
+            )
+
+        if make("probe") is not make("probe"):
+            warnings.warn(_no_longer_shared(arguments), SharedModuleWarning, stacklevel=3)
+        arguments["handle"] = make("module", handle=handle, tags=tags, load_options=load_options)
+    return arguments
+
+
+class SharedModuleWarning(UserWarning):
+    """Layers that were on one module get one each, so their weights are no longer the same."""
+
+
+class SharedModule:
+    """What Keras calls to make the one `HubModule` of several layers; to be registered with it."""
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Any:
+        """Loads the module; without a handle, makes an object that tells whether Keras shares."""
+        if not config:
+            return cls()
+        return load(config["handle"], tags=config["tags"], options=config["load_options"])
+
+    def get_config(self) -> dict[str, Any]:
+        """The config of the object without a handle."""
+        return {}
+
+
+def moved(where: str, handle: Any, error: HubError) -> HubError:
+    """The error for a handle in a config that leads to no module, which says how to go on."""
+    text = os.fspath(handle) if isinstance(handle, str | os.PathLike) else repr(handle)
+    is_relative = "://" not in text and not os.path.isabs(os.path.expanduser(text))
+    relative = f" The handle is relative to the current directory, {os.getcwd()}." * is_relative
+    return type(error)(
+        f"{where} was saved with the handle {text!r}, which does not lead to its module here: "
+        f"{error}{relative} If the module is elsewhere now, say where, for the handle or for a "
+        f'folder above it: load_model(..., custom_objects={{{text!r}: "path/to/module"}}). '
+        "Where no load_model is called, tf_keras.saving.custom_object_scope takes the same dict."
+    )
+
+
+def _describe_handle(where: str, handle: Any, module: Any) -> str:
+    if isinstance(handle, str | os.PathLike):
+        return os.fspath(handle)
+    spec = module.spec if isinstance(module, HubModule) else handle
+    if not isinstance(spec, ModuleSpec):
+        raise ConfigError(
+            f"{where} was made from an object of type {type(handle).__name__} and has no config: "
+            "only a layer that was made from a path can be made again. Save the model in the "
+            'SavedModel format (save_format="tf"), or save its weights.'
+        )
+    if spec.path is None or not is_module_directory(spec.path):
+        raise ConfigError(
+            f"{where} is on a module that is in no folder ({spec.handle!r}), so it has no config. "
+            "Export the module, and make the layer from the folder."
+        )
+    return spec.handle
+
+
+def _no_longer_shared(arguments: Mapping[str, Any]) -> str:
+    handle = arguments["handle"]
+    return (
+        f"The layer {arguments.get('name')!r} shared the module {handle!r} with other layers. "
+        "Keras makes each layer for itself here, as in clone_model, from_config, and for models "
+        "within models in an .h5 file: the layer gets a module, and weights, of its own. To share "
+        f"again, wrap the call in tf_keras.saving.custom_object_scope({{{handle!r}: module}}), "
+        "with the module loaded by compat_hub.load."
+    )
+
+
+def _relocate(handle: Any, saving: Saving) -> Any:
+    """The handle that `custom_objects` has for this one, or for a folder above it."""
+    if not isinstance(handle, str):
+        return handle
+    found = saving.get_registered_object(handle)
+    if isinstance(found, str | os.PathLike | HubModule | ModuleSpec):
+        return found
+    folder, _, rest = handle.rstrip("/").rpartition("/")
+    while folder:
+        found = saving.get_registered_object(folder)
+        if isinstance(found, str | os.PathLike):
+            return os.path.join(os.fspath(found), rest)
+        folder, _, name = folder.rpartition("/")
+        rest = f"{name}/{rest}"
+    return handle
+
+
+def _for_json(value: Any, what: str) -> Any:
+    """The value in numbers, strings, lists and dicts."""
+    if isinstance(value, Mapping):
+        return {str(k): _for_json(v, what) for k, v in value.items()}
+    if isinstance(value, tf.TensorShape):
+        return None if value.rank is None else value.as_list()
+    if isinstance(value, list | tuple):
+        return [_for_json(v, what) for v in value]
+    if isinstance(value, tf.Tensor) and hasattr(value, "numpy"):
+        return _for_json(value.numpy(), what)
+    if isinstance(value, np.ndarray | np.generic):
+        return _for_json(value.tolist(), what)
+    try:
+        plain = value.decode() if isinstance(value, bytes) else value
+        json.dumps(plain)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(
+            f"{what} cannot be written in JSON: {error}. Pass numbers, strings, lists of them, or "
+            "tensors and arrays of such."
+        ) from error
+    return plain
+
+
+def _describe_load_options(options: tf.saved_model.LoadOptions) -> dict[str, Any]:
+    """Those that are not the default, as arguments of `tf.saved_model.LoadOptions`."""
+    default = tf.saved_model.LoadOptions()
+    config = {}
+    for name in options.__slots__:
+        value = getattr(options, name)
+        if value != getattr(default, name):
+            config[name] = getattr(value, "value", value)  # a policy is an enum
+    return config
