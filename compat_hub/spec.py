@@ -294,6 +294,13 @@ class ModuleSpec:
             clear_checkpoint_paths(meta_graph.graph_def, variant.needed_without_initializers())
         return saved_model
 
+    def __copy__(self) -> ModuleSpec:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> ModuleSpec:
+        # It does not change. Estimators, for one, copy what they are given.
+        return self
+
     def __repr__(self) -> str:
         variants = ", ".join(
             f"{format_tags(tags)}: {', '.join(v.signatures)}" for tags, v in self.variants.items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from pathlib import Path
 
@@ -221,3 +222,9 @@ def test_threads_may_read_it() -> None:
         thread.join()
     assert len(results) == 8
     assert all(result == results[0] for result in results)
+
+
+def test_a_copy_is_the_same_spec() -> None:
+    spec = compat_hub.load_module_spec(str(FIXTURES / "fruit" / "module"))
+    assert copy.deepcopy({"spec": spec})["spec"] is spec
+    assert copy.copy(spec) is spec

@@ -212,9 +212,7 @@ def test_tensorflow_1_has_the_ops(export, combiner: str, num_oov_buckets: int) -
     path = export(combiner=combiner, num_oov_buckets=num_oov_buckets, lowercase=True)
     for node in compat_hub.load_module_spec(path).variant().nodes.values():
         known = {*ATTRIBUTES_IN_TF1[node.op].split()}
-        unknown = {name for name in node.attr if not name.startswith("_")} - known
-        # TensorFlow 2.16 and later name variables so; create_module_spec() has to leave it out.
-        assert unknown <= {"debug_name"}, node.name
+        assert {name for name in node.attr if not name.startswith("_")} <= known, node.name
 
 
 def test_large_vectors_are_written_in_blocks(

@@ -1,4 +1,4 @@
-"""What a graph tells of the machine that built it: devices and the paths of files.
+"""What a graph tells of the machine and program that built it: devices, files, debug names.
 
 A module is read elsewhere. There such a device or file is not, and nobody is to know its name.
 """
@@ -27,6 +27,16 @@ def clear_devices(graph_def: GraphDef) -> None:
         node.device = ""
         if _CONFIG in node.attr:
             node.attr[_CONFIG].s = b""
+
+
+def drop_debug_names(graph_def: GraphDef) -> None:
+    """Removes what TensorFlow 2.16 began to note at variables, in place.
+
+    TensorFlow 1 refuses a node with an attribute that it does not know.
+    """
+    for node in _all_nodes(graph_def):
+        if node.op == "VarHandleOp" and "debug_name" in node.attr:
+            del node.attr["debug_name"]
 
 
 def rename_files(graph_def: GraphDef, names: Mapping[str, str]) -> None:

@@ -13,7 +13,7 @@ from compat_hub import _tensorflow
 from compat_hub._resolve import resolve
 from compat_hub.common_signatures import as_kinds, warn_of_problems
 from compat_hub.errors import InputTypeError, ModuleFormatError, SignatureError
-from compat_hub.graph.machine_traces import clear_devices
+from compat_hub.graph.machine_traces import clear_devices, drop_debug_names
 from compat_hub.spec import ModuleSpec, Tags, normalize_tags, read_saved_model
 from compat_hub.v1.assets import ASSETS, AssetNames, forget_paths
 from compat_hub.v1.authoring import attachments, signature_defs
@@ -198,6 +198,7 @@ def _build_variant(
             )
         meta_graph = tf.compat.v1.train.export_meta_graph(strip_default_attrs=True)
     clear_devices(meta_graph.graph_def)
+    drop_debug_names(meta_graph.graph_def)
     meta_graph.meta_info_def.tags.extend(sorted(tags))
     for name, signature in signatures.items():
         meta_graph.signature_def[name].CopyFrom(signature)
