@@ -14,8 +14,8 @@ from compat_hub.spec import ModuleSpec
 from compat_hub.tensor_info import TensorInfo
 from compat_hub.variant import GraphVariant, Signature
 
-_BATCH = 3
-_LENGTH = 5  # of other dimensions that the signature leaves open
+# Of every dimension that the signature leaves open: nothing tells which of them have to be equal.
+_OPEN_SIZE = 4
 _IMAGE_SIZE = (64, 64)
 _WORDS = ("the", "quick", "brown", "fox", "jumps", "over", "a", "lazy", "dog")
 _VOCABULARY_LINES = 1000  # as many of a vocabulary file as are looked at
@@ -51,7 +51,7 @@ def sample_inputs(
     required = {n: i for n, i in signature.inputs.items() if not variant.has_default(i)}
     values = {}
     for name, info in required.items():
-        make = _Maker(spec, variant, name, info, random)
+        make = _Maker(spec, variant, info, random)
         values[name] = make.composite() if info.is_composite else make.dense()
     return values
 
@@ -63,7 +63,6 @@ class _Maker:
         self,
         spec: ModuleSpec,
         variant: GraphVariant,
-        name: str,
         info: TensorInfo,
         random: np.random.Generator,
     ) -> None:
@@ -73,7 +72,6 @@ class _Maker:
         self._random = random
         shape = info.get_shape()
         self._is_image = shape.rank == 4 and info.dtype.is_floating and shape[-1] in (1, 3, 4)
-        del name
 
     def dense(self) -> np.ndarray:
         return self._values(self._shape())
@@ -99,8 +97,8 @@ class _Maker:
     def _shape(self) -> tuple[int, ...]:
         shape = self._info.get_shape()
         if shape.rank is None:
-            return (_BATCH,)
-        open_sizes = [_BATCH, *[_LENGTH] * (shape.rank - 1)] if shape.rank else []
+            return (_OPEN_SIZE,)
+        open_sizes = [_OPEN_SIZE] * shape.rank
         if self._is_image:
             open_sizes[1:3] = self._image_size()
         sizes: list[int | None] = shape.as_list()

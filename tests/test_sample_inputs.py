@@ -71,7 +71,7 @@ def test_images_are_in_range_and_have_the_size_of_the_module(tmp_path: Path) -> 
         spec = compat_hub.create_module_spec(module_fn)
     variant = spec.variant()
     images = sample_inputs(spec, variant, variant.signatures["default"])["images"]
-    assert images.shape == (3, 12, 10, 3)
+    assert images.shape == (4, 12, 10, 3)
     assert images.min() >= 0
     assert images.max() <= 1
 
