@@ -15,7 +15,12 @@ from tensorflow.python.ops import handle_data_util, resource_variable_ops
 from tensorflow.python.saved_model import nested_structure_coder, save_context
 from tensorflow.python.trackable import base as tracking_base
 from tensorflow.python.trackable import data_structures as tracking_structures
+from tensorflow.python.trackable import resource as tracking_resource
 from tensorflow.python.util import tf_inspect
+
+# What tables derive from: a TrackableResource. Of those, tf_keras' `Model.export` keeps the ones
+# that are of this class, or of `tf.lookup`, and lists no others.
+RESOURCE_BASE: Any = tracking_resource.RestoredResource
 
 
 def decode_type_spec(proto: Any) -> tf.TypeSpec:

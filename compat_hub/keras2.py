@@ -227,8 +227,11 @@ class KerasLayer(_tensorflow.AdoptedWeights, tf_keras.layers.Layer):
             # An object need not show its variables to checkpoints.
             _tensorflow.track(self, [*trainable.values(), *frozen.values()], "resolved_variables")
         arguments = self._options["arguments"] or {}
-        variables = {n: v for n, v in arguments.items() if isinstance(v, tf.Variable)}
-        _tensorflow.track(self, variables, "arguments")
+        # Not the dict itself: without this class, Keras would make weights of its variables.
+        holder: Any = tf.Module()
+        holder.by_name = {n: v for n, v in arguments.items() if isinstance(v, tf.Variable)}
+        if holder.by_name:
+            _tensorflow.track(self, holder, "arguments")
         _layer_config.add_user(self, target.resolved_object)
 
     def _unless_frozen(self, loss: Callable[[], tf.Tensor]) -> Callable[[], tf.Tensor | None]:

@@ -173,20 +173,23 @@ class ModuleState:
             for nodes in _tables_of(variant):
                 names = {node.name for node in nodes}
                 if names & fresh:
-                    initializer = self._initializer(variant, names, initializers)
-                    made[nodes[0].name].initialize_with(initializer)
+                    wanted = [op for op in initializers if names & variant.needed_nodes([op])]
+                    files = _files_of(variant, wanted)
+                    made[nodes[0].name].initialize_with(
+                        self._initializer(variant, wanted),
+                        {file: self.assets[file].asset for file in files},
+                    )
         self.tables.extend(shared.values())
 
     def _initializer(
-        self, variant: GraphVariant, names: set[str], initializers: Sequence[str]
+        self, variant: GraphVariant, initializers: list[str]
     ) -> Callable[[], None] | None:
         """What fills a table once more, where it is loaded from a SavedModel."""
-        wanted = [op for op in initializers if names & variant.needed_nodes([op])]
-        if not wanted:
+        if not initializers:
             return None
 
         def initialize() -> None:
-            self._run(variant, [], wanted, "initialize_table")
+            self._run(variant, [], initializers, "initialize_table")
 
         return initialize
 
@@ -257,8 +260,7 @@ class ModuleState:
         try:
             return GraphFunction(variant, {}, tensors, fetches, targets, name)([])
         except tf.errors.OpError as error:
-            needed = variant.needed_nodes([*fetches, *targets])
-            files = sorted({f for tensor, f in variant.assets.items() if node_of(tensor) in needed})
+            files = _files_of(variant, [*fetches, *targets])
             culprits = f", or its asset files: {', '.join(files)}" if files else ""
             raise ModuleFormatError(
                 f"In {variant.where}: {' and '.join(fetches + targets)} failed to initialize the "
@@ -298,6 +300,12 @@ def _table_key(variant: GraphVariant, nodes: Sequence[Any]) -> tuple[str, ...]:
             assets = sorted(variant.assets.items())
             digest.update(repr([a for a in assets if node_of(a[0]) in needed]).encode())
     return nodes[0].name, digest.hexdigest()
+
+
+def _files_of(variant: GraphVariant, wanted: Sequence[str]) -> list[str]:
+    """The asset files that nodes or tensors of a variant are computed from."""
+    needed = variant.needed_nodes(wanted)
+    return sorted({f for tensor, f in variant.assets.items() if node_of(tensor) in needed})
 
 
 def _first_with(name: str, variants: Sequence[GraphVariant]) -> GraphVariant:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -20,7 +20,7 @@ _ANONYMOUS = {
 SHARING_ATTRS = frozenset({"container", "shared_name", "use_node_name_sharing"})
 
 
-class Table(tf.saved_model.experimental.TrackableResource):
+class Table(_tensorflow.RESOURCE_BASE):
     """One resource of the module, created from the node that makes it in the graph.
 
     Attributes:
@@ -53,9 +53,13 @@ class Table(tf.saved_model.experimental.TrackableResource):
         if self._initializer is not None:
             self._initializer()
 
-    def initialize_with(self, initializer: Callable[[], None] | None) -> None:
-        """Says how to fill the table."""
+    def initialize_with(
+        self, initializer: Callable[[], None] | None, assets: Mapping[str, tf.saved_model.Asset]
+    ) -> None:
+        """Says how to fill the table, and from which files, by their names."""
         self._initializer = initializer
+        for name, asset in assets.items():
+            _tensorflow.track(self, asset, name)
 
     def _op_and_attrs(self) -> tuple[str, dict[str, Any]]:
         attrs = {
@@ -72,7 +76,8 @@ class Table(tf.saved_model.experimental.TrackableResource):
 
     def tensor(self) -> tf.Tensor:
         """The resource's handle."""
-        return self.resource_handle
+        with tf.init_scope():  # the first use may be in a function that is being traced
+            return self.resource_handle
 
     def prepare(self, placeholder: tf.Tensor) -> None:
         """A table's handle tells no more than its dtype."""
