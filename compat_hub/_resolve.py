@@ -5,53 +5,143 @@ from __future__ import annotations
 import os
 import re
 
-import tensorflow as tf
-
+from compat_hub.cache import archives, digests, files, layout, settings, store
 from compat_hub.errors import ResolveError
 
-_WEB_URL = re.compile(r"https?://", re.IGNORECASE)
+_WEB_ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 
 
 def resolve(handle: str | os.PathLike[str]) -> str:
     """Finds the module directory that a handle leads to.
 
+    What comes from the web, and what is in an archive, is put into the cache that tensorflow_hub
+    also uses: the folder `TFHUB_CACHE_DIR`, by default `tfhub_modules` in the temporary folder.
+    What is there is not downloaded again.
+
     Example:
         ```python
-        compat_hub.resolve("~/modules/fruit")    # "/home/me/modules/fruit"
+        compat_hub.resolve("~/modules/fruit")                     # "/home/me/modules/fruit"
+        compat_hub.resolve("https://tfhub.dev/google/elmo/3")     # "/tmp/tfhub_modules/5805..."
+        compat_hub.resolve("fruit.tar.gz")                        # "/tmp/tfhub_modules/91f2..."
         ```
 
     Args:
-        handle: A path on any filesystem of `tf.io.gfile` (local, `ram://`, `gs://`, ...); `~` and
-            `file://` are understood.
+        handle: One of these:
+
+            - a path of a folder, on any filesystem of `tf.io.gfile` (local, `ram://`, `gs://`,
+              ...); `~` and `file://` are understood,
+            - a path of a `.tar`, `.tar.gz` or `.tgz` archive of a module,
+            - a web address of such an archive, or of a module on a server that speaks the protocol
+              of TensorFlow Hub, as `https://tfhub.dev` and `https://www.kaggle.com/models` do.
 
     Returns:
         The path of the folder, without a trailing slash.
 
     Raises:
-        ResolveError: There is no such folder, or the handle is a web address: download and unpack
-            such a module, and pass the folder.
+        ResolveError: The handle leads to nothing, the download fails, the archive is none, damaged
+            or unsafe, the cache cannot be written, or the module's digest is not the one in the
+            file that `COMPAT_HUB_DIGESTS` names.
     """
     text = os.fspath(handle) if isinstance(handle, str | os.PathLike) else None
     if not isinstance(text, str) or not text:
         raise ResolveError(f"A handle is a non-empty string or path, found {handle!r}.")
-    if _WEB_URL.match(text):
+    path = _resolve_address(text) if _WEB_ADDRESS.match(text) else _resolve_path(text)
+    file = settings.digest_file()
+    if file is not None:
+        expected = digests.read_known(file).get(text)
+        if expected is not None:
+            digests.check(text, path, expected, f"its digest in {file!r}")
+    return path
+
+
+def is_web_address(handle: str) -> bool:
+    """Whether a handle is one that the web answers."""
+    return _WEB_ADDRESS.match(handle) is not None
+
+
+def _resolve_address(handle: str) -> str:
+    # Neither is needed for a module that is in the cache: requests takes a while to import.
+    def prepare(work: str) -> tuple[str, dict[str, str]]:
+        from compat_hub.cache import hosting  # noqa: PLC0415
+
+        return hosting.prepare_module(handle, work)
+
+    if any(c.isspace() or not c.isprintable() for c in handle):
         raise ResolveError(
-            f"The handle {text!r} is a web address, and this version of compat_hub reads modules "
-            "from filesystems only. Download and unpack the module, then pass its folder."
+            f"The handle {handle!r} is no web address, since it has white space or control "
+            "characters in it. Check it for a slip."
         )
-    path = text.removeprefix("file://")
+    if settings.load_format() == "UNCOMPRESSED":
+        from compat_hub.cache import hosting  # noqa: PLC0415
+
+        if not hosting.is_archive_address(handle):
+            return _check_folder(handle, hosting.ask_folder(handle))
+    return store.cached(handle, prepare)
+
+
+def _resolve_path(handle: str) -> str:
+    path = handle.removeprefix("file://")
     if "://" not in path:
         path = os.path.expanduser(path)
-    path = path.rstrip("/") or path
-    try:
-        found = tf.io.gfile.isdir(path)
-        exists = found or tf.io.gfile.exists(path)
-    except (tf.errors.OpError, UnicodeError) as error:
-        raise ResolveError(f"The handle {text!r} cannot be looked up: {error}") from error
-    if not found:
-        what = "is a file, not a folder" if exists else "does not exist"
+    if archives.is_archive_name(path) and _is_file(handle, path):
+        return _unpack(handle, path)
+    return _check_folder(handle, path.rstrip("/") or path)
+
+
+def _is_file(handle: str, path: str) -> bool:
+    found = _look_up(handle, path)
+    return found == "file"
+
+
+def _check_folder(handle: str, path: str) -> str:
+    found = _look_up(handle, path)
+    if found != "folder":
+        what = "is a file, not a folder" if found == "file" else "does not exist"
         raise ResolveError(
-            f"The handle {text!r} leads to {path!r}, which {what}. "
-            "Pass the folder that holds tfhub_module.pb."
+            f"The handle {handle!r} leads to {path!r}, which {what}. "
+            f"Pass the folder that holds tfhub_module.pb, or a {', '.join(archives.SUFFIXES)} file."
         )
     return path
+
+
+def _look_up(handle: str, path: str) -> str | None:
+    import tensorflow as tf  # noqa: PLC0415
+
+    try:
+        if tf.io.gfile.isdir(path):
+            return "folder"
+        return "file" if tf.io.gfile.exists(path) else None
+    except (tf.errors.OpError, UnicodeError) as error:
+        raise ResolveError(f"The handle {handle!r} cannot be looked up: {error}") from error
+
+
+def _unpack(handle: str, path: str) -> str:
+    """The module in an archive, which is unpacked to the cache."""
+    import tensorflow as tf  # noqa: PLC0415
+
+    def prepare(work: str) -> tuple[str, dict[str, str]]:
+        module = os.path.join(work, "module")
+        os.mkdir(module)
+        with files.open_to_read(path) as archive:
+            limits = settings.ArchiveLimits.from_environment()
+            return module, archives.unpack(archive, module, handle, limits)
+
+    if path.startswith("gs://"):
+        return _module_within(store.cached(handle, prepare))  # by its name, as in tensorflow_hub
+    if files.is_local(path):
+        path = os.path.abspath(path)
+    # Another archive of the same name is another module.
+    stat = tf.io.gfile.stat(path)
+    return _module_within(store.cached(handle, prepare, f"{path}#{stat.length},{stat.mtime_nsec}"))
+
+
+def _module_within(folder: str) -> str:
+    """The module in what was unpacked: some archives hold a module's folder, not its content."""
+    names = files.names_in(folder)
+    if len(names) == 1 and not _has_module(folder) and _has_module(f"{folder}/{names[0]}"):
+        return f"{folder}/{names[0]}"
+    return folder
+
+
+def _has_module(folder: str) -> bool:
+    return layout.MODULE_FILES & set(files.names_in(folder)) != set()

@@ -692,14 +692,19 @@ def test_fields_that_are_missing(fixture: str, seed: int, copy_of) -> None:
 @pytest.mark.parametrize(
     "function", [compat_hub.load, compat_hub.load_module_spec, compat_hub.resolve]
 )
-def test_handles_that_lead_nowhere(function: Callable[..., Any], tmp_path: Path) -> None:
+def test_handles_that_lead_nowhere(
+    function: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("COMPAT_HUB_RETRIES", "0")
     file = tmp_path / "file"
     file.write_text("")
     for handle, words in {
         str(tmp_path / "missing"): "does not exist",
         str(file): "a file, not a folder",
-        "https://tfhub.dev/google/elmo/3": "Download",
-        "HTTP://example.com/module.tar.gz": "Download",
+        "http://127.0.0.1:1/google/elmo/3": "no connection to '127.0.0.1'",
+        "HTTP://127.0.0.1:1/module.tar.gz": "no connection to '127.0.0.1'",
+        str(tmp_path / "missing.tar.gz"): "does not exist",
         "nosuchscheme://bucket/module": "nosuchscheme",
         "": "non-empty",
     }.items():

@@ -1,4 +1,4 @@
-"""Handles that lead somewhere; test_bad_input.py has those that do not."""
+"""Paths that lead somewhere; test_bad_input.py has those that do not, tests/cache the web."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ import pytest
 import tensorflow as tf
 
 import compat_hub
+from compat_hub.cache import layout
+from tests.cache.server import archive_of
+from tests.records import FIXTURES
 
 
 @pytest.fixture
@@ -59,3 +62,92 @@ def test_the_folder_need_not_hold_a_module(folder: Path) -> None:
     assert compat_hub.resolve(folder) == str(folder)
     with pytest.raises(compat_hub.ModuleFormatError):
         compat_hub.load(folder)
+
+
+# Archives -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def _names(folder: str | Path) -> list[str]:
+    files = (path for path in Path(folder).rglob("*") if path.is_file())
+    return sorted(path.relative_to(folder).as_posix() for path in files)
+
+
+@pytest.mark.parametrize("suffix", [".tar", ".tar.gz", ".tgz"])
+def test_an_archive(folder: Path, cache: Path, suffix: str) -> None:
+    archive = folder / f"fruit{suffix}"
+    archive.write_bytes(archive_of("fruit", "w:" if suffix == ".tar" else "w:gz"))
+    path = compat_hub.resolve(archive)
+    assert path.startswith(f"{cache}/")
+    assert _names(path) == _names(FIXTURES / "fruit" / "module")
+    assert compat_hub.load(str(archive)).get_signature_names()
+    assert len([p for p in cache.iterdir() if p.is_dir()]) == 1
+    assert _names(compat_hub.resolve(f"file://{archive}")) == _names(path)
+
+
+def test_an_archive_that_is_replaced(folder: Path, cache: Path) -> None:
+    archive = folder / "m.tar.gz"
+    for fixture in "fruit", "pets":
+        archive.write_bytes(archive_of(fixture))
+        path = compat_hub.resolve(archive)
+        assert _names(path) == _names(FIXTURES / fixture / "module")
+
+
+def test_an_archive_of_a_folder(folder: Path, cache: Path) -> None:
+    archive = folder / "m.tar.gz"
+    archive.write_bytes(archive_of("fruit", prefix="fruit/"))
+    path = compat_hub.resolve(archive)
+    assert Path(path).name == "fruit"
+    assert _names(path) == _names(FIXTURES / "fruit" / "module")
+    assert compat_hub.resolve(archive) == path
+
+
+def test_a_folder_that_is_called_as_archives_are(folder: Path, cache: Path) -> None:
+    (folder / "m.tar").mkdir()
+    assert compat_hub.resolve(folder / "m.tar") == str(folder / "m.tar")
+    assert not cache.exists()
+
+
+def test_an_archive_on_a_filesystem_of_tensorflow(cache: Path) -> None:
+    with tf.io.gfile.GFile("ram://archives/m.tgz", "wb") as file:
+        file.write(archive_of("fruit"))
+    path = compat_hub.resolve("ram://archives/m.tgz")
+    assert _names(path) == _names(FIXTURES / "fruit" / "module")
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive", archive_of("fruit")[:-100]])
+def test_archives_that_are_none(folder: Path, cache: Path, content: bytes) -> None:
+    archive = folder / "m.tar.gz"
+    archive.write_bytes(content)
+    with pytest.raises(compat_hub.ResolveError) as caught:
+        compat_hub.resolve(archive)
+    assert repr(str(archive)) in str(caught.value)
+    assert not cache.exists()
+
+
+def test_a_cache_on_a_filesystem_of_tensorflow(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TFHUB_CACHE_DIR", "ram://some/cache")
+    archive = folder / "m.tgz"
+    archive.write_bytes(archive_of("fruit"))
+    path = compat_hub.resolve(archive)
+    assert path.startswith("ram://some/cache/")
+    assert compat_hub.load(archive).get_signature_names()
+    assert compat_hub.resolve(archive) == path
+    (entry,) = layout.entries("ram://some/cache")
+    assert (entry.handle, entry.path) == (str(archive), path)
+    assert layout.leftovers("ram://some/cache") == []
+
+
+def test_a_relative_cache(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TFHUB_CACHE_DIR", "relative/cache")
+    archive = folder / "m.tgz"
+    archive.write_bytes(archive_of("fruit"))
+    path = compat_hub.resolve(archive)
+    assert path.startswith(f"{Path.cwd()}/relative/cache/")

@@ -1,0 +1,140 @@
+"""What is called how in the cache: as in tensorflow_hub, so that both use one."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import hashlib
+import os
+import re
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from compat_hub.cache import files
+
+# An own lock says who made it, so that a process that died with it is told from one that works.
+OWNER = "compat_hub-"
+
+# What is in the folder of any module.
+MODULE_FILES = frozenset({"tfhub_module.pb", "saved_model.pb", "saved_model.pbtxt"})
+
+_ENTRY = re.compile(r"[0-9a-f]{40}")
+_OF_AN_ENTRY = re.compile(
+    r"(?:tmp[0-9a-f]{32}\.)?([0-9a-f]{40})"
+    r"\.(descriptor\.txt|sha256|lock|compat_hub\.lock|[^.]+\.tmp|lock\.tmp[0-9a-f]{32})"
+)
+
+# What is in the folder of any module.
+MODULE_FILES = frozenset({"tfhub_module.pb", "saved_model.pb", "saved_model.pbtxt"})
+
+
+def module_directory(cache: str, handle: str) -> str:
+    """Where the module of a handle is, or would be.
+
+    Example:
+        ```python
+        module_directory("/tmp/tfhub_modules", "https://tfhub.dev/google/elmo/3")
+        # "/tmp/tfhub_modules/" and 40 digits, the SHA-1 of the handle
+        ```
+    """
+    digest = hashlib.sha1(handle.encode("utf-8"), usedforsecurity=False).hexdigest()
+    return f"{cache.rstrip('/')}/{digest}"
+
+
+def is_filled(folder: str) -> bool:
+    """Whether a module is there; an empty folder counts as none, as in tensorflow_hub."""
+    return files.is_folder(folder) and bool(files.names_in(folder))
+
+
+def descriptor_file(folder: str) -> str:
+    """The file beside a module that says which it is."""
+    return f"{folder}.descriptor.txt"
+
+
+def digest_file(folder: str) -> str:
+    """The file beside a module with its digest when it came."""
+    return f"{folder}.sha256"
+
+
+def lock_file(folder: str) -> str:
+    """The file that is there while a process, of this library or of tensorflow_hub, downloads."""
+    return f"{folder}.lock"
+
+
+def process_lock_file(folder: str) -> str:
+    """The file that a process of this library has locked while it downloads."""
+    return f"{folder}.compat_hub.lock"
+
+
+def temporary_folder(folder: str, uid: str) -> str:
+    """Where the process with the lock of that uid prepares the module."""
+    return f"{folder}.{uid}.tmp"
+
+
+def descriptor(handle: str) -> str:
+    """The text of the descriptor file, which tensorflow_hub writes alike."""
+    return (
+        f"Module: {handle}\n"
+        f"Download Time: {datetime.datetime.today()}\n"
+        f"Downloader Hostname: {socket.gethostname()} (PID:{os.getpid()})"
+    )
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A module in the cache.
+
+    Attributes:
+        handle: What it was downloaded by, None where its descriptor is missing.
+        path: Its folder.
+        downloaded: When, in the words of the descriptor.
+        digest: Its digest when it came, None where tensorflow_hub downloaded it.
+    """
+
+    handle: str | None
+    path: str
+    downloaded: str | None
+    digest: str | None
+
+
+def entries(cache: str) -> Iterator[Entry]:
+    """The modules in the cache, those of tensorflow_hub included."""
+    for name in files.names_in(cache):
+        path = f"{cache.rstrip('/')}/{name}"
+        if _ENTRY.fullmatch(name) and is_filled(path):
+            yield read_entry(path)
+
+
+def read_entry(folder: str) -> Entry:
+    """What the files beside a module say of it."""
+    facts = {}
+    for line in _read_or_nothing(descriptor_file(folder)).splitlines():
+        key, _, value = line.partition(": ")
+        facts.setdefault(key, value)
+    digest = _read_or_nothing(digest_file(folder)).partition(" ")[0].strip()
+    return Entry(facts.get("Module"), folder, facts.get("Download Time"), digest or None)
+
+
+def leftovers(cache: str, folder: str | None = None) -> list[str]:
+    """Files and folders in the cache that belong to a module, or to one that never came.
+
+    Args:
+        cache: The cache's folder.
+        folder: Whose files; those of all modules that are not there when None.
+    """
+    found = []
+    for name in files.names_in(cache):
+        match = _OF_AN_ENTRY.fullmatch(name)
+        if match is None:
+            continue
+        owner = f"{cache.rstrip('/')}/{match[1]}"
+        if owner == folder or (folder is None and not is_filled(owner)):
+            found.append(f"{cache.rstrip('/')}/{name}")
+    return found
+
+
+def _read_or_nothing(path: str) -> str:
+    with contextlib.suppress(OSError):
+        return files.read(path)
+    return ""

@@ -1,0 +1,161 @@
+"""Modules put into the cache: the whole module under its name, or nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+
+from compat_hub.cache import digests, files, layout, locks, settings
+from compat_hub.errors import ResolveError
+
+# Prepares a module in an empty local folder: the folder within it that is the module, and the
+# SHA-256 of each of the module's files by its path.
+Prepare = Callable[[str], tuple[str, dict[str, str]]]
+
+
+def cached(handle: str, prepare: Prepare, key: str | None = None) -> str:
+    """The folder of a module in the cache, to which it is brought where it is not there yet.
+
+    However many processes call this at once, one of them prepares the module.
+
+    Example:
+        ```python
+        cached("https://tfhub.dev/google/elmo/3", download_and_unpack)
+        ```
+
+    Args:
+        handle: How messages and the descriptor name the module.
+        prepare: Called where the module is not in the cache.
+        key: What the folder's name is made from, where that is not the handle.
+
+    Returns:
+        The module directory.
+
+    Raises:
+        ResolveError: The cache cannot be written; it is then as it was. What `prepare` raises is
+            passed on.
+    """
+    cache = settings.cache_folder()
+    folder = layout.module_directory(cache, handle if key is None else key)
+    try:
+        if not layout.is_filled(folder):
+            _fill(cache, folder, handle, prepare)
+    except ResolveError:
+        raise
+    except OSError as error:
+        raise ResolveError(
+            f"Module {handle!r} cannot be put into the cache {cache!r}: {error}. {_advice(error)}"
+        ) from error
+    return folder
+
+
+def _advice(error: OSError) -> str:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+        return "Make room on that disk, or set TFHUB_CACHE_DIR to a folder on another."
+    return "Set TFHUB_CACHE_DIR to a folder that can be written."
+
+
+def _fill(cache: str, folder: str, handle: str, prepare: Prepare) -> None:
+    with _folders_made(cache), locks.exclusive(folder, handle) as uid:
+        if layout.is_filled(folder):
+            return
+        temporary = layout.temporary_folder(folder, uid)
+        if files.is_local(cache):
+            os.mkdir(temporary)
+            content, parts = prepare(temporary)
+            with _descriptors(folder, handle, parts):
+                _rename(content, folder)
+            return
+        work = tempfile.mkdtemp(prefix=layout.OWNER)
+        try:
+            content, parts = prepare(work)
+            with _descriptors(folder, handle, parts):
+                _upload(content, folder, parts)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _folders_made(path: str) -> Iterator[None]:
+    """Makes a folder, and removes it again where the body fails and it is empty."""
+    is_new = not files.exists(path)
+    files.make_folders(path)
+    try:
+        yield
+    except BaseException:
+        if is_new and files.is_local(path):
+            with contextlib.suppress(OSError):
+                os.rmdir(path)
+        raise
+
+
+@contextlib.contextmanager
+def _descriptors(folder: str, handle: str, parts: dict[str, str]) -> Iterator[None]:
+    """Writes the files beside a module, which are removed where the module does not come."""
+    beside = {
+        layout.descriptor_file(folder): layout.descriptor(handle),
+        layout.digest_file(folder): f"{digests.combine(parts)}  {handle}\n",
+    }
+    try:
+        for path, text in beside.items():
+            files.put(path, text)
+        yield
+    except BaseException:
+        if not layout.is_filled(folder):
+            for path in beside:
+                with contextlib.suppress(OSError):
+                    files.remove(path)
+        raise
+
+
+def _rename(source: str, target: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.rmdir(target)  # an empty folder counts as no module
+    try:
+        os.rename(source, target)
+    except OSError:
+        # tensorflow_hub takes over a lock that seems abandoned, and may have been quicker.
+        if not layout.is_filled(target):
+            raise
+
+
+def _upload(source: str, target: str, paths: dict[str, str]) -> None:
+    """Copies a module to a filesystem that cannot rename folders, what makes it a module last."""
+    names = sorted(paths, key=lambda path: (path == "saved_model.pb", path))
+    try:
+        for name in names:
+            files.copy(f"{source}/{name}", f"{target}/{name}")
+    except BaseException:
+        with contextlib.suppress(OSError):
+            files.remove(target)
+        raise
+
+
+def remove(entry: layout.Entry) -> None:
+    """Removes a module from the cache, and the files beside it.
+
+    Raises:
+        ResolveError: It is being downloaded, or cannot be removed.
+    """
+    name = entry.handle or entry.path
+    try:
+        with locks.exclusive(entry.path, name, wait=False) as uid:
+            if files.is_local(entry.path):
+                # A folder that is removed file by file would be half a module meanwhile.
+                temporary = layout.temporary_folder(entry.path, uid)
+                os.rename(entry.path, temporary)
+                files.remove(temporary)
+            else:
+                files.remove(entry.path)
+            for path in layout.descriptor_file(entry.path), layout.digest_file(entry.path):
+                files.remove(path)
+    except ResolveError:
+        raise
+    except OSError as error:
+        raise ResolveError(
+            f"Module {name!r} cannot be removed from the cache: {error}. Check the permissions."
+        ) from error
