@@ -9,6 +9,8 @@ import click
 
 import compat_hub
 from compat_hub._quiet_import import import_quietly
+from compat_hub.cache_commands import cache
+from compat_hub.command_errors import BadInputError
 from compat_hub.errors import HubError
 
 
@@ -18,6 +20,9 @@ from compat_hub.errors import HubError
 )
 def main() -> None:
     """Models in the legacy TF1 Hub format, in TensorFlow 2."""
+
+
+main.add_command(cache)
 
 
 @main.command()
@@ -184,12 +189,3 @@ def convert(handle: str, path: str, signatures: tuple[str, ...]) -> None:
     except HubError as error:
         raise BadInputError(str(error)) from error
     click.echo(f"Wrote the SavedModel {written}")
-
-
-class BadInputError(click.ClickException):
-    """What a command was given cannot be used: one line, and exit status 2."""
-
-    exit_code = 2
-
-    def __init__(self, message: str) -> None:
-        super().__init__(" ".join(message.split()))

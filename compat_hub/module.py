@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from compat_hub import _tensorflow
 from compat_hub._resolve import resolve
+from compat_hub.cache import digests
 from compat_hub.call import (
     CallKey,
     CallResult,
@@ -18,7 +19,7 @@ from compat_hub.call import (
     find_free_losses,
     select_outputs,
 )
-from compat_hub.errors import InputTypeError, ModuleFormatError, UnsafeModuleError
+from compat_hub.errors import InputTypeError, ModuleFormatError, ResolveError, UnsafeModuleError
 from compat_hub.function import GraphFunction, StateTensor
 from compat_hub.inputs import bind_inputs
 from compat_hub.known_ops import find_unknown_ops
@@ -452,6 +453,7 @@ def load(
     options: tf.saved_model.LoadOptions | None = None,
     *,
     allow_host_access: bool = False,
+    sha256: str | None = None,
 ) -> Any:
     """Loads a module: one in TF1 Hub format, or a plain SavedModel.
 
@@ -462,7 +464,8 @@ def load(
         ```
 
     Args:
-        handle: A path on any filesystem of `tf.io.gfile`, or a `ModuleSpec`.
+        handle: What `compat_hub.resolve` takes: a path of a folder or archive, or a web address.
+            Or a `ModuleSpec`.
         tags: Which graph variant to pin every call to: a set, a list or one string. None keeps
             every variant available.
         options: As for `tf.saved_model.load`. For a module in TF1 Hub format only
@@ -470,20 +473,30 @@ def load(
         allow_host_access: Whether the module's graph may touch the host: read and write files
             other than its own assets, call Python, reach the network. A plain SavedModel is not
             looked into.
+        sha256: The digest that the module has to have, in hexadecimal digits: one over the names
+            and contents of all its files, which `compat-hub cache verify` prints. It is computed
+            anew for each call.
 
     Returns:
         A `HubModule`. For a folder without `tfhub_module.pb`: what `tf.saved_model.load` returns.
 
     Raises:
-        ResolveError: The handle leads to no folder.
+        ResolveError: The handle leads to no module, or to one with another digest.
         ModuleFormatError: The folder holds no module that can be read.
         UnknownNameError: The module has no variant with these tags.
         UnsafeModuleError: The module's graph would touch the host.
     """
     if isinstance(handle, ModuleSpec):
+        if sha256 is not None:
+            raise ResolveError(
+                f"Module {handle.handle!r}: a ModuleSpec was read before its digest was known. "
+                "With sha256, pass the handle that the spec was read from."
+            )
         spec = handle
     else:
         path = resolve(handle)
+        if sha256 is not None:
+            digests.check(os.fspath(handle), path, sha256, "the expected one (sha256)")
         if not is_module_directory(path) and _is_saved_model(path):
             plain_tags = None if tags is None else sorted(normalize_tags(tags))
             return tf.saved_model.load(path, tags=plain_tags, options=options)

@@ -134,6 +134,13 @@ def leftovers(cache: str, folder: str | None = None) -> list[str]:
     return found
 
 
+def owner(leftover: str) -> str:
+    """The folder of the module that a leftover belongs to."""
+    parent, _, name = leftover.rpartition("/")
+    match = _OF_AN_ENTRY.fullmatch(name)
+    return f"{parent}/{match[1]}" if match else leftover
+
+
 def _read_or_nothing(path: str) -> str:
     with contextlib.suppress(OSError):
         return files.read(path)

@@ -159,3 +159,25 @@ def remove(entry: layout.Entry) -> None:
         raise ResolveError(
             f"Module {name!r} cannot be removed from the cache: {error}. Check the permissions."
         ) from error
+
+
+def remove_leftovers(cache: str) -> None:
+    """Removes what downloads that were killed have left; not what one that runs works with.
+
+    Raises:
+        ResolveError: Something cannot be removed.
+    """
+    try:
+        for folder in sorted({layout.owner(path) for path in layout.leftovers(cache)}):
+            with (
+                contextlib.suppress(ResolveError),  # another process is at it
+                locks.exclusive(folder, folder, wait=False),
+            ):
+                for path in layout.leftovers(cache, folder):
+                    if not path.endswith(".lock"):
+                        files.remove(path)
+    except OSError as error:
+        raise ResolveError(
+            f"What is left of downloads in the cache {cache!r} cannot be removed: {error}. "
+            "Check the permissions."
+        ) from error

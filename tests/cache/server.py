@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 from tests.records import FIXTURES
 
@@ -138,16 +137,17 @@ def redirect(location: str, code: int = 302) -> Answer:
 
 
 def archive_of(fixture: str = "fruit", mode: str = "w:gz", prefix: str = "./") -> bytes:
-    """The archive of a fixture's module, as hosting servers have it."""
-    return archive(
-        {
-            prefix + path.relative_to(folder).as_posix(): path.read_bytes()
-            for folder in [FIXTURES / fixture / "module"]
-            for path in sorted(Path(folder).rglob("*"))
-            if path.is_file()
-        },
-        mode,
-    )
+    """The archive of a fixture's module, as hosting servers have it: with its folders."""
+    folder = FIXTURES / fixture / "module"
+    members = []
+    for path in [folder, *sorted(folder.rglob("*"))]:
+        name = path.relative_to(folder).as_posix()
+        member = tarfile.TarInfo(prefix + name if name != "." else prefix or "./")
+        member.type = tarfile.DIRTYPE if path.is_dir() else tarfile.REGTYPE
+        data = b"" if path.is_dir() else path.read_bytes()
+        member.size = len(data)
+        members.append((member, data))
+    return archive_of_members(members, mode)
 
 
 def archive(contents: dict[str, bytes], mode: str = "w:gz") -> bytes:

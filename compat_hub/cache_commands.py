@@ -1,0 +1,164 @@
+"""The commands `compat-hub cache list`, `verify` and `clear`."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import click
+
+from compat_hub.cache import digests, files, layout, settings, store
+from compat_hub.command_errors import BadInputError, bad_input
+from compat_hub.errors import HubError
+
+_json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+
+
+@click.group()
+def cache() -> None:
+    """Show, check and clear the cache of downloaded modules.
+
+    It is the folder TFHUB_CACHE_DIR, by default tfhub_modules in the temporary folder, which
+    tensorflow_hub uses too.
+    """
+
+
+@cache.command("list")
+@_json_option
+def list_modules(as_json: bool) -> None:
+    """List the modules in the cache, with their sizes."""
+    with bad_input(), _os_errors():
+        rows = [_facts(entry) for entry in layout.entries(settings.cache_folder())]
+    if as_json:
+        click.echo(json.dumps({"cache": settings.cache_folder(), "modules": rows}, indent=2))
+        return
+    for row in rows:
+        click.echo(f"{row['handle'] or '(unknown)'}")
+        click.echo(f"    {row['path']}: {row['bytes']:,} bytes in {row['files']:,} files", nl=False)
+        click.echo(f", downloaded {row['downloaded']}" if row["downloaded"] else "")
+    total = sum(row["bytes"] for row in rows)
+    click.echo(f"{len(rows)} modules, {total:,} bytes, in {settings.cache_folder()}")
+
+
+@cache.command()
+@click.argument("handles", nargs=-1)
+@click.option(
+    "--digests",
+    "path",
+    metavar="FILE",
+    help="A file of known digests to compare with; COMPAT_HUB_DIGESTS when not given.",
+)
+@click.option("--write", is_flag=True, help="Write the digests found to that file.")
+@_json_option
+def verify(handles: tuple[str, ...], path: str | None, write: bool, as_json: bool) -> None:
+    """Print the digests of modules, and compare them with what is known.
+
+    HANDLES are modules in the cache, or folders; all modules in the cache when none is given.
+    Known are the digest when a module was downloaded, and those in the file.
+
+    The exit status is 0 when no module has changed, 1 when one has, and 2 when there is no such
+    module or file.
+    """
+    with bad_input(), _os_errors():
+        path = path or settings.digest_file()
+        if write and path is None:
+            raise BadInputError("--write needs a file: pass --digests FILE.")
+        is_new = write and path is not None and not files.exists(path)
+        known = digests.read_known(path) if path is not None and not is_new else {}
+        rows = [_verdict(entry, {} if write else known) for entry in _chosen(handles)]
+        if write and path is not None:
+            fresh = {row["handle"]: row["sha256"] for row in rows if row["status"] != "changed"}
+            digests.write_known(path, {**known, **{h: d for h, d in fresh.items() if h}})
+    passed = all(row["status"] != "changed" for row in rows)
+    if as_json:
+        click.echo(json.dumps({"passed": passed, "modules": rows}, indent=2))
+    else:
+        for row in rows:
+            click.echo(f"{row['sha256']}  {row['handle'] or row['path']}  {row['status']}")
+    if not passed:
+        raise SystemExit(1)
+
+
+@cache.command()
+@click.argument("handles", nargs=-1)
+@_json_option
+def clear(handles: tuple[str, ...], as_json: bool) -> None:
+    """Remove modules from the cache.
+
+    HANDLES are modules in the cache; all of them when none is given, and what downloads that were
+    killed have left. Other files in the folder stay.
+
+    The exit status is 0 when they were removed, and 2 when there is no such module, or it cannot
+    be removed.
+    """
+    folder = settings.cache_folder()
+    with bad_input(), _os_errors():
+        chosen = [entry for entry in _chosen(handles) if entry.path.startswith(f"{folder}/")]
+        if handles and not chosen:
+            raise BadInputError("These are folders, and not modules in the cache.")
+        removed = [_facts(entry) for entry in chosen]
+        for entry in chosen:
+            store.remove(entry)
+        if not handles:
+            store.remove_leftovers(folder)
+    size = sum(row["bytes"] for row in removed)
+    if as_json:
+        click.echo(json.dumps({"cache": folder, "removed": removed}, indent=2))
+    else:
+        click.echo(f"Removed {len(removed)} modules, {size:,} bytes, from {folder}")
+
+
+@contextlib.contextmanager
+def _os_errors() -> Iterator[None]:
+    try:
+        yield
+    except HubError:
+        raise
+    except OSError as error:
+        raise BadInputError(f"The cache cannot be read: {error}. Check TFHUB_CACHE_DIR.") from error
+
+
+def _chosen(handles: Iterable[str]) -> list[layout.Entry]:
+    """The modules in the cache with these handles, and folders elsewhere."""
+    entries = list(layout.entries(settings.cache_folder()))
+    chosen = []
+    for handle in handles:
+        found = [entry for entry in entries if handle in {entry.handle, entry.path}]
+        path = os.path.expanduser(handle) if files.is_local(handle) else handle
+        if not found and files.is_folder(path):
+            found = [layout.Entry(handle, path, None, None)]
+        if not found:
+            raise BadInputError(
+                f"{handle!r} is neither in the cache {settings.cache_folder()!r} nor a folder. "
+                "See `compat-hub cache list`."
+            )
+        chosen += found
+    return chosen or entries
+
+
+def _facts(entry: layout.Entry) -> dict[str, Any]:
+    sizes = [size for _, size in files.walk(entry.path)]
+    return {
+        "handle": entry.handle,
+        "path": entry.path,
+        "bytes": sum(sizes),
+        "files": len(sizes),
+        "downloaded": entry.downloaded,
+        "sha256": entry.digest,
+    }
+
+
+def _verdict(entry: layout.Entry, known: dict[str, str]) -> dict[str, Any]:
+    found = digests.digest_of(entry.path)
+    expected = [d for d in (known.get(entry.handle or ""), entry.digest) if d is not None]
+    same = all(digests.normalize(d) == found for d in expected)
+    return {
+        "handle": entry.handle,
+        "path": entry.path,
+        "sha256": found,
+        "expected": expected,
+        "status": "changed" if not same else "ok" if expected else "unknown",
+    }

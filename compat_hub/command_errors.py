@@ -1,0 +1,28 @@
+"""How commands end when they cannot do what they were asked for."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import click
+
+from compat_hub.errors import HubError
+
+
+class BadInputError(click.ClickException):
+    """What a command was given cannot be used: one line, and exit status 2."""
+
+    exit_code = 2
+
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.split()))
+
+
+@contextlib.contextmanager
+def bad_input() -> Iterator[None]:
+    """Ends the command with exit status 2 where the body raises an error of the library."""
+    try:
+        yield
+    except HubError as error:
+        raise BadInputError(str(error)) from error
