@@ -98,6 +98,12 @@ def variable_accessed(variable: tf.Variable) -> None:
     resource_variable_ops.variable_accessed(variable)
 
 
+def set_initializer(variable: tf.Variable, operation: Any) -> None:
+    """Gives an eager variable, which has none, an initializer for TF1's lists of them."""
+    if variable.initializer is None:
+        variable._initializer_op = operation
+
+
 def has_training_argument(function: Any) -> bool:
     """Whether a callable takes `training`; `inspect` does not see through loaded functions."""
     for found in (function, function.__call__):

@@ -31,17 +31,7 @@ def read_variables(
     """
     if not variables:
         return {}
-    try:
-        # Not tf.train.load_checkpoint: on object stores it takes the prefix for a folder.
-        reader = tf.compat.v1.train.NewCheckpointReader(prefix)
-        shapes = reader.get_variable_to_shape_map()
-        dtypes = reader.get_variable_to_dtype_map()
-    except (tf.errors.OpError, IndexError, RuntimeError, TypeError, ValueError) as error:
-        raise ModuleFormatError(
-            f"Module {handle!r}: the checkpoint {prefix!r} cannot be opened: {error}. {_FRESH_COPY}"
-        ) from error
-    for info in variables:
-        _check(handle, prefix, info, shapes, dtypes)
+    check_variables(handle, prefix, variables)
     try:
         tensors = tf.raw_ops.RestoreV2(
             prefix=prefix,
@@ -55,6 +45,31 @@ def read_variables(
             f"{error.message}. {_FRESH_COPY}"
         ) from error
     return {info.name: tensor for info, tensor in zip(variables, tensors, strict=True)}
+
+
+def check_variables(handle: str, prefix: str, variables: Sequence[VariableInfo]) -> None:
+    """Checks that a checkpoint has variables, without reading their values.
+
+    Args:
+        handle: How messages name the module.
+        prefix: The checkpoint's prefix.
+        variables: Which ones, and what the graph says of them.
+
+    Raises:
+        ModuleFormatError: The checkpoint is missing or damaged, lacks a variable, or holds it with
+            another dtype or shape.
+    """
+    try:
+        # Not tf.train.load_checkpoint: on object stores it takes the prefix for a folder.
+        reader = tf.compat.v1.train.NewCheckpointReader(prefix)
+        shapes = reader.get_variable_to_shape_map()
+        dtypes = reader.get_variable_to_dtype_map()
+    except (tf.errors.OpError, IndexError, RuntimeError, TypeError, ValueError) as error:
+        raise ModuleFormatError(
+            f"Module {handle!r}: the checkpoint {prefix!r} cannot be opened: {error}. {_FRESH_COPY}"
+        ) from error
+    for info in variables:
+        _check(handle, prefix, info, shapes, dtypes)
 
 
 def _check(

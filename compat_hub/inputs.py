@@ -133,7 +133,7 @@ def _to_dense(value: Any, name: str, info: TensorInfo, where: str) -> tf.Tensor:
     plain: Any = value
     try:
         return tf.convert_to_tensor(plain, dtype)
-    except (TypeError, ValueError, OverflowError, tf.errors.OpError) as error:
+    except (TypeError, ValueError, OverflowError, RuntimeError, tf.errors.OpError) as error:
         raise InputTypeError(
             f"In {where}, input {name!r}: expected {info}, found a {type(value).__name__} that "
             f"does not convert to it: {error}"

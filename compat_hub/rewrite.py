@@ -17,13 +17,14 @@ from compat_hub.custom_gradients import (
     function_gradients,
     replace_lost_gradients,
 )
-from compat_hub.errors import ModuleFormatError
+from compat_hub.errors import GraphError, ModuleFormatError
 from compat_hub.graph.control_flow import has_control_flow, raise_control_flow
 from compat_hub.graph.effects import find_effects
 from compat_hub.graph.hoisted_reads import hoist_reads
 from compat_hub.graph.inline import inline_calls
 from compat_hub.graph.library import library_digest, rename_functions
 from compat_hub.graph.random_seeds import seed_nodes, unseeded_nodes
+from compat_hub.graph.reference_values import ReferenceNeededError, to_values
 from compat_hub.graph.regions import IrreducibleError, TensorType
 from compat_hub.graph.resource_variables import (
     VARIABLE_OPS,
@@ -77,30 +78,36 @@ def rewrite(
         variant: The variant.
         fetches: Names of the wanted tensors.
         targets: Names of nodes that run besides.
-        given: Specs of the tensors whose values are given: inputs and state.
+        given: Specs of the tensors whose values are given: inputs and state. A reference variable
+            is given as the handle of a resource, or as its value.
         handles: For those that are variables' handles, a tensor that knows the variable's shape.
         portable: Whether the graph has to run and train where compat_hub is not.
 
     Raises:
         ModuleFormatError: The graph cannot be run by this TensorFlow.
+        GraphError: It assigns to a variable of which only the value is given.
     """
     graph_def = variant.subgraph([*fetches, *targets], given)
     replace_lost_gradients(graph_def, variant.where, portable)
     if portable:
         expand_block_cells(graph_def)
-    gradients = function_gradients(variant.meta_graph.graph_def, variant.library_digest)
-    try:
-        graph_def = inline_calls(graph_def, _tensorflow.op_def, gradients)
-    except (KeyError, IndexError, ValueError) as error:
-        raise ModuleFormatError(
-            f"In {variant.where}: the functions of the graph do not fit together ({error}). "
-            "The module is damaged; get a fresh copy of it."
-        ) from error
+    graph_def = inline_functions(variant, graph_def)
     add_block_cell_gradients(graph_def)
+    references = variant.reference_variables
+    values = {n for n in references if n in given and given[n].dtype != tf.resource}
+    resources = {n: dtype for n, dtype in references.items() if n not in values}
     try:
-        graph_def, tensors = to_resource_variables(graph_def, variant.reference_variables, fetches)
+        graph_def = to_values(graph_def, values, _tensorflow.op_def)
+        graph_def, tensors = to_resource_variables(graph_def, resources, fetches)
     except UnknownReferenceOpError as error:
         raise ModuleFormatError(f"In {variant.where}: {error}.") from error
+    except ReferenceNeededError as error:
+        raise GraphError(
+            f"In {variant.where}: {error}, and a function, which a tf.cond or a tf.while_loop "
+            "makes of its body too, takes such a variable by its value. Apply the module outside "
+            "of the function, or with trainable=False if that is an update op, or call "
+            "tf.compat.v1.disable_control_flow_v2() first."
+        ) from error
     _check_variables(variant, graph_def)
     nodes, effects, no_gradient = list(targets), [], None
     if has_control_flow(graph_def) or (portable and has_tensor_arrays(graph_def)):
@@ -126,6 +133,22 @@ def rewrite(
         seed_nodes(random_nodes, _tensorflow.operation_seed())
     rename_functions(graph_def, f"__{library_digest(graph_def.library)}_{next(_numbers)}")
     return RewrittenGraph(graph_def, tensors, nodes, effects, no_gradient, bool(random_nodes))
+
+
+def inline_functions(variant: GraphVariant, graph_def: Any) -> Any:
+    """A part of a variant's graph with its calls of functions replaced by what they compute.
+
+    Raises:
+        ModuleFormatError: A function does not fit a call of it.
+    """
+    gradients = function_gradients(variant.meta_graph.graph_def, variant.library_digest)
+    try:
+        return inline_calls(graph_def, _tensorflow.op_def, gradients)
+    except (KeyError, IndexError, ValueError) as error:
+        raise ModuleFormatError(
+            f"In {variant.where}: the functions of the graph do not fit together ({error}). "
+            "The module is damaged; get a fresh copy of it."
+        ) from error
 
 
 def _check_variables(variant: GraphVariant, graph_def: Any) -> None:

@@ -23,7 +23,7 @@ VARIABLE_OPS = REFERENCE_VARIABLE_OPS | {"VarHandleOp"}
 _DT_RESOURCE = 20
 
 # Ops that pass a reference on, and what they are for a resource.
-_PASSING = {
+PASSING_OPS = {
     "RefEnter": "Enter",
     "RefExit": "Exit",
     "RefIdentity": "Identity",
@@ -116,7 +116,7 @@ def _drop_waits_for_given(graph_def: GraphDef) -> None:
 def _find_references(graph_def: GraphDef, variables: Mapping[str, int]) -> dict[str, _Reference]:
     """Every tensor that is a reference, also behind the ops that pass it on."""
     references = {tensor: _Reference(tensor, dtype) for tensor, dtype in variables.items()}
-    pending = [n for n in graph_def.node if n.op in _PASSING or n.op in _WRITING]
+    pending = [n for n in graph_def.node if n.op in PASSING_OPS or n.op in _WRITING]
     while pending:
         rest = []
         for node in pending:
@@ -149,8 +149,8 @@ def _rewrite(node: NodeDef, references: Mapping[str, _Reference]) -> list[NodeDe
     new = NodeDef()
     new.CopyFrom(node)
     new.attr.pop(NOTED_SHAPES, None)
-    if node.op in _PASSING:
-        new.op = _PASSING[node.op]
+    if node.op in PASSING_OPS:
+        new.op = PASSING_OPS[node.op]
         new.attr["T"].type = _DT_RESOURCE
         return [*_pass_handles(new, positions, references), new]
     if 0 in positions and (node.op in _WRITING or node.op in _QUERYING):

@@ -9,11 +9,12 @@ import tensorflow as tf
 
 from compat_hub import _tensorflow
 from compat_hub.call import find_update_ops
-from compat_hub.errors import GraphError
+from compat_hub.errors import InputTypeError, SignatureError
 from compat_hub.graph.names import node_of
 from compat_hub.graph.subgraph import consumed_tensors
 from compat_hub.spec import ModuleSpec
-from compat_hub.v1.function_graph import bring_in, can_import_rewritten, import_rewritten
+from compat_hub.v1.function_graph import bring_in, import_rewritten, report_use
+from compat_hub.v1.instance_state import InstanceState
 from compat_hub.v1.meta_graphs import forget_state, keep_collections, prefix_shared_names, prepare
 from compat_hub.variant import GraphVariant
 
@@ -26,7 +27,7 @@ def import_signature(
     spec: ModuleSpec,
     variant: GraphVariant,
     name: str,
-    state: Mapping[str, tf.Tensor],
+    state: InstanceState,
     inputs: Mapping[str, tf.Tensor],
     wanted: Sequence[str],
     update_ops: bool,
@@ -41,26 +42,39 @@ def import_signature(
         spec: The module.
         variant: The variant.
         name: The name scope, made unique.
-        state: The state tensors, by the name of the variant's tensor.
-        inputs: The inputs, likewise. They may take the place of a state tensor.
+        state: The state of the instance.
+        inputs: The inputs, by the name of the variant's tensor that they stand for. They may take
+            the place of a state tensor.
         wanted: The variant's tensors to return.
         update_ops: Whether update ops go into the collection UPDATE_OPS: those that need no input
             of another signature. hub.Module adds these too, and no session can run them.
 
     Returns:
         The wanted tensors.
+
+    Raises:
+        InputTypeError: An input is a tensor of an unrelated graph.
+        SignatureError: The inputs are in different places, and a node has to be in all of them.
     """
     graph: Any = tf.compat.v1.get_default_graph()
-    targets = find_update_ops(variant, [*state, *inputs]) if update_ops else []
-    if can_import_rewritten(graph, state):
+    for tensor in inputs.values():
+        _check_home(graph, tensor, variant.where)
+    tensors = state.tensors
+    targets = find_update_ops(variant, [*tensors, *inputs]) if update_ops else []
+    if graph.building_function:
+        report_use(state.eager_variables)
         with tf.name_scope(name):
-            return import_rewritten(graph, variant, {**state, **inputs}, wanted, targets)
+            given = {**tensors, **state.values, **inputs}
+            return import_rewritten(graph, variant, given, wanted, targets)
     meta_graph = prepare(spec, variant)
     keep_collections(meta_graph, _APPLY_COLLECTIONS)
     if targets:
-        meta_graph.collection_def[_Keys.UPDATE_OPS].node_list.value.extend(targets)
-    forget_state(meta_graph, state)
-    given = {n: bring_in(graph, tensor) for n, tensor in sorted({**state, **inputs}.items())}
+        # As they are called there: some are tensors.
+        named = variant.meta_graph.collection_def[_Keys.UPDATE_OPS].node_list.value
+        kept = meta_graph.collection_def[_Keys.UPDATE_OPS].node_list.value
+        kept.extend(name for name in named if node_of(name) in targets)
+    forget_state(meta_graph, tensors)
+    given = {n: bring_in(graph, tensor) for n, tensor in sorted({**tensors, **inputs}.items())}
     scope = graph.unique_name(name, mark_as_used=False)
     prefix_shared_names(meta_graph, scope)
     consumed = consumed_tensors(meta_graph.graph_def, given.keys())
@@ -73,13 +87,24 @@ def import_signature(
     return [given[n] if n in given else graph.get_tensor_by_name(f"{scope}/{n}") for n in wanted]
 
 
+def _check_home(graph: Any, tensor: tf.Tensor, where: str) -> None:
+    home = getattr(tensor, "graph", None)  # an eager tensor has none
+    while home is not None and graph is not home:
+        graph = getattr(graph, "outer_graph", None)
+        if graph is None:
+            raise InputTypeError(
+                f"In {where}: the input {tensor.name!r} is a tensor of another graph. Make inputs "
+                "in the graph that the module is applied in."
+            )
+
+
 def _move_colocation(
     graph: Any, scope: str, graph_def: Any, given: Mapping[str, tf.Tensor], where: str
 ) -> None:
     """Colocates with the given tensors what was colocated with the nodes they replace.
 
     Raises:
-        GraphError: A node is colocated with one whose outputs are now in several places.
+        SignatureError: A node is colocated with one whose outputs are now in several places.
     """
     replaced: dict[bytes, set[bytes]] = {}
     for name, tensor in given.items():
@@ -100,7 +125,7 @@ def _move_colocation(
         if not groups & replaced.keys():
             continue
         if groups & split:
-            raise GraphError(
+            raise SignatureError(
                 f"In {where}: the node {node.name!r} is colocated with a node that has "
                 "several outputs, of which the inputs replace some, or all by tensors in different "
                 "places. The module's author should make each input a placeholder."

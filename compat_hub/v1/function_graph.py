@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from compat_hub import _tensorflow
 from compat_hub.call import find_free_losses
+from compat_hub.errors import GraphError, HubError
 from compat_hub.rewrite import complete_handle_data, import_graph, rewrite
 from compat_hub.spec import ModuleSpec
 from compat_hub.state import ModuleState
@@ -27,13 +28,6 @@ def bring_in(graph: Any, tensor: tf.Tensor) -> tf.Tensor:
     return _tensorflow.enter_control_flow(graph, tensor)
 
 
-def can_import_rewritten(graph: Any, state: Mapping[str, tf.Tensor]) -> bool:
-    """Whether the graph is a function's, and the state can be used there by rewritten graphs."""
-    return graph.building_function and all(
-        tensor.dtype == tensor.dtype.base_dtype for tensor in state.values()
-    )
-
-
 def import_rewritten(
     graph: Any,
     variant: GraphVariant,
@@ -46,58 +40,106 @@ def import_rewritten(
     Args:
         graph: The function's graph.
         variant: The variant.
-        given: State and inputs, by the name of the variant's tensor that they stand for.
+        given: State and inputs, by the name of the variant's tensor that they stand for. Reference
+            variables are captured by their values.
         wanted: The variant's tensors to return.
         targets: The variant's nodes that go into the collection UPDATE_OPS.
 
     Returns:
         The wanted tensors.
     """
-    handles = {n: tensor for n, tensor in given.items() if n in variant.variable_tensors}
-    specs = {n: tf.TensorSpec(tensor.shape, tensor.dtype) for n, tensor in given.items()}
-    computed = [n for n in wanted if n not in given]
-    rewritten = rewrite(variant, computed, targets, specs, handles)
+    handles = {
+        n: tensor
+        for n, tensor in given.items()
+        if n in variant.variable_tensors and tensor.dtype == tf.resource
+    }
+    specs = {n: tf.TensorSpec(tensor.shape, tensor.dtype.base_dtype) for n, tensor in given.items()}
+    rewritten = rewrite(variant, wanted, targets, specs, handles)
+    computed = [n for n in rewritten.fetches if n not in given]
     tensors = _Captured(graph, given)
-    elements = import_graph(
-        variant, rewritten.graph_def, tensors, [*rewritten.fetches, *rewritten.targets]
-    )
+    elements = import_graph(variant, rewritten.graph_def, tensors, [*computed, *rewritten.targets])
     complete_handle_data(graph)
     for node in elements[len(computed) :]:
         graph.add_to_collection(_Keys.UPDATE_OPS, node)
     results = dict(zip(computed, elements, strict=False))
-    return [results[n] if n in results else tensors[n] for n in wanted]
+    return [results[n] if n in results else tensors[n] for n in rewritten.fetches]
 
 
-def make_state(spec: ModuleSpec, variant: GraphVariant, trainable: bool) -> InstanceState:
+def reserve_function_scope(name: str) -> str:
+    """A scope of the function being built, based on `name`, for a module's state.
+
+    Unlike `state_graph.reserve_scope` it leaves the scopes of variables alone: those of a
+    tf.function are those of the program's default graph.
+
+    Returns:
+        The absolute name of the scope, without a slash at its end.
+    """
+    outer = tf.compat.v1.get_variable_scope().name
+    with tf.name_scope(f"{outer}/" if outer else ""):
+        return tf.compat.v1.get_default_graph().unique_name(name)
+
+
+def make_state(
+    spec: ModuleSpec, variant: GraphVariant, scope: str, trainable: bool
+) -> InstanceState:
     """The state of a module that is made inside a function of an eager program.
 
     It is made outside of the function, once, and has its values at once: such a program has no
-    session that would run initializers.
+    session that would run initializers. What is in TF1's collections of variables has one
+    nevertheless, which does nothing: tf.compat.v1.wrap_function adds each new variable to them.
 
     Args:
         spec: The module.
         variant: The variant.
-        trainable: Whether TRAINABLE_VARIABLES and REGULARIZATION_LOSSES get their share.
+        scope: What `reserve_function_scope` gave.
+        trainable: Whether the variables are trainable, and REGULARIZATION_LOSSES gets its share.
 
     Returns:
         What was made.
+
+    Raises:
+        GraphError: A tf.function is traced again, and would get other variables this time.
     """
-    with tf.init_scope():
-        state = ModuleState(spec, [variant])
+    state = _make_eagerly(spec, variant, scope, trainable)
     graph: Any = tf.compat.v1.get_default_graph()
     graph.add_to_collection(_STATE, state)
-    tensors = state.tensors(variant)
-    for tensor in tensors.values():
-        tensor.accessed()
-    given = {n: tensor.tensor() for n, tensor in tensors.items()}
-    for name, variable in state.variables.items():
-        graph.add_to_collection(_Keys.GLOBAL_VARIABLES, variable)
-        if trainable and name in state.trainable:
-            graph.add_to_collection(_Keys.TRAINABLE_VARIABLES, variable)
-    if trainable:
-        for loss in import_rewritten(graph, variant, given, find_free_losses(variant), []):
-            graph.add_to_collection(_Keys.REGULARIZATION_LOSSES, loss)
-    return InstanceState(given, state.variable_map)
+    tensors = {n: tensor.tensor() for n, tensor in state.tensors(variant).items()}
+    variables = tuple(state.variables.values())
+    with tf.name_scope(f"{scope}/"):
+        in_collections = set(map(id, tf.compat.v1.global_variables()))
+        for variable in variables:
+            if id(variable) in in_collections:
+                _tensorflow.set_initializer(variable, tf.no_op("initialized"))
+        if trainable:
+            report_use(variables)
+            for loss in import_rewritten(graph, variant, tensors, find_free_losses(variant), []):
+                graph.add_to_collection(_Keys.REGULARIZATION_LOSSES, loss)
+    return InstanceState(tensors, {}, state.variable_map, variables)
+
+
+def report_use(variables: Iterable[Any]) -> None:
+    """Tells the tapes and functions around that they depend on variables of an eager program."""
+    for variable in variables:
+        _tensorflow.variable_accessed(variable)
+
+
+def _make_eagerly(
+    spec: ModuleSpec, variant: GraphVariant, scope: str, trainable: bool
+) -> ModuleState:
+    def create(next_creator: Callable[..., Any], **kwargs: Any) -> Any:
+        return next_creator(**{**kwargs, "trainable": trainable and kwargs["trainable"]})
+
+    with tf.init_scope(), tf.name_scope(f"{scope}/"), tf.variable_creator_scope(create):
+        try:
+            return ModuleState(spec, [variant])
+        except HubError:
+            raise
+        except ValueError as error:
+            raise GraphError(
+                f"The variables of {variant.where} cannot be made here: {error} A tf.function is "
+                "traced more than once, and may make variables the first time only: make the "
+                "module then, and keep it for the next times."
+            ) from error
 
 
 class _Captured(Mapping[str, tf.Tensor]):

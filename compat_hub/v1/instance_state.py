@@ -15,8 +15,12 @@ class InstanceState:
 
     Attributes:
         tensors: The state tensors, by the name of the variant's tensor that they stand for.
+        values: For reference variables, which no function can take, tensors of their values.
         variable_map: By the name in the checkpoint, a variable, or the parts of a partitioned one.
+        eager_variables: The variables of an eager program, whose use tapes and functions are told.
     """
 
     tensors: Mapping[str, tf.Tensor]
+    values: Mapping[str, tf.Tensor]
     variable_map: Mapping[str, Any]
+    eager_variables: tuple[Any, ...] = ()

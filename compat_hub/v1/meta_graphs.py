@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -9,14 +10,20 @@ import tensorflow as tf
 from tensorflow.core.framework import variable_pb2
 
 from compat_hub import _tensorflow
+from compat_hub.block_cell_gradients import add_block_cell_gradients
 from compat_hub.custom_gradients import replace_lost_gradients
 from compat_hub.errors import ModuleFormatError
+from compat_hub.graph.control_flow import CONTROL_FLOW_V1
 from compat_hub.graph.library import rename_functions
+from compat_hub.graph.machine_traces import clear_devices
 from compat_hub.graph.names import node_of
 from compat_hub.graph.subgraph import index_nodes
+from compat_hub.rewrite import inline_functions
 from compat_hub.spec import ModuleSpec
+from compat_hub.v1.tensor_array_gradients import add_tensor_array_gradients
 from compat_hub.variant import GraphVariant
 
+_numbers = itertools.count()
 _RESTORE_SCOPE = "checkpoint_initializer"
 _VARIABLE_COLLECTIONS = (
     tf.compat.v1.GraphKeys.GLOBAL_VARIABLES,
@@ -29,7 +36,11 @@ def prepare(spec: ModuleSpec, variant: GraphVariant) -> Any:
     """A copy of the MetaGraph for this machine and this program.
 
     Assets get their paths here, functions of the library names that no other module has, and
-    devices of the machine that made the module are dropped.
+    devices of the machine that made the module are dropped. Calls of functions become what they
+    compute: TensorFlow finds no gradient of most ops in an imported function.
+
+    Raises:
+        ModuleFormatError: A function of the graph does not fit a call of it.
     """
     meta_graph = type(variant.meta_graph)()
     meta_graph.CopyFrom(variant.meta_graph)
@@ -38,11 +49,28 @@ def prepare(spec: ModuleSpec, variant: GraphVariant) -> Any:
         nodes[node_of(tensor)].attr["value"].tensor.string_val[:] = [
             spec.asset_files[file].encode()
         ]
-    for node in meta_graph.graph_def.node:
-        node.device = ""
-    rename_functions(meta_graph.graph_def, f"__{variant.library_digest}")
     replace_lost_gradients(meta_graph.graph_def, variant.where)
+    if not _mixes_control_flow(meta_graph):
+        meta_graph.graph_def.CopyFrom(inline_functions(variant, meta_graph.graph_def))
+    clear_devices(meta_graph.graph_def)
+    # The gradient of a While defines functions after the names of its own: see rewrite.py.
+    rename_functions(meta_graph.graph_def, f"__{variant.library_digest}_{next(_numbers)}")
+    add_block_cell_gradients(meta_graph.graph_def)
+    add_tensor_array_gradients(meta_graph.graph_def)
     return meta_graph
+
+
+def _mixes_control_flow(meta_graph: Any) -> bool:
+    """Whether a call may be in a loop or branch of TF1, or the other way round.
+
+    In a graph, each node of those has to be known to a context.
+    """
+    library = meta_graph.graph_def.library
+    return any(
+        node.op.removeprefix("Ref") in CONTROL_FLOW_V1
+        for nodes in (meta_graph.graph_def.node, *(f.node_def for f in library.function))
+        for node in nodes
+    )
 
 
 def keep_collections(meta_graph: Any, kept: Collection[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,8 +16,12 @@ from compat_hub.known_ops import find_unknown_ops
 from compat_hub.spec import ModuleSpec, Tags, load_module_spec
 from compat_hub.tensor_info import TensorInfo
 from compat_hub.v1.apply_graph import import_signature
-from compat_hub.v1.function_graph import make_state
+from compat_hub.v1.function_graph import make_state, reserve_function_scope
 from compat_hub.v1.state_graph import import_state, reserve_scope
+
+# A name scope's characters, as TensorFlow checks them at the root of a graph.
+_NAME = re.compile(r"[A-Za-z0-9_.\\>-]+(/[A-Za-z0-9_.\\>-]+)*")
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.\\>-]")
 
 
 class Module:
@@ -43,8 +48,9 @@ class Module:
 
     It adds variables to GLOBAL_VARIABLES and, where the module says so, to MODEL_VARIABLES, with
     initializers that read the module's checkpoint; tables to TABLE_INITIALIZERS; and file names to
-    ASSET_FILEPATHS. Made inside a `tf.compat.v1.wrap_function` of an eager program, its variables
-    are those of that program and have their values at once.
+    ASSET_FILEPATHS. Made inside a `tf.compat.v1.wrap_function` or a `tf.function` of an eager
+    program, its variables are those of that program and have their values at once; their
+    initializers do nothing.
 
     Args:
         spec: A `ModuleSpec`, or a handle as `load_module_spec` takes it.
@@ -56,7 +62,7 @@ class Module:
     Raises:
         UnknownNameError: There is no such graph variant.
         GraphError: There is no graph that is being built, or its name scope is taken.
-        InputTypeError: `spec` is neither a `ModuleSpec` nor a path.
+        InputTypeError: `spec` is neither a `ModuleSpec` nor a path, or `name` names no scope.
         ModuleFormatError: What the handle leads to is not a module that can be used.
         ResolveError: The handle leads nowhere.
     """
@@ -73,6 +79,11 @@ class Module:
             raise InputTypeError(
                 f"Module() takes a ModuleSpec or a path, found a {type(spec).__name__}."
             )
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise InputTypeError(
+                f"`name` is the name of a scope: letters, digits, '_', '.', '-' and '/' between "
+                f"such parts, found {name!r}."
+            )
         if tf.executing_eagerly():
             raise GraphError(
                 "hub.Module is for graphs of TF1, and this program executes eagerly. Use it inside "
@@ -86,18 +97,18 @@ class Module:
         if message:
             raise ModuleFormatError(message)
         self._saver: Any = None
+        self._graph: Any = None
         # Outside of the function, loop or branch that is being built, if any.
         with tf.init_scope():
-            is_eager = tf.executing_eagerly()
-            if not is_eager:
-                self._graph: Any = tf.compat.v1.get_default_graph()
+            if not tf.executing_eagerly():
+                self._graph = tf.compat.v1.get_default_graph()
                 scope = reserve_scope(name)
-                self._name = scope.rpartition("/")[2]
                 self._state = import_state(self._spec, self._variant, scope, trainable)
-                self._saver = self._make_saver()
-        if is_eager:
-            self._graph = tf.compat.v1.get_default_graph()
-            self._state = make_state(self._spec, self._variant, trainable)
+                self._saver = self._make_saver(scope)
+        if self._graph is None:
+            scope = reserve_function_scope(name)
+            self._state = make_state(self._spec, self._variant, scope, trainable)
+        self._name = scope.rpartition("/")[2]
 
     @tf.autograph.experimental.do_not_convert
     def __call__(
@@ -155,8 +166,8 @@ class Module:
             import_signature(
                 self._spec,
                 self._variant,
-                f"{self._name}_apply_{found.name.replace(':', '_')}",
-                self._state.tensors,
+                f"{self._name}_apply_{_NOT_IN_NAMES.sub('_', found.name)}",
+                self._state,
                 given,
                 [tensor for name in outputs for tensor in found.outputs[name].components],
                 update_ops=self._trainable,
@@ -192,15 +203,16 @@ class Module:
 
         Args:
             path: The folder to make, on any filesystem of `tf.io.gfile`.
-            session: A session of the module's graph; its variables are initialized.
+            session: A session of the module's graph, a MonitoredSession too; its variables are
+                initialized.
 
         Raises:
             PathExistsError: There is something at `path` already.
-            GraphError: The current graph or the session's is another one than the module's, or a
-                variable has no value yet.
+            GraphError: The current graph or the session's is another one than the module's, the
+                session is closed, or a variable has no value yet.
             ResolveError: The folder cannot be written.
         """
-        if self._graph.building_function:
+        if self._graph is None:
             raise GraphError(
                 f"{self!r} was made inside a function of an eager program. Load the module with "
                 "compat_hub.load() and export that."
@@ -210,12 +222,13 @@ class Module:
                 f"The current graph is not the one of {self!r}. "
                 "Export inside `with graph.as_default():`."
             )
-        if self._graph is not session.graph:
+        if getattr(session, "graph", None) is not self._graph:
             raise GraphError(
-                f"The session's graph is not the one of {self!r}. Pass a session of that graph."
+                f"What was passed as the session has another graph than {self!r}, or none. "
+                "Pass a session of the module's graph."
             )
-        raw = session.raw_session() if hasattr(session, "raw_session") else session
-        self._spec.write(path, None if self._saver is None else lambda p: self._save(raw, p))
+        save = None if self._saver is None else lambda prefix: self._save(session, prefix)
+        self._spec.write(path, save)
 
     @property
     def variable_map(self) -> Mapping[str, Any]:
@@ -231,33 +244,50 @@ class Module:
         found = (value for _, value in sorted(self._state.variable_map.items()))
         return [v for value in found for v in (value if isinstance(value, list) else [value])]
 
-    def _make_saver(self) -> Any:
+    def _make_saver(self, scope: str) -> Any:
         """Made with the module: a graph that is finalized can still be exported."""
         if not self._state.variable_map:
             return None
-        return tf.compat.v1.train.Saver(
-            self.variable_map, sharded=True, write_version=tf.compat.v1.train.SaverDef.V2
-        )
+        outer = scope.rpartition("/")[0]
+        with tf.name_scope(f"{outer}/" if outer else ""):
+            return tf.compat.v1.train.Saver(
+                self.variable_map, sharded=True, write_version=tf.compat.v1.train.SaverDef.V2
+            )
 
     def _save(self, session: Any, prefix: str) -> None:
+        def save(raw_session: Any) -> None:
+            self._saver.save(raw_session, prefix, write_meta_graph=False, write_state=False)
+
         try:
-            self._saver.save(session, prefix, write_meta_graph=False, write_state=False)
+            if hasattr(session, "run_step_fn"):  # a MonitoredSession, which no Saver takes
+                session.run_step_fn(lambda step_context: save(step_context.session))
+            else:
+                save(session)
         except tf.errors.FailedPreconditionError as error:
-            reason = error.message.splitlines()[0]
+            names = [variable.name.partition(":")[0] for variable in self.variables]
+            found = [n for n in names if re.search(rf"\b{re.escape(n)}(?![\w/])", error.message)]
             raise GraphError(
-                f"A variable of {self!r} has no value in the session: {reason}. "
+                f"A variable of {self!r} has no value in the session"
+                f"{': ' if found else ''}{', '.join(found)}. "
                 "Run tf.compat.v1.global_variables_initializer() first."
             ) from error
+        except (RuntimeError, TypeError) as error:
+            raise GraphError(f"{self!r} cannot be exported from this session: {error}") from error
 
     def _check_graph(self) -> None:
-        graph: Any = tf.compat.v1.get_default_graph()
-        while graph is not self._graph:
-            graph = getattr(graph, "outer_graph", None)
-            if graph is None:
-                raise GraphError(
-                    f"The current graph is not the one of {self!r}, nor a function within it. "
-                    "Apply a module in the graph that it was made in."
-                )
+        with tf.init_scope():
+            outside = None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()
+        if outside is self._graph and not tf.executing_eagerly():
+            return
+        if self._graph is None:
+            raise GraphError(
+                f"{self!r} was made in a function of an eager program. Apply it in such functions, "
+                "or call compat_hub.load() instead."
+            )
+        raise GraphError(
+            f"The current graph is not the one of {self!r}, nor a function within it. "
+            "Apply a module in the graph that it was made in."
+        )
 
     def _check_supported(self, infos: Mapping[str, TensorInfo], what: str) -> None:
         for name, info in infos.items():

@@ -7,7 +7,9 @@ from typing import Any
 
 import tensorflow as tf
 
+from compat_hub.checkpoint import check_variables
 from compat_hub.errors import GraphError
+from compat_hub.graph.names import node_of
 from compat_hub.spec import ModuleSpec
 from compat_hub.v1.instance_state import InstanceState
 from compat_hub.v1.meta_graphs import (
@@ -71,17 +73,22 @@ def import_state(
 
     Returns:
         What was added.
+
+    Raises:
+        ModuleFormatError: The checkpoint does not fit the graph.
     """
     meta_graph = prepare(spec, variant)
     kept = _STATE_COLLECTIONS | (_TRAINABLE_COLLECTIONS if trainable else frozenset())
     keep_collections(meta_graph, kept)
-    if spec.checkpoint_prefix and variant.variables:
-        initialize_from_checkpoint(meta_graph, variant, spec.checkpoint_prefix)
+    prefix = spec.checkpoint_prefix
+    if prefix and variant.variables:
+        check_variables(spec.handle, prefix, variant.variables)
+        initialize_from_checkpoint(meta_graph, variant, prefix)
     prefix_shared_names(meta_graph, scope)
     graph = tf.compat.v1.get_default_graph()
     outer, _, name = scope.rpartition("/")
     known = set(map(id, graph.get_collection(_Keys.GLOBAL_VARIABLES)))
-    with tf.control_dependencies(None), tf.name_scope(f"{outer}/" if outer else ""):
+    with tf.name_scope(f"{outer}/" if outer else ""):
         tf.compat.v1.train.import_meta_graph(meta_graph, import_scope=name)
     variables = {
         variable.name.removeprefix(f"{scope}/").partition(":")[0]: variable
@@ -91,7 +98,8 @@ def import_state(
     tensors = {
         f"{node}:0": graph.get_tensor_by_name(f"{scope}/{node}:0") for node in state_nodes(variant)
     }
-    return InstanceState(tensors, _variable_map(variant, variables))
+    values = {n: variables[node_of(n)].value() for n in variant.reference_variables}
+    return InstanceState(tensors, values, _variable_map(variant, variables))
 
 
 def _variable_map(variant: GraphVariant, variables: Mapping[str, Any]) -> dict[str, Any]:
