@@ -249,7 +249,11 @@ class ModuleSpec:
             PathExistsError: There is something at `path` already.
             ResolveError: There is no such checkpoint, or the folder cannot be written.
         """
-        if _sentinel is not None or not isinstance(checkpoint_path, str | bytes | os.PathLike):
+        if (
+            _sentinel is not None
+            or not checkpoint_path
+            or not isinstance(checkpoint_path, str | bytes | os.PathLike)
+        ):
             raise InputTypeError(
                 "ModuleSpec.export() takes a `checkpoint_path`, passed by name: the prefix of the "
                 "checkpoint that has the values of the variables."

@@ -1,10 +1,11 @@
-"""Reading modules that are whole; test_bad_input.py has the others."""
+"""Reading and writing modules that are whole; test_bad_input.py has the others."""
 
 from __future__ import annotations
 
 import copy
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tensorflow as tf
@@ -228,3 +229,145 @@ def test_a_copy_is_the_same_spec() -> None:
     spec = compat_hub.load_module_spec(str(FIXTURES / "fruit" / "module"))
     assert copy.deepcopy({"spec": spec})["spec"] is spec
     assert copy.copy(spec) is spec
+
+
+def _partitioned() -> None:
+    v1 = tf.compat.v1
+    x = v1.placeholder(tf.float32, [None])
+    parts = v1.get_variable("w", [5], partitioner=v1.fixed_size_partitioner(2))
+    bias = v1.get_variable("scope/bias", [])
+    y = tf.reduce_sum(tf.convert_to_tensor(parts)) * x + bias
+    compat_hub.add_signature(inputs=x, outputs=y)
+
+
+def _checkpoint(prefix: Path, **values: float | list[float]) -> str:
+    names = [name.replace("__", "/") for name in values]
+    tf.raw_ops.SaveV2(
+        prefix=str(prefix),
+        tensor_names=names,
+        shape_and_slices=[""] * len(names),
+        tensors=[tf.constant(value) for value in values.values()],
+    )
+    return str(prefix)
+
+
+@pytest.mark.parametrize("mode", ["eager", "graph"])
+@pytest.mark.parametrize("scope", ["", "outer/"])
+def test_export_from_a_checkpoint(mode: str, scope: str, tmp_path: Path) -> None:
+    spec = compat_hub.create_module_spec(_partitioned)
+    values = {"w": [1.0, 2.0, 3.0, 4.0, 5.0], "scope__bias": 7.0, "unused": 1.0}
+    prefix = scope.replace("/", "__")
+    values = {prefix + key: value for key, value in values.items()}
+    checkpoint = _checkpoint(tmp_path / "c", **values)
+    rename = (lambda name: scope + name) if scope else None
+
+    def export() -> None:
+        found = spec.export(
+            tmp_path / "module", checkpoint_path=checkpoint, name_transform_fn=rename
+        )
+        assert found is None
+
+    if mode == "graph":
+        with tf.Graph().as_default() as graph:
+            export()
+            assert not graph.get_operations()
+    else:
+        export()
+    module = compat_hub.load(tmp_path / "module")
+    assert [v.numpy().tolist() for v in module.variable_map["w"]] == [[1.0, 2.0, 3.0], [4.0, 5.0]]
+    assert module([2.0]).numpy().tolist() == [37.0]
+    # As a session of TensorFlow 1 restores it.
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        y = compat_hub.Module(tmp_path / "module")([2.0])
+        session.run(tf.compat.v1.global_variables_initializer())
+        assert session.run(y).tolist() == [37.0]
+
+
+def test_export_of_what_was_read(copy_of, tmp_path: Path) -> None:
+    copy = copy_of("fruit")
+    with copy.checkpoint() as values:
+        checkpoint = _checkpoint(
+            tmp_path / "c", **{n.replace("/", "__"): v for n, v in values.items()}
+        )
+        zeros = {name: 0 * value for name, value in values.items()}
+        values.update(zeros)
+    spec = compat_hub.load_module_spec(copy.path)
+    spec.export(tmp_path / "module", checkpoint_path=checkpoint)
+    x = tf.ones([1, 5])
+    assert not compat_hub.load(copy.path)(x).numpy().any()
+    written = compat_hub.load(tmp_path / "module")(x).numpy()
+    assert written.tolist() == compat_hub.load(FIXTURES / "fruit" / "module")(x).numpy().tolist()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({}, compat_hub.InputTypeError, "takes a `checkpoint_path`, passed by name"),
+        ({"checkpoint_path": ""}, compat_hub.InputTypeError, "`checkpoint_path`"),
+        ({"checkpoint_path": 3}, compat_hub.InputTypeError, "`checkpoint_path`"),
+        ({"_sentinel": "{}/c"}, compat_hub.InputTypeError, "passed by name"),
+        ({"checkpoint_path": "{}/none"}, compat_hub.ResolveError, "none' cannot be opened"),
+        ({"checkpoint_path": "{}"}, compat_hub.ResolveError, "names its latest checkpoint"),
+        ({"checkpoint_path": "{}/lacks"}, compat_hub.UnknownNameError, "'scope/bias' is not in"),
+        ({"checkpoint_path": "{}/shape"}, compat_hub.SignatureError, r"'w' is float32 \(5,\)"),
+    ],
+)
+def test_exports_that_are_refused(
+    arguments: dict[str, Any], error: type[Exception], message: str, tmp_path: Path
+) -> None:
+    spec = compat_hub.create_module_spec(_partitioned)
+    _checkpoint(tmp_path / "lacks", w=[1.0] * 5)
+    _checkpoint(tmp_path / "shape", w=[1.0], scope__bias=1.0)
+    before = sorted(tmp_path.iterdir())
+    arguments = {
+        key: value.format(tmp_path) if isinstance(value, str) else value
+        for key, value in arguments.items()
+    }
+    with pytest.raises(error, match=message):
+        spec.export(tmp_path / "module", **arguments)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_export_needs_the_variant_without_tags(tmp_path: Path) -> None:
+    spec = compat_hub.create_module_spec(_partitioned, [("train", {})])
+    with pytest.raises(compat_hub.UnknownNameError, match=r'set\(\).*It has: {"train"}'):
+        spec.export(tmp_path / "module", checkpoint_path=_checkpoint(tmp_path / "c", w=1.0))
+
+
+def test_export_over_what_is_there(tmp_path: Path) -> None:
+    spec = compat_hub.create_module_spec(_partitioned)
+    checkpoint = _checkpoint(tmp_path / "c", w=[1.0] * 5, scope__bias=1.0)
+    (tmp_path / "module").mkdir()
+    with pytest.raises(compat_hub.PathExistsError):
+        spec.export(tmp_path / "module", checkpoint_path=checkpoint)
+    assert not list((tmp_path / "module").iterdir())
+
+
+def test_export_without_variables(tmp_path: Path) -> None:
+    _spec("no_variables").export(tmp_path / "module", checkpoint_path=tmp_path / "not_read")
+    names = sorted(path.name for path in (tmp_path / "module").iterdir())
+    assert names == ["saved_model.pb", "tfhub_module.pb"]
+
+
+def test_what_is_written_is_what_was_read(tmp_path: Path) -> None:
+    spec = _spec("text_two_assets")
+    path = spec.write(tmp_path / "module", None)
+    assert path == str(tmp_path / "module")
+    found = compat_hub.load_module_spec(path)
+    assert found.get_tags() == spec.get_tags()
+    for tags in spec.get_tags():
+        assert found.variant(tags).meta_graph == spec.variant(tags).meta_graph
+    for name, file in spec.asset_files.items():
+        assert Path(found.asset_files[name]).read_bytes() == Path(file).read_bytes()
+
+
+def test_writing_does_not_change_the_spec(tmp_path: Path) -> None:
+    spec = compat_hub.create_module_spec(_partitioned)
+    before = spec.variant().meta_graph.SerializeToString(deterministic=True)
+    for name in ("first", "second"):
+        spec.write(tmp_path / name, lambda prefix: Path(f"{prefix}.index").touch())
+    assert spec.variant().meta_graph.SerializeToString(deterministic=True) == before
+    first, second = (
+        (tmp_path / name / "saved_model.pb").read_bytes() for name in ("first", "second")
+    )
+    assert first == second
