@@ -170,7 +170,9 @@ def _needed_variables(module: LoadedModule, names: Sequence[str]) -> set[str]:
             signature = variant.signatures.get(name)
             if signature is None or (training and (called is None or name != called.name)):
                 continue
-            given = [t for info in signature.inputs.values() for t in info.components]
+            # A default may be the value of a variable.
+            inputs = [i for i in signature.inputs.values() if not variant.has_default(i)]
+            given = [tensor for info in inputs for tensor in info.components]
             wanted = [t for info in signature.outputs.values() for t in info.components]
             if training:
                 state = module.state.tensors(variant)
