@@ -19,7 +19,7 @@ from compat_hub.errors import ModuleFormatError, SignatureError
 from compat_hub.function import GraphFunction, StateTensor
 from compat_hub.graph.names import node_of, tensor_of
 from compat_hub.spec import ModuleSpec
-from compat_hub.tables import SHARING_ATTRS, Table
+from compat_hub.tables import SHARING_ATTRS, Table, make_table
 from compat_hub.variant import GraphVariant, VariableInfo
 
 
@@ -162,7 +162,7 @@ class ModuleState:
             for nodes in _tables_of(variant):
                 key = _table_key(variant, nodes)
                 if key not in shared:
-                    shared[key] = Table(nodes[0], variant.where)
+                    shared[key] = make_table(nodes[0], variant.where)
                     fresh.update(node.name for node in nodes)
                     made[nodes[0].name] = shared[key]
                 tensors.update({tensor_of(node.name): shared[key] for node in nodes})

@@ -86,6 +86,35 @@ class Table(_tensorflow.RESOURCE_BASE):
         """No tape watches a table."""
 
 
+class MutableTable(Table):
+    """A table that calls may change: checkpoints and SavedModels have what is in it."""
+
+    def _serialize_to_tensors(self) -> dict[str, tf.Tensor]:
+        """The content, for `tf.train.Checkpoint`."""
+        keys, values = tf.raw_ops.LookupTableExportV2(
+            table_handle=self.resource_handle,
+            Tkeys=self._dtype("key_dtype"),
+            Tvalues=self._dtype("value_dtype"),
+        )
+        return {"keys": keys, "values": values}
+
+    def _restore_from_tensors(self, restored_tensors: Mapping[str, tf.Tensor]) -> Any:
+        """Takes the content, in the place of what is in the table."""
+        return tf.raw_ops.LookupTableImportV2(
+            table_handle=self.resource_handle,
+            keys=restored_tensors["keys"],
+            values=restored_tensors["values"],
+        )
+
+    def _dtype(self, attr: str) -> tf.DType:
+        return tf.as_dtype(self.node.attr[attr].type)
+
+
+def make_table(node: Any, where: str) -> Table:
+    """A table for the node that makes one in the graph; `where` is how messages name the graph."""
+    return (MutableTable if node.op.startswith("Mutable") else Table)(node, where)
+
+
 def _attr_value(attr: Any) -> Any:
     kind = attr.WhichOneof("value")
     if kind == "type":

@@ -125,7 +125,7 @@ def test_tables_of_variants_that_differ(tmp_path: Path) -> None:
     assert same(["b"], training=True).numpy().tolist() == [2]
 
 
-def test_a_mutable_table_keeps_what_is_put_into_it(tmp_path: Path) -> None:
+def _mutable(folder: Path) -> str:
     def build():
         keys = tf.compat.v1.placeholder(tf.string, [None], "keys")
         values = tf.compat.v1.placeholder(tf.int64, [None], "values")
@@ -137,12 +137,37 @@ def test_a_mutable_table_keeps_what_is_put_into_it(tmp_path: Path) -> None:
             "default": ({"keys": keys}, {"default": table.lookup(keys)}),
         }
 
-    path = write_module(tmp_path / "module", none=build)
+    return write_module(folder, none=build)
+
+
+def test_a_mutable_table_keeps_what_is_put_into_it(tmp_path: Path) -> None:
+    path = _mutable(tmp_path / "module")
     module, other = compat_hub.load(path), compat_hub.load(path)
     assert module(["a"]).numpy().tolist() == [-1]
     assert module({"keys": ["a", "b"], "values": [5, 6]}, "insert") == 2
     assert module(["b", "a", "c"]).numpy().tolist() == [6, 5, -1]
     assert other(["a"]).numpy().tolist() == [-1]
+
+
+def test_a_mutable_table_in_a_checkpoint_and_a_saved_model(tmp_path: Path) -> None:
+    path = _mutable(tmp_path / "module")
+    module = compat_hub.load(path)
+    module({"keys": ["a", "b"], "values": [5, 6]}, "insert")
+    checkpoint = tf.train.Checkpoint(module=module).write(str(tmp_path / "checkpoint"))
+    saved = module.save(tmp_path / "saved")
+    module({"keys": ["a", "c"], "values": [7, 8]}, "insert")
+    tf.train.Checkpoint(module=module).read(checkpoint).assert_consumed()
+    for again in (module, tf.saved_model.load(saved)):
+        assert again(tf.constant(["a", "b", "c"])).numpy().tolist() == [5, 6, -1]
+
+
+def test_a_table_whose_first_use_is_in_a_function(tmp_path: Path) -> None:
+    module = compat_hub.load(_mutable(tmp_path / "module"))
+    look_up = tf.function(module)
+    assert look_up(tf.constant(["a"])).numpy().tolist() == [-1]
+    module({"keys": ["a"], "values": [5]}, "insert")
+    assert look_up(tf.constant(["a"])).numpy().tolist() == [5]
+    assert module(["a"]).numpy().tolist() == [5]
 
 
 def test_the_asset_s_path() -> None:
