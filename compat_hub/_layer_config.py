@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 import tensorflow as tf
 
-from compat_hub.errors import ConfigError, HubError
+from compat_hub.errors import ConfigError, HubError, UnsafeModuleError
 from compat_hub.module import HubModule, load
 from compat_hub.spec import ModuleSpec, is_module_directory
 
@@ -135,9 +135,14 @@ class SharedModule:
         return {}
 
 
-def moved(where: str, handle: Any, error: HubError) -> HubError:
-    """The error for a handle in a config that leads to no module, which says how to go on."""
+def explain(where: str, handle: Any, error: HubError) -> HubError:
+    """The error for a module that a config does not lead to, which says how to go on."""
     text = os.fspath(handle) if isinstance(handle, str | os.PathLike) else repr(handle)
+    if isinstance(error, UnsafeModuleError):
+        return UnsafeModuleError(
+            f"{where} cannot be made from its config: {error} Then pass it loaded: load_model(..., "
+            f"custom_objects={{{text!r}: compat_hub.load({text!r}, allow_host_access=True)}})."
+        )
     is_relative = "://" not in text and not os.path.isabs(os.path.expanduser(text))
     relative = f" The handle is relative to the current directory, {os.getcwd()}." * is_relative
     return type(error)(

@@ -11,7 +11,7 @@ import tf_keras
 from compat_hub import _layer_config, _tensorflow
 from compat_hub._layer import as_shapes, make_target
 from compat_hub._weights_file import load_weights, save_weights
-from compat_hub.errors import ModuleFormatError, ResolveError
+from compat_hub.errors import ModuleFormatError, ResolveError, UnsafeModuleError
 from compat_hub.module import HubModule
 from compat_hub.spec import Tags
 
@@ -190,18 +190,21 @@ class KerasLayer(_tensorflow.AdoptedWeights, tf_keras.layers.Layer):
 
         Raises:
             ResolveError: The handle leads to no folder.
+            ModuleFormatError: The folder holds no module that can be read.
+            UnsafeModuleError: The module's graph would touch the host: pass it loaded, in
+                `custom_objects`.
         """
         try:
             arguments = _layer_config.restore(config, tf_keras.saving, f"{_PACKAGE}>SharedModule")
             return cls(**arguments)
-        except (ResolveError, ModuleFormatError) as error:
+        except (ResolveError, ModuleFormatError, UnsafeModuleError) as error:
             where = f"The layer {config.get('name')!r}"
-            raise _layer_config.moved(where, config.get("handle"), error) from error
+            raise _layer_config.explain(where, config.get("handle"), error) from error
 
     def save_own_variables(self, store: Any) -> None:
         """Writes the weights to a `.keras` or `.weights.h5` file, by name; Keras calls it."""
         shared_id = _layer_config.shared_id(self.resolved_object)
-        save_weights(store, self.adopted_weights, shared_id)
+        save_weights(store, self._weights_by_name(), shared_id)
 
     def load_own_variables(self, store: Any) -> None:
         """Reads the weights from such a file; Keras calls it.
@@ -209,7 +212,16 @@ class KerasLayer(_tensorflow.AdoptedWeights, tf_keras.layers.Layer):
         Raises:
             CheckpointError: The file has other weights.
         """
-        load_weights(store, self.adopted_weights, self._where)
+        load_weights(store, self._weights_by_name(), self._where)
+
+    def _weights_by_name(self) -> dict[str, tf.Variable]:
+        """The module's variables, and the weights that a subclass adds."""
+        weights = self.adopted_weights
+        known = {id(v) for v in weights.values()}
+        weights_of_layer = self._trainable_weights + self._non_trainable_weights
+        others = [v for v in weights_of_layer if id(v) not in known]
+        # No variable of a module has such a name.
+        return {**weights, **{f"own:{k}": v for k, v in enumerate(others)}}
 
     @property
     def _where(self) -> str:

@@ -16,6 +16,7 @@ import tf_keras
 
 import compat_hub
 from compat_hub._layer_config import SharedModuleWarning
+from tests.authoring import write_module
 from tests.records import FIXTURES
 
 RANDOM = np.random.default_rng(5)
@@ -553,7 +554,74 @@ def test_a_relative_handle(tmp_path: Path, copy_of: Any, monkeypatch: pytest.Mon
     _assert_equal(again, model)
 
 
+def test_a_module_that_touches_the_host(tmp_path: Path) -> None:
+    def build() -> Any:
+        x = tf.compat.v1.placeholder(tf.string, [None])
+        return {"default": ({"x": x}, {"default": tf.map_fn(tf.io.read_file, x)})}
+
+    path = write_module(tmp_path / "module", none=build)
+    trusted = compat_hub.load(path, allow_host_access=True)
+    layer = compat_hub.KerasLayer(trusted, input_shape=[], dtype="string", name="hub")
+    tf_keras.Sequential([layer]).save(tmp_path / "model.keras")
+    with pytest.raises(compat_hub.UnsafeModuleError, match=r"'hub' cannot.*custom_objects"):
+        tf_keras.models.load_model(tmp_path / "model.keras")
+    again = tf_keras.models.load_model(tmp_path / "model.keras", custom_objects={path: trusted})
+    assert again.layers[0].resolved_object is trusted
+
+
 # Other models -------------------------------------------------------------------------------------
+
+
+class _WithGain(compat_hub.KerasLayer):
+    """A weight of its own, besides those of the module."""
+
+    def build(self, input_shape: Any) -> None:
+        self.gain = self.add_weight("gain", [], initializer="ones")
+        super().build(input_shape)
+
+    def call(self, inputs: Any, training: Any = None) -> Any:
+        return self.gain * super().call(inputs, training)
+
+
+def test_a_subclass_with_weights_of_its_own(tmp_path: Path) -> None:
+    def make() -> tf_keras.Model:
+        return tf_keras.Sequential(
+            [_WithGain(HPARAMS, trainable=True, input_shape=[5], name="hub")]
+        )
+
+    model = make()
+    model.layers[0].gain.assign(3.0)
+    model.save_weights(tmp_path / "w.weights.h5")
+    model.save_weights(tmp_path / "weights")
+    model.save(tmp_path / "model.keras")
+    for file in ("w.weights.h5", "weights"):
+        again = make()
+        again.load_weights(tmp_path / file)
+        _assert_equal(again, model)
+    names = {"_WithGain": _WithGain}
+    again = tf_keras.models.load_model(tmp_path / "model.keras", names)
+    np.testing.assert_equal(again.get_weights(), model.get_weights())
+    np.testing.assert_allclose(again(X), model(X), rtol=1e-6)
+
+
+def test_a_program_s_own_module(tmp_path: Path, copy_of: Any) -> None:
+    class Program(tf.Module):
+        def __init__(self, hub: compat_hub.HubModule) -> None:
+            super().__init__()
+            self.hub = hub
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+        def look_up(self, words: tf.Tensor) -> tf.Tensor:
+            return self.hub({"words": words}, as_dict=True)["second"]
+
+    module = copy_of("text_two_assets")
+    program = Program(compat_hub.load(module.path))
+    words = tf.constant(["quartz", "wizards"])
+    expected = program.look_up(words)
+    tf.saved_model.save(program, str(tmp_path / "program"))
+    with _away(module.folder):
+        loaded = tf.saved_model.load(str(tmp_path / "program"))
+        np.testing.assert_array_equal(loaded.look_up(words), expected)
 
 
 class _Callable:
