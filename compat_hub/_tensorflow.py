@@ -10,7 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 from tensorflow.python.eager import context
-from tensorflow.python.framework import op_def_registry
+from tensorflow.python.framework import op_def_registry, ops
 from tensorflow.python.ops import handle_data_util, resource_variable_ops
 from tensorflow.python.saved_model import nested_structure_coder, save_context
 from tensorflow.python.trackable import base as tracking_base
@@ -129,6 +129,11 @@ def set_colocation(operation: Any, groups: list[bytes], device: str) -> None:
     value.list.s.extend([*others, *groups])
     operation._set_attr("_class", value)
     operation._set_device(device)
+
+
+def gradient_function(op_type: str) -> Any:
+    """The gradient that TensorFlow has for a type of op."""
+    return ops.gradient_registry.lookup(op_type)
 
 
 def gradient_name(operation: Any) -> str | None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ import tensorflow as tf
 from compat_hub.call import find_free_losses
 from compat_hub.spec import ModuleSpec
 from compat_hub.v1.module import Module
+from compat_hub.v1.tensor_array_gradients import control_flow_of_tf1
 from compat_hub.variant import GraphVariant, Signature
 
 
@@ -49,7 +49,7 @@ def run_in_session(
     config.graph_options.rewrite_options.disable_meta_optimizer = True
     config.graph_options.optimizer_options.opt_level = -1
     graph = tf.Graph()
-    with _control_flow_of_tf1(), graph.as_default(), v1.Session(config=config) as session:
+    with control_flow_of_tf1(), graph.as_default(), v1.Session(config=config) as session:
         module = Module(spec, trainable=True, tags=variant.tags)
         outputs = module(dict(inputs), signature=signature.name, as_dict=True)
         variables = {v.op.name.removeprefix("module/"): v for v in module.variables}
@@ -83,18 +83,6 @@ def run_in_session(
             variables=after,
             is_random=not _same(first, second),
         )
-
-
-@contextlib.contextmanager
-def _control_flow_of_tf1() -> Iterator[None]:
-    """Gradients of TF1's TensorArrays need it: with that of TF2 they raise an AssertionError."""
-    was_enabled = tf.compat.v1.control_flow_v2_enabled()
-    tf.compat.v1.disable_control_flow_v2()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            tf.compat.v1.enable_control_flow_v2()
 
 
 def weighted_sum(outputs: Mapping[str, Any]) -> tf.Tensor | None:

@@ -83,11 +83,10 @@ def host_access(node: NodeDef, own_files: Collection[str] = ()) -> str | None:
         source = node.attr["descriptor_source"].s
         is_inside = source in _NO_FILE or source.startswith(b"bytes://")
         return None if is_inside else _FILES
-    if node.op == "FixedUnigramCandidateSampler":
-        return _FILES if node.attr["vocab_file"].s else None
     if node.op == "PrintV2":
         return None if node.attr["output_stream"].s in _STREAMS else _FILES
-    if node.op.startswith("Debug"):  # DebugIdentity and its kind send what they see to a URL
-        urls = node.attr["debug_urls"].list.s if "debug_urls" in node.attr else []
-        return _NETWORK if any(urls) else None
-    return None
+    if node.op == "FixedUnigramCandidateSampler" and node.attr["vocab_file"].s:
+        return _FILES
+    # DebugIdentity and its kind send what they see to a URL.
+    sends = node.op.startswith("Debug") and any(node.attr["debug_urls"].list.s)
+    return _NETWORK if sends else None

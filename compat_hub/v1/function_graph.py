@@ -23,7 +23,10 @@ _STATE = ("compat_hub", "state")
 
 def bring_in(graph: Any, tensor: tf.Tensor) -> tf.Tensor:
     """The tensor as seen from where the program is: inside a function, a loop or a branch."""
-    if getattr(tensor, "graph", None) is not graph:
+    home = getattr(tensor, "graph", None)
+    if home is None and not graph.building_function:  # an eager tensor in a graph of TF1
+        tensor = tf.constant(tensor.numpy())
+    elif home is not graph:
         tensor = graph.capture(tensor)
     return _tensorflow.enter_control_flow(graph, tensor)
 
