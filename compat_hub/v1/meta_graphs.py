@@ -50,7 +50,7 @@ def prepare(spec: ModuleSpec, variant: GraphVariant) -> Any:
             spec.asset_files[file].encode()
         ]
     replace_lost_gradients(meta_graph.graph_def, variant.where)
-    if not _mixes_control_flow(meta_graph):
+    if _can_inline(meta_graph):
         meta_graph.graph_def.CopyFrom(inline_functions(variant, meta_graph.graph_def))
     clear_devices(meta_graph.graph_def)
     # The gradient of a While defines functions after the names of its own: see rewrite.py.
@@ -60,13 +60,15 @@ def prepare(spec: ModuleSpec, variant: GraphVariant) -> Any:
     return meta_graph
 
 
-def _mixes_control_flow(meta_graph: Any) -> bool:
-    """Whether a call may be in a loop or branch of TF1, or the other way round.
+def _can_inline(meta_graph: Any) -> bool:
+    """Whether calls of functions may become what they compute.
 
-    In a graph, each node of those has to be known to a context.
+    In a graph, each node of a loop or branch of TF1 has to be known to a context. And a function
+    with a gradient function of its own has it in the library, where it stays if a module is made of
+    this graph.
     """
     library = meta_graph.graph_def.library
-    return any(
+    return not library.gradient and not any(
         node.op.removeprefix("Ref") in CONTROL_FLOW_V1
         for nodes in (meta_graph.graph_def.node, *(f.node_def for f in library.function))
         for node in nodes

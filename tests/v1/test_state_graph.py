@@ -204,3 +204,14 @@ def test_a_checkpoint_that_does_not_fit(damage: str, copy_of) -> None:
         with pytest.raises(compat_hub.ModuleFormatError, match=f"Module .*: .*{expected}"):
             import_state(spec, spec.variant(), reserve_scope("m"), False)
         assert not graph.get_operations()
+
+
+def test_a_missing_asset(copy_of) -> None:
+    copy = copy_of("text_table")
+    spec = compat_hub.load_module_spec(copy.path)
+    (file,) = spec.variant().assets.values()
+    copy.file(f"assets/{file}").unlink()
+    with tf.Graph().as_default() as graph:
+        with pytest.raises(compat_hub.ModuleFormatError, match=f"asset file .*{file}' is missing"):
+            import_state(spec, spec.variant(), reserve_scope("m"), False)
+        assert not graph.get_operations()
