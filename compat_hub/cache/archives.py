@@ -172,10 +172,12 @@ class _Unpacking:
 
     def _unpack_all(self) -> None:
         with tarfile.open(fileobj=self._content, mode="r:", encoding="utf-8") as tar:
-            # A member is dropped once it is unpacked: tarfile keeps a list.
-            while (member := tar.next()) is not None:
+            # In Python 3.10, to ask an archive without members for one seeks to before its start.
+            member = tar.next() if tar.firstmember is not None else None
+            while member is not None:
                 self._unpack_member(tar, member)
-                tar.members.clear()
+                tar.members.clear()  # tarfile keeps a list
+                member = tar.next()
             # tarfile takes a damaged header for the end.
             if self._content.last.strip(b"\0") or len(self._content.last) != _BLOCK:
                 raise tarfile.ReadError("it has no end")
