@@ -47,9 +47,10 @@ class KerasLayer(_tensorflow.AdoptedWeights, tf_keras.layers.Layer):
     does it, and there are no regularization losses.
 
     Args:
-        handle: A path, a `ModuleSpec`, a `HubModule` (layers on one HubModule share its weights),
-            or a callable with the attributes `variables`, `trainable_variables` and
-            `regularization_losses`, as far as it has any.
+        handle: What `compat_hub.resolve` takes (a path, an archive, a web address), a `ModuleSpec`,
+            a `HubModule` (layers on one HubModule share its weights; `compat_hub.load` makes one,
+            with a checked digest or with host access, say), or a callable with the attributes
+            `variables`, `trainable_variables` and `regularization_losses`, as far as it has any.
         trainable: Whether the layer trains.
         arguments: Further inputs by name, for all calls; for hyperparameters such as
             `batch_norm_momentum`.
