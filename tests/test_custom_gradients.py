@@ -1,13 +1,24 @@
 from __future__ import annotations
 
+import gc
 import warnings
+import weakref
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import compat_hub
-from compat_hub.custom_gradients import LostGradientWarning
+from compat_hub import _tensorflow
+from compat_hub.custom_gradients import (
+    LostGradientWarning,
+    bind_gradients,
+    drop_gradients_in_functions,
+    function_gradients,
+    replace_lost_gradients,
+)
+from compat_hub.graph.inline import CUSTOM_GRADIENT_ATTR, inline_calls
+from tests.graph.graphs import FLOAT, make_function, make_graph, make_node, placeholder
 from tests.records import FIXTURES
 
 X = np.random.default_rng(1).normal(size=[4, 4]).astype("float32")
@@ -97,3 +108,94 @@ def test_functions_with_gradient_functions_of_their_own() -> None:
         ):
             for a, b in zip(found, expected, strict=True):
                 np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
+# For graphs that leave compat_hub -----------------------------------------------------------------
+
+
+def _with_gradient(name: str) -> object:
+    node = make_node(name, "Identity", "x", T=tf.float32)
+    node.attr[CUSTOM_GRADIENT_ATTR].s = b"CustomGradient-7"
+    return node
+
+
+def test_a_lost_gradient_is_dropped_with_a_warning_where_the_graph_leaves() -> None:
+    graph_def = make_graph(placeholder("x"), _with_gradient("y"))
+    with pytest.warns(LostGradientWarning, match="In somewhere: .*'y' for one"):
+        replace_lost_gradients(graph_def, "somewhere", portable=True)
+    assert CUSTOM_GRADIENT_ATTR not in graph_def.node[1].attr
+
+
+def test_gradients_in_functions_are_dropped_with_a_warning() -> None:
+    body = make_function("body", {"x": FLOAT}, {"y": ("z:output:0", FLOAT)}, _with_gradient("z"))
+    graph_def = make_graph(placeholder("x"), _with_gradient("y"), functions=[body])
+    with pytest.warns(LostGradientWarning, match="In somewhere: 1 calls in loops .*'z' for one"):
+        drop_gradients_in_functions(graph_def, "somewhere")
+    (node,) = graph_def.library.function[0].node_def
+    assert CUSTOM_GRADIENT_ATTR not in node.attr
+    assert CUSTOM_GRADIENT_ATTR in graph_def.node[1].attr  # a SavedModel keeps those
+
+
+def test_no_warning_where_there_is_nothing_to_lose() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        drop_gradients_in_functions(make_graph(placeholder("x"), _with_gradient("y")), "somewhere")
+
+
+def _graph_with_calls() -> object:
+    """Two calls of "triple", whose gradient function gives ten times the upstream gradient."""
+    ten = make_node("ten", "Const", dtype=tf.float32, value=np.float32(10))
+    three = make_node("three", "Const", dtype=tf.float32, value=np.float32(3))
+    functions = [
+        make_function(
+            "triple",
+            {"x": FLOAT},
+            {"y": ("m:z:0", FLOAT)},
+            three,
+            make_node("m", "Mul", "x", "three:output:0", T=tf.float32),
+        ),
+        make_function(
+            "gradient",
+            {"x": FLOAT, "dy": FLOAT},
+            {"dx": ("m:z:0", FLOAT)},
+            ten,
+            make_node("m", "Mul", "dy", "ten:output:0", T=tf.float32),
+        ),
+    ]
+    return make_graph(
+        placeholder("x"),
+        make_node("a", "triple", "x"),
+        make_node("b", "triple", "a"),
+        functions=functions,
+        triple="gradient",
+    )
+
+
+def test_bound_gradients_know_their_call() -> None:
+    graph_def = _graph_with_calls()
+    inlined = inline_calls(graph_def, _tensorflow.op_def, function_gradients(graph_def, "digest"))
+    with tf.Graph().as_default() as graph:
+        (y,) = tf.graph_util.import_graph_def(inlined, return_elements=["b:0"], name="")
+        x = graph.get_tensor_by_name("x:0")
+        before = {_tensorflow.gradient_name(op) for op in graph.get_operations()} - {None}
+        assert len(before) == 1
+        bind_gradients(graph)
+        after = [_tensorflow.gradient_name(op) for op in graph.get_operations()]
+        bound = [name for name in after if name is not None]
+        assert len(bound) == len(set(bound)) == 2
+        assert not before & set(bound)
+        (gradient,) = tf.gradients(y, x)
+        with tf.compat.v1.Session(graph=graph) as session:
+            assert session.run([y, gradient], {x: 2.0}) == [18.0, 100.0]
+
+
+def test_a_bound_gradient_does_not_keep_its_graph() -> None:
+    graph_def = _graph_with_calls()
+    inlined = inline_calls(graph_def, _tensorflow.op_def, function_gradients(graph_def, "digest"))
+    with tf.Graph().as_default() as graph:
+        tf.graph_util.import_graph_def(inlined, name="")
+        bind_gradients(graph)
+    reference = weakref.ref(graph)
+    del graph
+    gc.collect()
+    assert reference() is None

@@ -72,3 +72,17 @@ def test_a_frozen_layer_fits(irreducible: str) -> None:
     model.compile("sgd", "mse")
     with pytest.raises(compat_hub.HubError, match="no gradient can be computed"):
         model.fit(x, module(x), verbose=0)
+
+
+def test_it_cannot_be_a_saved_model(irreducible: str, tmp_path: Path) -> None:
+    with pytest.raises(compat_hub.HubError, match="no gradient can be computed") as caught:
+        compat_hub.convert(irreducible, tmp_path / "converted")
+    message = str(caught.value)
+    assert irreducible in message
+    assert "'odd'" in message or "Merge" in message or "Switch" in message, message
+    assert "HubModule.export() writes TF1 Hub format" in message
+    assert [path.name for path in tmp_path.iterdir()] == ["irreducible"]
+    compat_hub.load(irreducible).export(tmp_path / "exported")
+    x = _images(compat_hub.load(irreducible))
+    found = compat_hub.load(tmp_path / "exported")(x)
+    np.testing.assert_allclose(found, compat_hub.load(irreducible)(x), rtol=1e-6)
