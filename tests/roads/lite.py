@@ -38,14 +38,17 @@ def _convert(path: str, signature: str, select: bool) -> bytes:
 
 def _run(model: bytes, signature: str, case: Case) -> dict:
     try:
-        # Without XNNPACK, which takes the interpreter's kernels for tensors of unknown rank.
         interpreter = tf.lite.Interpreter(model_content=model)
         runner = interpreter.get_signature_runner(signature)
         return runner(**case.inputs(signature))
     except (RuntimeError, ValueError, TypeError) as error:
+        if "Select TensorFlow op" in str(error):
+            # The package of TensorFlow of today has no delegate for them.
+            raise UnableError("TensorFlow's ops, which this interpreter does not have") from error
         raise UnableError(f"the interpreter refuses: {_reason(error)}") from error
 
 
 def _reason(error: Exception) -> str:
+    """The first line, up to where the compiler says in which line of its own code."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0][:100] if lines else type(error).__name__
+    return (lines or [type(error).__name__])[0].partition("<unknown>")[0][:100]

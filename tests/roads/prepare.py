@@ -96,7 +96,8 @@ def _write_trained(record: Record, folder: Path, arrays: dict[str, Any]) -> dict
     if not inputs:
         return {"unable": "the signature has no inputs, so the object cannot be called"}
     returned = {"default"} if "default" in infos else set(infos)
-    outputs = [name for name in train["outputs"] if name in returned]
+    trained = [name for name in train["outputs"] if name in returned]
+    outputs = trained or [name for name in returned if infos[name].dtype.is_floating]
     if not outputs:
         return {"unable": "the output `default` has no gradient"}
     path = module.save(folder / "trained", signatures=[train["signature"]])
@@ -124,7 +125,8 @@ def _train(module: compat_hub.HubModule, train: Any, outputs: list[str], inputs:
     """Trains as the record does, on the outputs that a converted module returns."""
     for _ in range(train["steps"]):
         with tf.GradientTape() as tape:
-            found = module(inputs, train["signature"], as_dict=True, training=True)
+            result = module.call_signature(inputs, train["signature"], outputs, training=True)
+            found = result.outputs
             terms = [tf.reduce_sum(tf.square(found[name])) for name in outputs]
             terms += [loss() for loss in module.regularization_losses]
             loss = tf.add_n([tf.cast(term, terms[0].dtype) for term in terms])
