@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -13,6 +14,7 @@ from compat_hub import _tensorflow
 from compat_hub._resolve import resolve
 from compat_hub.common_signatures import as_kinds, warn_of_problems
 from compat_hub.errors import InputTypeError, ModuleFormatError, SignatureError
+from compat_hub.graph.inline import CUSTOM_GRADIENT_ATTR
 from compat_hub.graph.machine_traces import clear_devices, drop_debug_names
 from compat_hub.spec import ModuleSpec, Tags, normalize_tags, read_saved_model
 from compat_hub.v1.assets import ASSETS, AssetNames, forget_paths
@@ -199,6 +201,7 @@ def _build_variant(
         meta_graph = tf.compat.v1.train.export_meta_graph(strip_default_attrs=True)
     clear_devices(meta_graph.graph_def)
     drop_debug_names(meta_graph.graph_def)
+    _forget_gradient_names(meta_graph.graph_def)
     meta_graph.meta_info_def.tags.extend(sorted(tags))
     for name, signature in signatures.items():
         meta_graph.signature_def[name].CopyFrom(signature)
@@ -209,6 +212,18 @@ def _build_variant(
         del meta_graph.collection_def[key]
     _check_collections(meta_graph, tags, _SUPPORTED_COLLECTIONS)
     return meta_graph
+
+
+def _forget_gradient_names(graph_def: Any) -> None:
+    """Gives ops of a module within this one their own gradients again, in place.
+
+    While a program trains it, some have gradients of this library, which no other reader knows.
+    """
+    functions = graph_def.library.function
+    for node in itertools.chain(graph_def.node, *(f.node_def for f in functions)):
+        has_name = CUSTOM_GRADIENT_ATTR in node.attr
+        if has_name and node.attr[CUSTOM_GRADIENT_ATTR].s == f"CompatHub_{node.op}".encode():
+            del node.attr[CUSTOM_GRADIENT_ATTR]
 
 
 def _check_collections(meta_graph: Any, tags: frozenset[str], supported: frozenset[str]) -> None:

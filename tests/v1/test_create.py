@@ -14,6 +14,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 import compat_hub
+from tests.records import FIXTURES
 
 v1 = tf.compat.v1
 create = compat_hub.create_module_spec
@@ -344,6 +345,32 @@ def test_a_checkpoint_that_a_signature_reads_is_left(tmp_path: Path) -> None:
     _export(create(module_fn), tmp_path / "module")
     with _module(tmp_path / "module") as (module, run):
         assert run(module()) == 5.0
+
+
+@pytest.mark.parametrize("fixture", ["tensor_arrays", "lstm_block_cell"])
+def test_gradients_within_have_no_names_of_this_library(fixture: str) -> None:
+    path = str(FIXTURES / fixture / "module")
+
+    def module_fn() -> None:
+        module = compat_hub.Module(path, name="inner", trainable=True)
+        inputs = {
+            name: v1.placeholder(info.dtype, info.get_shape())
+            for name, info in module.get_input_info_dict().items()
+        }
+        compat_hub.add_signature(inputs=inputs, outputs=module(inputs, as_dict=True))
+
+    spec = create(module_fn)
+    assert b"CompatHub" not in spec.variant().meta_graph.SerializeToString()
+    with _module(spec, trainable=True) as (module, run):
+        inputs = {
+            name: tf.ones([d or 3 for d in info.get_shape().as_list()], info.dtype)
+            for name, info in module.get_input_info_dict().items()
+        }
+        outputs = module(inputs, as_dict=True).values()
+        loss = sum(tf.reduce_sum(y) for y in outputs if y.dtype == tf.float32)
+        gradients = [g for g in tf.gradients(loss, module.variables) if g is not None]
+        assert gradients
+        assert all(np.isfinite(g).all() for g in run(gradients))
 
 
 def test_partitioned_variables(tmp_path: Path) -> None:
