@@ -10,6 +10,10 @@ from compat_hub.errors import ModuleFormatError
 from compat_hub.variant import VariableInfo
 
 _FRESH_COPY = "Get a fresh copy of the module."
+_NO_PATTERN = (
+    "TensorFlow takes the characters *, ? and [ in the path of a checkpoint for a pattern. Move "
+    "the module to a path without them."
+)
 
 
 def read_variables(
@@ -65,8 +69,9 @@ def check_variables(handle: str, prefix: str, variables: Sequence[VariableInfo])
         shapes = reader.get_variable_to_shape_map()
         dtypes = reader.get_variable_to_dtype_map()
     except (tf.errors.OpError, IndexError, RuntimeError, TypeError, ValueError) as error:
+        advice = _NO_PATTERN if set("*?[") & set(prefix) else _FRESH_COPY
         raise ModuleFormatError(
-            f"Module {handle!r}: the checkpoint {prefix!r} cannot be opened: {error}. {_FRESH_COPY}"
+            f"Module {handle!r}: the checkpoint {prefix!r} cannot be opened: {error}. {advice}"
         ) from error
     for info in variables:
         _check(handle, prefix, info, shapes, dtypes)

@@ -111,6 +111,12 @@ def _normalize(path: str | bytes | os.PathLike[str]) -> str:
         raise ResolveError(
             f"The path {os.fsdecode(path)!r} names no folder that can be made. Pass one that does."
         )
+    if set("*?[") & set(text):
+        raise ResolveError(
+            f"The path {text!r} has one of the characters *, ? and [, which TensorFlow takes for a "
+            "pattern in the path of a checkpoint: it could not read what is written there. Pass a "
+            "path without them."
+        )
     return text
 
 

@@ -55,3 +55,14 @@ def test_half_precision() -> None:
 
 def test_nothing_to_read() -> None:
     assert read_variables("handle", "/no/such/checkpoint", []) == {}
+
+
+def test_a_path_that_tensorflow_takes_for_a_pattern(copy_of) -> None:
+    copy = copy_of("fruit", "folder[1]")
+    with pytest.raises(compat_hub.ModuleFormatError, match=r"for a pattern\. Move the module"):
+        compat_hub.load(copy.path)
+    with (
+        tf.Graph().as_default(),
+        pytest.raises(compat_hub.ModuleFormatError, match="for a pattern"),
+    ):
+        compat_hub.Module(copy.path)

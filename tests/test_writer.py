@@ -111,6 +111,14 @@ def test_no_path(path: object) -> None:
         _write(path)  # type: ignore
 
 
+@pytest.mark.parametrize("name", ["run[1]/module", "modul?", "*"])
+def test_what_tensorflow_takes_for_a_pattern(name: str, base: str) -> None:
+    gfile.makedirs(base)
+    with pytest.raises(compat_hub.ResolveError, match="for a pattern"):
+        _write(f"{base}/{name}", save=_save)
+    assert _names(base) == set()
+
+
 def test_below_the_root_of_a_filesystem() -> None:
     _write("ram://test_writer_root", save=_save)
     assert not gfile.exists("ram:")
