@@ -129,7 +129,7 @@ def test_a_lock_that_its_process_left_behind(
     server: Server, cache: Path, killed: signal.Signals
 ) -> None:
     data = archive_of("fruit")
-    handle = server.url("/m", dripping(data, 0.5, 100))
+    handle = server.url("/m", dripping(data, 4.0, 100))
     process = _start(handle)
     folder = layout.module_directory(str(cache), handle)
     while not server.asked:

@@ -458,6 +458,7 @@ def test_a_program_of_tf1_with_layers(tmp_path: Path) -> None:
         tf.disable_v2_behavior()
 
         def module_fn(training):
+            tf.set_random_seed(1)
             inputs = tf.placeholder(tf.float32, [None, 4])
             l2 = tf.keras.regularizers.l2(0.1)
             layer1 = tf.layers.dense(inputs, 5, tf.nn.relu, kernel_regularizer=l2, name="one")
