@@ -13,6 +13,8 @@ import sys
 import traceback
 import warnings
 
+# TensorFlow 2 sets this in the process that starts this one: it is how 1.15 becomes a preview of 2.
+os.environ.pop("TF2_BEHAVIOR", None)
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 os.environ.setdefault("PYTHONHASHSEED", "0")
