@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -11,10 +10,9 @@ from typing import Any
 import click
 
 from compat_hub.cache import digests, files, layout, settings, store
-from compat_hub.command_errors import BadInputError, bad_input
+from compat_hub.commands.errors import BadInputError, bad_input
+from compat_hub.commands.json_output import json_option, print_json
 from compat_hub.errors import HubError
-
-_json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 
 
 @click.group()
@@ -27,13 +25,13 @@ def cache() -> None:
 
 
 @cache.command("list")
-@_json_option
+@json_option
 def list_modules(as_json: bool) -> None:
     """List the modules in the cache, with their sizes."""
     with bad_input(), _os_errors():
         rows = [_facts(entry) for entry in layout.entries(settings.cache_folder())]
     if as_json:
-        click.echo(json.dumps({"cache": settings.cache_folder(), "modules": rows}, indent=2))
+        print_json({"cache": settings.cache_folder(), "modules": rows})
         return
     for row in rows:
         click.echo(f"{row['handle'] or '(unknown)'}")
@@ -52,7 +50,7 @@ def list_modules(as_json: bool) -> None:
     help="A file of known digests to compare with; COMPAT_HUB_DIGESTS when not given.",
 )
 @click.option("--write", is_flag=True, help="Write the digests found to that file.")
-@_json_option
+@json_option
 def verify(handles: tuple[str, ...], path: str | None, write: bool, as_json: bool) -> None:
     """Print the digests of modules, and compare them with what is known.
 
@@ -74,7 +72,7 @@ def verify(handles: tuple[str, ...], path: str | None, write: bool, as_json: boo
             digests.write_known(path, {**known, **{h: d for h, d in fresh.items() if h}})
     passed = all(row["status"] != "changed" for row in rows)
     if as_json:
-        click.echo(json.dumps({"passed": passed, "modules": rows}, indent=2))
+        print_json({"passed": passed, "modules": rows})
     else:
         for row in rows:
             click.echo(f"{row['sha256']}  {row['handle'] or row['path']}  {row['status']}")
@@ -84,7 +82,7 @@ def verify(handles: tuple[str, ...], path: str | None, write: bool, as_json: boo
 
 @cache.command()
 @click.argument("handles", nargs=-1)
-@_json_option
+@json_option
 def clear(handles: tuple[str, ...], as_json: bool) -> None:
     """Remove modules from the cache.
 
@@ -106,7 +104,7 @@ def clear(handles: tuple[str, ...], as_json: bool) -> None:
             store.remove_leftovers(folder)
     size = sum(row["bytes"] for row in removed)
     if as_json:
-        click.echo(json.dumps({"cache": folder, "removed": removed}, indent=2))
+        print_json({"cache": folder, "removed": removed})
     else:
         click.echo(f"Removed {len(removed)} modules, {size:,} bytes, from {folder}")
 

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from compat_hub.cache import digests, layout, locks
 from compat_hub.cli import main
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 _HANDLE = "https://tfhub.dev/google/{}/1"
 
 
@@ -172,11 +172,12 @@ def test_bad_input_is_one_line(args: list[str]) -> None:
     assert result.stderr.startswith("Error: ")
 
 
-@pytest.mark.parametrize("args", [[], ["bogus"], ["list", "extra"], ["verify", "--bogus"]])
+@pytest.mark.parametrize("args", [["bogus"], ["list", "extra"], ["verify", "--bogus"]])
 def test_usage_errors(args: list[str]) -> None:
     result = _run(*args)
     assert result.exit_code == 2
-    assert "Usage: " in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert args[-1] in result.stderr
 
 
 def test_in_a_process_without_tensorflow(cache: Path) -> None:

@@ -26,3 +26,16 @@ def bad_input() -> Iterator[None]:
         yield
     except HubError as error:
         raise BadInputError(str(error)) from error
+
+
+@contextlib.contextmanager
+def usage_in_one_line() -> Iterator[None]:
+    """Makes one line of what click says of arguments that do not fit."""
+    try:
+        yield
+    except click.exceptions.NoArgsIsHelpError:
+        raise
+    except click.UsageError as error:
+        path = error.ctx.command_path if error.ctx is not None else "compat-hub"
+        message = error.format_message().rstrip(".")
+        raise BadInputError(f"{message}. See `{path} --help`.") from error

@@ -8,32 +8,32 @@ from pathlib import Path
 import tensorflow as tf
 
 import compat_hub
+from tests.commands.processes import run_process
 from tests.records import FIXTURES
-from tests.test_cli import _run
 
 FRUIT = str(FIXTURES / "fruit" / "module")
 
 
 def test_convert_and_verify(tmp_path: Path) -> None:
     path = str(tmp_path / "converted")
-    result = _run("convert", FRUIT, path)
+    result = run_process("convert", FRUIT, path)
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout == f"Wrote the SavedModel {path}\n"
     assert sorted(tf.saved_model.load(path).signatures) == sorted(
         compat_hub.load_module_spec(FRUIT).get_signature_names()
     )
-    result = _run("verify", FRUIT, "--against", path)
+    result = run_process("verify", FRUIT, "--against", path)
     assert (result.returncode, result.stderr) == (0, "")
     assert "converted output" in result.stdout
     assert result.stdout.endswith("PASS\n")
-    again = _run("convert", FRUIT, path)
+    again = run_process("convert", FRUIT, path)
     assert again.returncode == 2
     assert again.stderr.startswith("Error: There is already something")
     assert again.stderr.count("\n") == 1
 
 
 def test_a_check_that_fails(tmp_path: Path) -> None:
-    result = _run("verify", FRUIT, "--rtol", "0", "--atol", "-1", "--json")
+    result = run_process("verify", FRUIT, "--rtol", "0", "--atol", "-1", "--json")
     assert result.returncode == 1
     report = json.loads(result.stdout)
     assert not report["passed"]
@@ -42,11 +42,11 @@ def test_a_check_that_fails(tmp_path: Path) -> None:
 
 def test_bad_input(tmp_path: Path) -> None:
     for command in (["verify", "no/such"], ["convert", "no/such", str(tmp_path / "x")]):
-        result = _run(*command)
+        result = run_process(*command)
         assert result.returncode == 2
         assert "no/such" in result.stderr
         assert result.stderr.count("\n") == 1
-    result = _run("convert", FRUIT, str(tmp_path / "x"), "--signature", "unknown")
+    result = run_process("convert", FRUIT, str(tmp_path / "x"), "--signature", "unknown")
     assert result.returncode == 2
     assert "unknown" in result.stderr
     assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,33 @@
+"""The command `compat-hub convert`."""
+
+from __future__ import annotations
+
+import click
+
+from compat_hub._quiet_import import import_quietly
+from compat_hub.commands.errors import bad_input
+
+
+@click.command()
+@click.argument("handle")
+@click.argument("path")
+@click.option(
+    "--signature",
+    "signatures",
+    multiple=True,
+    help="A signature to write, once for each; all of them when not given.",
+)
+def convert(handle: str, path: str, signatures: tuple[str, ...]) -> None:
+    """Convert a module to a SavedModel of TensorFlow 2.
+
+    PATH is the folder to make. What is written needs neither compat_hub nor the module.
+
+    The exit status is 0 when it was written. It is 2 when HANDLE leads to no module that can be
+    read, or PATH exists already; then nothing was written.
+    """
+    import_quietly()
+    from compat_hub._convert import convert as convert_module  # noqa: PLC0415
+
+    with bad_input():
+        written = convert_module(handle, path, signatures=signatures or None)
+    click.echo(f"Wrote the SavedModel {written}")
