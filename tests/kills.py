@@ -8,13 +8,15 @@ Kills so many processes while they convert, and as many while they export, each 
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -24,33 +26,36 @@ import tensorflow as tf
 
 import compat_hub
 
-_READY = "ready"
-HOW = {
-    "convert": compat_hub.convert,
-    "export": lambda handle, path: compat_hub.load(handle).export(path),
+# By name: from a module's path to what writes it to another one.
+HOW: dict[str, Callable[[str], Callable[[str], object]]] = {
+    "convert": lambda module: lambda path: compat_hub.convert(module, path),
+    "export": lambda module: compat_hub.load(module).export,
 }
 
 
 def work(module: str, folder: str, hows: Sequence[str]) -> None:
-    """Writes a module again and again, until somebody ends it."""
-    print(_READY, flush=True)
-    turn = 0
-    while True:
-        for how in hows:
-            HOW[how](module, os.path.join(folder, f"{how}-{turn}"))
-        turn += 1
+    """Writes a module again and again, until somebody ends it; says how long the second turn took.
+
+    The first one is slower.
+    """
+    writers = {how: HOW[how](module) for how in hows}
+    for turn in itertools.count():
+        start = time.perf_counter()
+        for how, write in writers.items():
+            write(os.path.join(folder, f"{how}-{turn}"))
+        if turn == 1:
+            print(time.perf_counter() - start, flush=True)
 
 
-def kill_after(seconds: float, module: str, folder: str, hows: Sequence[str]) -> None:
-    """Kills a process that does such work so many seconds after it began."""
+def kill_after(turns: float, module: str, folder: str, hows: Sequence[str]) -> None:
+    """Kills a process that does such work after two turns, and so many more as it seems."""
     command = [sys.executable, "-m", "tests.kills", "--work", module, folder, *hows]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
     ) as process:
         assert process.stdout is not None
-        assert process.stdout.readline().strip() == _READY
-        time.sleep(seconds)
+        time.sleep(turns * float(process.stdout.readline()))
         assert process.poll() is None, "it ended by itself"
         process.kill()
 
@@ -94,16 +99,15 @@ def main() -> None:
         root = Path(scratch)
         path = write_module("many variables", arguments.megabytes, str(root / "module"))
         for how, write in HOW.items():
-            start = time.perf_counter()
-            write(path, str(root / "references" / how))
-            seconds = time.perf_counter() - start
+            write(path)(str(root / "references" / how))
             complete = temporary = 0
             for k in range(arguments.times):
                 folder = root / f"{how}-{k}"
                 folder.mkdir()
-                kill_after(random.uniform(0, 1.5 * seconds), path, str(folder), [how])
+                kill_after(random.uniform(0, 1.5), path, str(folder), [how])
                 counts = check(folder, root / "references")
                 complete, temporary = complete + counts[0], temporary + counts[1]
+                shutil.rmtree(folder)
                 print(f"{how}: {k + 1} killed, {complete} complete, {temporary} temporary folders")
 
 
