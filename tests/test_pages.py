@@ -1,0 +1,34 @@
+"""The examples of pages in docs/ run, as far as what they import is installed."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+def _run_examples(page: str) -> int:
+    """Runs a page's examples, one after another in one namespace; returns how many there are."""
+    text = (DOCS / page).read_text(encoding="utf-8")
+    examples = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    namespace: dict[str, object] = {}
+    for code in examples:
+        if importlib.util.find_spec("tensorflow_hub") or "tensorflow_hub" not in code:
+            exec(compile(code, page, "exec"), namespace)
+    return len(examples)
+
+
+@pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated")
+def test_roads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert _run_examples("roads.md") >= 6
+    assert {"pets", "pets_again"} <= {path.name for path in tmp_path.iterdir()}
+
+
+def test_format(capsys: pytest.CaptureFixture[str]) -> None:
+    assert _run_examples("format.md") == 2
+    assert "norm/moving_mean" in capsys.readouterr().out
