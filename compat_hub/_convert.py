@@ -43,6 +43,8 @@ def convert(
         ModuleFormatError: The folder holds no module in TF1 Hub format that can be read.
         UnknownNameError: There is no such signature, or no variant for inference. Where the module
             has none, choose one: `compat_hub.load(handle, tags=...).save(path)`.
+        UnsafeModuleError: The module's graph would touch the host. If you trust its source, pass
+            `compat_hub.load(handle, allow_host_access=True)`.
         InputTypeError: `signatures` is not a list of names.
         HubError: The graph has control flow that no gradient can be computed through.
         PathExistsError: There is something at `path` already.

@@ -70,6 +70,7 @@ def make_target(
     output_key: str | None = None,
     load_options: Any = None,
     train_only: str | None = None,
+    allow_host_access: bool = False,
 ) -> Target:
     """Loads the handle where it is one, and checks that the arguments fit together.
 
@@ -78,7 +79,9 @@ def make_target(
     """
     obj = handle
     if isinstance(handle, str | os.PathLike | ModuleSpec):
-        obj = load(handle, tags=tags, options=load_options)
+        obj = load(
+            handle, tags=tags, options=load_options, allow_host_access=bool(allow_host_access)
+        )
     elif isinstance(handle, HubModule) and tags is not None:
         raise SignatureError(
             "`tags` choose the variant while a module is loaded; this HubModule is already. "

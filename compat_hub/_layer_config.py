@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import json
 import os
 import uuid
 import warnings
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,9 +20,12 @@ from compat_hub.module import HubModule, load
 from compat_hub.spec import ModuleSpec, is_module_directory
 
 SHARED_MODULE = "shared_module"
+ALLOW_HOST_ACCESS = "allow_host_access"
 
 _users: weakref.WeakKeyDictionary[HubModule, weakref.WeakSet[Any]] = weakref.WeakKeyDictionary()
 _ids: weakref.WeakKeyDictionary[HubModule, str] = weakref.WeakKeyDictionary()
+# Not in a config, which anybody may write.
+_allow_host_access = contextvars.ContextVar("allow_host_access", default=False)
 
 
 class Saving(Protocol):
@@ -73,12 +78,16 @@ def describe(
         if module.tags is not None:
             config["tags"] = sorted(module.tags)
         shared = shared_id(module)
+        if module.spec.allow_host_access:
+            config[ALLOW_HOST_ACCESS] = True
         if shared is not None:
             config[SHARED_MODULE] = shared
     return config
 
 
-def restore(config: Mapping[str, Any], saving: Saving, shared_class: str) -> dict[str, Any]:
+def restore(
+    config: Mapping[str, Any], saving: Saving, shared_class: str, is_trusted: bool
+) -> dict[str, Any]:
     """The arguments to make a layer with, from its config.
 
     The handle is replaced where `custom_objects` says so. Layers that were on one `HubModule` get
@@ -88,12 +97,24 @@ def restore(config: Mapping[str, Any], saving: Saving, shared_class: str) -> dic
         config: The config.
         saving: Keras' functions.
         shared_class: The registered name of `SharedModule`.
+        is_trusted: Whether the program vouches for the config, which may come from a file.
+
+    Raises:
+        UnsafeModuleError: The config is not trusted, and lets the module's graph touch the host.
     """
     arguments = dict(config)
     shared = arguments.pop(SHARED_MODULE, None)
     handle = arguments["handle"] = _relocate(arguments.get("handle"), saving)
     if isinstance(arguments.get("load_options"), Mapping):
         arguments["load_options"] = tf.saved_model.LoadOptions(**arguments["load_options"])
+    if isinstance(handle, HubModule | ModuleSpec):  # the program has read it
+        arguments.pop(ALLOW_HOST_ACCESS, None)
+    elif arguments.get(ALLOW_HOST_ACCESS) and not is_trusted:
+        raise UnsafeModuleError(
+            "The config lets the graph of the module touch the host (allow_host_access=True), and "
+            "a file may come from anybody. If you trust the file and the module, pass "
+            "safe_mode=False to load_model, which .keras files heed."
+        )
     if isinstance(handle, HubModule):  # it is loaded already, with the tags that it has
         arguments.pop("tags", None)
     elif shared is not None:
@@ -112,8 +133,20 @@ def restore(config: Mapping[str, Any], saving: Saving, shared_class: str) -> dic
 
         if make("probe") is not make("probe"):
             warnings.warn(_no_longer_shared(arguments), SharedModuleWarning, stacklevel=3)
-        arguments["handle"] = make("module", handle=handle, tags=tags, load_options=load_options)
+        with _host_access(bool(arguments.get(ALLOW_HOST_ACCESS))):
+            arguments["handle"] = make(
+                "module", handle=handle, tags=tags, load_options=load_options
+            )
     return arguments
+
+
+@contextlib.contextmanager
+def _host_access(allowed: bool) -> Iterator[None]:
+    token = _allow_host_access.set(allowed)
+    try:
+        yield
+    finally:
+        _allow_host_access.reset(token)
 
 
 class SharedModuleWarning(UserWarning):
@@ -128,7 +161,12 @@ class SharedModule:
         """Loads the module; without a handle, makes an object that tells whether Keras shares."""
         if not config:
             return cls()
-        return load(config["handle"], tags=config["tags"], options=config["load_options"])
+        return load(
+            config["handle"],
+            tags=config["tags"],
+            options=config["load_options"],
+            allow_host_access=_allow_host_access.get(),
+        )
 
     def get_config(self) -> dict[str, Any]:
         """The config of the object without a handle."""
@@ -140,8 +178,9 @@ def explain(where: str, handle: Any, error: HubError) -> HubError:
     text = os.fspath(handle) if isinstance(handle, str | os.PathLike) else repr(handle)
     if isinstance(error, UnsafeModuleError):
         return UnsafeModuleError(
-            f"{where} cannot be made from its config: {error} Then pass it loaded: load_model(..., "
-            f"custom_objects={{{text!r}: compat_hub.load({text!r}, allow_host_access=True)}})."
+            f"{where} cannot be made from its config: {error} Or pass the module loaded: "
+            f"load_model(..., custom_objects={{{text!r}: compat_hub.load({text!r}, "
+            "allow_host_access=True)})."
         )
     is_relative = "://" not in text and not os.path.isabs(os.path.expanduser(text))
     relative = f" The handle is relative to the current directory, {os.getcwd()}." * is_relative

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import tensorflow as tf
+from tensorflow.python.distribute import load_context
 from tensorflow.python.eager import context
 from tensorflow.python.framework import op_def_registry, ops
 from tensorflow.python.ops import handle_data_util, resource_variable_ops
@@ -147,6 +148,17 @@ def gradient_name(operation: Any) -> str | None:
 def set_gradient_name(operation: Any, name: str) -> None:
     """Gives an op another gradient; `tf.Graph.gradient_override_map` only gives new ones one."""
     operation._set_attr("_gradient_op_type", tf.compat.v1.AttrValue(s=name.encode()))
+
+
+def loads_keras_file() -> bool:
+    """Whether tf_keras makes layers for a file that is being loaded, which it shall not trust.
+
+    With `safe_mode=False` it shall. The formats before `.keras` have no such argument.
+    """
+    from tf_keras.src.saving import serialization_lib  # noqa: PLC0415
+
+    safe_mode = serialization_lib.in_safe_mode()
+    return bool(load_context.in_load_context() if safe_mode is None else safe_mode)
 
 
 def untracked(method: Any) -> Any:

@@ -13,6 +13,7 @@ import tensorflow as tf
 from compat_hub.errors import HubError, InputTypeError
 from compat_hub.inputs import bind_inputs
 from compat_hub.module import HubModule
+from compat_hub.safety import check_host_access
 from compat_hub.sample_inputs import sample_inputs
 from compat_hub.spec import ModuleSpec, load_module_spec
 from compat_hub.tf1_session import SessionResults, run_in_session, weighted_sum
@@ -148,8 +149,11 @@ def verify(
         ResolveError: The handle leads nowhere.
         ModuleFormatError: There is no module that can be read.
         InputTypeError: `inputs` name no signature or input of the module.
+        UnsafeModuleError: The module's graph would touch the host. If you trust its source, pass
+            `compat_hub.load_module_spec(handle, allow_host_access=True)`.
     """
     spec = load_module_spec(handle)
+    check_host_access(spec, spec.variants.values())
     given = _by_signature(spec, inputs)
     converted = None if against is None else tf.saved_model.load(os.fspath(against))
     checks: list[Check] = []
@@ -214,7 +218,7 @@ class _Comparison:
             yield self._failed("call", "", " ".join(str(error).split()))
 
     def _bridge(self, values: dict[str, Any], expected: SessionResults) -> Iterator[Check]:
-        module = HubModule(self._spec, self._variant.tags, allow_host_access=True)
+        module = HubModule(self._spec, self._variant.tags)
         trainable = {v.name.partition(":")[0]: v for v in module.trainable_variables}
         with tf.GradientTape() as tape:
             outputs = module(values, signature=self._signature.name, as_dict=True)
@@ -237,7 +241,7 @@ class _Comparison:
         yield from self._after_training(values, expected)
 
     def _after_training(self, values: dict[str, Any], expected: SessionResults) -> Iterator[Check]:
-        module = HubModule(self._spec, self._variant.tags, allow_host_access=True)
+        module = HubModule(self._spec, self._variant.tags)
         module(values, signature=self._signature.name, as_dict=True, training=True)
         for name, variable in module.state.variables.items():
             if name in expected.variables:

@@ -49,7 +49,7 @@ class KerasLayer(_tensorflow.AdoptedWeights, tf_keras.layers.Layer):
     Args:
         handle: What `compat_hub.resolve` takes (a path, an archive, a web address), a `ModuleSpec`,
             a `HubModule` (layers on one HubModule share its weights; `compat_hub.load` makes one,
-            with a checked digest or with host access, say), or a callable with the attributes
+            with a checked digest, say), or a callable with the attributes
             `variables`, `trainable_variables` and `regularization_losses`, as far as it has any.
         trainable: Whether the layer trains.
         arguments: Further inputs by name, for all calls; for hyperparameters such as
@@ -65,6 +65,9 @@ class KerasLayer(_tensorflow.AdoptedWeights, tf_keras.layers.Layer):
         load_options: A `tf.saved_model.LoadOptions`.
         train_only: A regular expression, searched in the variables' names: of the trainable
             variables only those train, the others stay frozen.
+        allow_host_access: Whether the module's graph may touch the host: read and write files
+            other than its own assets, call Python, reach the network. Where a file is loaded that
+            a model was saved to, the permission that is in it does not count.
         **kwargs: Arguments of `tf_keras.layers.Layer`: `name`, `dtype`, `input_shape`, ...
 
     Attributes:
@@ -74,6 +77,7 @@ class KerasLayer(_tensorflow.AdoptedWeights, tf_keras.layers.Layer):
         ResolveError: The handle leads to no folder.
         ModuleFormatError: The folder holds no module that can be read.
         SignatureError: The arguments do not fit the module.
+        UnsafeModuleError: The module's graph would touch the host.
     """
 
     def __init__(
@@ -88,6 +92,7 @@ class KerasLayer(_tensorflow.AdoptedWeights, tf_keras.layers.Layer):
         output_shape: Any = None,
         load_options: Any = None,
         train_only: str | None = None,
+        allow_host_access: bool = False,
         **kwargs: Any,
     ) -> None:
         # The module's graph fixes its dtypes: the layer's policy casts nothing.
@@ -100,6 +105,7 @@ class KerasLayer(_tensorflow.AdoptedWeights, tf_keras.layers.Layer):
             "output_key": output_key,
             "output_shape": output_shape,
             "train_only": train_only,
+            "allow_host_access": True if allow_host_access else None,
         }
         self._set_up(handle, options, load_options)
         self._adopt_variables()
@@ -192,11 +198,15 @@ class KerasLayer(_tensorflow.AdoptedWeights, tf_keras.layers.Layer):
         Raises:
             ResolveError: The handle leads to no folder.
             ModuleFormatError: The folder holds no module that can be read.
-            UnsafeModuleError: The module's graph would touch the host: pass it loaded, in
-                `custom_objects`.
+            UnsafeModuleError: The module's graph would touch the host, or the config says that it
+                may, and is from a file: pass the module loaded, in `custom_objects`, or
+                `safe_mode=False` to `load_model`.
         """
+        is_trusted = not _tensorflow.loads_keras_file()
         try:
-            arguments = _layer_config.restore(config, tf_keras.saving, f"{_PACKAGE}>SharedModule")
+            arguments = _layer_config.restore(
+                config, tf_keras.saving, f"{_PACKAGE}>SharedModule", is_trusted
+            )
             return cls(**arguments)
         except (ResolveError, ModuleFormatError, UnsafeModuleError) as error:
             where = f"The layer {config.get('name')!r}"

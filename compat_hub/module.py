@@ -19,13 +19,20 @@ from compat_hub.call import (
     find_free_losses,
     select_outputs,
 )
-from compat_hub.errors import InputTypeError, ModuleFormatError, ResolveError, UnsafeModuleError
+from compat_hub.errors import InputTypeError, ModuleFormatError, ResolveError
 from compat_hub.function import GraphFunction, StateTensor
 from compat_hub.inputs import bind_inputs
 from compat_hub.known_ops import find_unknown_ops
 from compat_hub.reusable import save_reusable
-from compat_hub.safety import host_access_message
-from compat_hub.spec import ModuleSpec, Tags, is_module_directory, normalize_tags, read_module_spec
+from compat_hub.safety import check_host_access
+from compat_hub.spec import (
+    ModuleSpec,
+    Tags,
+    is_module_directory,
+    load_module_spec,
+    normalize_tags,
+    read_module_spec,
+)
 from compat_hub.state import ModuleState
 from compat_hub.tensor_info import TensorInfo
 from compat_hub.variant import GraphVariant, format_tags
@@ -67,17 +74,12 @@ class HubModule(tf.Module):
             position) and returns a dict of outputs, as after `tf.saved_model.load`.
     """
 
-    def __init__(
-        self,
-        spec: ModuleSpec,
-        tags: frozenset[str] | None = None,
-        allow_host_access: bool = False,
-    ) -> None:
+    def __init__(self, spec: ModuleSpec, tags: frozenset[str] | None = None) -> None:
         super().__init__(name="hub_module")
         self.spec = spec
         self.tags = tags
         variants = [spec.variant(tags)] if tags is not None else list(spec.variants.values())
-        self._check_ops(variants, allow_host_access)
+        _check_ops(spec, variants)
         self.state = ModuleState(spec, variants)
         self._functions: dict[CallKey, SignatureFunction] = {}
         self._lock = threading.RLock()
@@ -271,16 +273,6 @@ class HubModule(tf.Module):
             return normalize_tags(tags)
         return self.tags or _INFERENCE
 
-    def _check_ops(self, variants: Sequence[GraphVariant], allow_host_access: bool) -> None:
-        for variant in variants:
-            message = find_unknown_ops(variant)
-            if message:
-                raise ModuleFormatError(message)
-            has_checkpoint = self.spec.checkpoint_prefix is not None
-            message = None if allow_host_access else host_access_message(variant, has_checkpoint)
-            if message:
-                raise UnsafeModuleError(message)
-
     def save(self, path: str | os.PathLike[str], *, signatures: Sequence[str] | None = None) -> str:
         """Writes a SavedModel of TensorFlow 2, with the current values of the variables.
 
@@ -437,6 +429,14 @@ class RegularizationLoss:
         return f"<compat_hub regularization loss {self.name!r}>"
 
 
+def _check_ops(spec: ModuleSpec, variants: Sequence[GraphVariant]) -> None:
+    for variant in variants:
+        message = find_unknown_ops(variant)
+        if message:
+            raise ModuleFormatError(message)
+    check_host_access(spec, variants)
+
+
 def _constant_bool(value: Any) -> bool | None:
     """A flag as a Python bool, or None where only the running program knows it."""
     if isinstance(value, tf.Variable):
@@ -471,8 +471,8 @@ def load(
         options: As for `tf.saved_model.load`. For a module in TF1 Hub format only
             `experimental_io_device` has a meaning: the device that reads the checkpoint.
         allow_host_access: Whether the module's graph may touch the host: read and write files
-            other than its own assets, call Python, reach the network. A plain SavedModel is not
-            looked into.
+            other than its own assets, call Python, reach the network. A `ModuleSpec` may allow it
+            already. A plain SavedModel is not looked into.
         sha256: The digest that the module has to have, in hexadecimal digits: one over the names
             and contents of all its files, which `compat-hub cache verify` prints. It is computed
             anew for each call.
@@ -492,7 +492,7 @@ def load(
                 f"Module {handle.handle!r}: a ModuleSpec was read before its digest was known. "
                 "With sha256, pass the handle that the spec was read from."
             )
-        spec = handle
+        spec = load_module_spec(handle, allow_host_access=allow_host_access)
     else:
         path = resolve(handle)
         if sha256 is not None:
@@ -500,11 +500,11 @@ def load(
         if not is_module_directory(path) and _is_saved_model(path):
             plain_tags = None if tags is None else sorted(normalize_tags(tags))
             return tf.saved_model.load(path, tags=plain_tags, options=options)
-        spec = read_module_spec(os.fspath(handle), path)
+        spec = read_module_spec(os.fspath(handle), path, allow_host_access)
     pinned = None if tags is None else normalize_tags(tags)
     io_device = options.experimental_io_device if options else None
     with tf.init_scope(), tf.device(io_device):
-        return HubModule(spec, pinned, allow_host_access)
+        return HubModule(spec, pinned)
 
 
 def _is_saved_model(path: str) -> bool:

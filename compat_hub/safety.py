@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from compat_hub.graph.host_access import host_access
+from collections.abc import Iterable
+
+from compat_hub.errors import UnsafeModuleError
+from compat_hub.graph.host_access import host_access, passed_on
+from compat_hub.spec import ModuleSpec
 from compat_hub.users import users
 from compat_hub.variant import GraphVariant
 
@@ -21,36 +25,51 @@ def find_host_access(
     Returns:
         For each the op, the node, what it does, and what of the module needs it.
     """
-    own = frozenset(variant.assets)
     library = variant.meta_graph.graph_def.library.function
     suspects = [*variant.nodes.values(), *(node for f in library for node in f.node_def)]
-    if not any(host_access(node, own) for node in suspects):
+    if not any(host_access(node) for node in suspects):
         return []
+    assets = passed_on(variant.assets, variant.nodes)
     found: dict[tuple[str, str], tuple[str, str, str, str]] = {}
     for user, wanted, fed in users(variant, initial_values=not has_checkpoint):
         graph_def = variant.subgraph(wanted, fed)
-        places = [(node.name, node) for node in graph_def.node]
+        # What a caller passes is no asset, though it take the place of one.
+        own = assets - passed_on(fed, variant.nodes)
+        places = [(node.name, node, own) for node in graph_def.node]
+        # A function's names are its own: one of an asset is something else there.
         places += [
-            (f"{function.signature.name}/{node.name}", node)
+            (f"{function.signature.name}/{node.name}", node, frozenset())
             for function in graph_def.library.function
             for node in function.node_def
         ]
-        for name, node in places:
-            what = host_access(node, own)
+        for name, node, files in places:
+            what = host_access(node, files)
             if what is not None:
                 found.setdefault((node.op, name), (node.op, name, what, user))
     return sorted(found.values())
 
 
-def host_access_message(variant: GraphVariant, has_checkpoint: bool = True) -> str | None:
-    """A message on how the variant would touch the host, or None where it would not."""
-    found = find_host_access(variant, has_checkpoint)
-    if not found:
-        return None
+def check_host_access(spec: ModuleSpec, variants: Iterable[GraphVariant]) -> None:
+    """Checks that variants stay within the graph when they are used, unless the spec allows more.
+
+    Raises:
+        UnsafeModuleError: One would touch the host.
+    """
+    if spec.allow_host_access:
+        return
+    for variant in variants:
+        found = find_host_access(variant, spec.checkpoint_prefix is not None)
+        if found:
+            raise UnsafeModuleError(_message(spec.handle, variant, found))
+
+
+def _message(handle: str, variant: GraphVariant, found: Iterable[tuple[str, str, str, str]]) -> str:
     listed = "; ".join(
         f"{op!r}, node {node!r}, for {user}, {what}" for op, node, what, user in found
     )
     return (
         f"In {variant.where}: the graph would touch the host when it runs: {listed}. "
-        "If you trust the module's source, load it with allow_host_access=True."
+        "If you trust the module's source, allow it with "
+        f"compat_hub.load({handle!r}, allow_host_access=True), or pass "
+        f"compat_hub.load_module_spec({handle!r}, allow_host_access=True) in the handle's place."
     )

@@ -63,6 +63,8 @@ class ModuleSpec:
         handle: What the user passed; messages name the module by it.
         path: The module directory, or None for a spec that was made and not read.
         asset_files: Where each asset file is, by its file name in the assets folder.
+        allow_host_access: Whether the module's graph may touch the host: read and write files
+            other than its own assets, call Python, reach the network.
     """
 
     def __init__(
@@ -71,9 +73,11 @@ class ModuleSpec:
         path: str | None,
         saved_model: Any,
         asset_files: Mapping[str, str] | None = None,
+        allow_host_access: bool = False,
     ) -> None:
         self.handle = handle
         self.path = path
+        self.allow_host_access = bool(allow_host_access)
         self._saved_model = saved_model
         self._variants: dict[frozenset[str], GraphVariant] = {}
         for meta_graph in saved_model.meta_graphs:
@@ -298,6 +302,14 @@ class ModuleSpec:
             clear_checkpoint_paths(meta_graph.graph_def, variant.needed_without_initializers())
         return saved_model
 
+    def with_host_access(self) -> ModuleSpec:
+        """The same description, of a module whose graph may touch the host."""
+        if self.allow_host_access:
+            return self
+        spec = object.__new__(type(self))
+        vars(spec).update(vars(self), allow_host_access=True)
+        return spec
+
     def __copy__(self) -> ModuleSpec:
         return self
 
@@ -312,7 +324,9 @@ class ModuleSpec:
         return f"<compat_hub.ModuleSpec {self.handle!r} ({variants})>"
 
 
-def load_module_spec(handle: str | os.PathLike[str] | ModuleSpec) -> ModuleSpec:
+def load_module_spec(
+    handle: str | os.PathLike[str] | ModuleSpec, *, allow_host_access: bool = False
+) -> ModuleSpec:
     """Reads the description of a module in TF1 Hub format.
 
     Example:
@@ -322,6 +336,8 @@ def load_module_spec(handle: str | os.PathLike[str] | ModuleSpec) -> ModuleSpec:
 
     Args:
         handle: What `compat_hub.resolve` takes; a `ModuleSpec` is returned as it is.
+        allow_host_access: Whether the module's graph may touch the host wherever the spec is used:
+            read and write files other than its own assets, call Python, reach the network.
 
     Returns:
         The `ModuleSpec`.
@@ -331,9 +347,9 @@ def load_module_spec(handle: str | os.PathLike[str] | ModuleSpec) -> ModuleSpec:
         ModuleFormatError: The folder is not a module in TF1 Hub format, or a damaged one.
     """
     if isinstance(handle, ModuleSpec):
-        return handle
+        return handle.with_host_access() if allow_host_access else handle
     path = resolve(handle)
-    return read_module_spec(os.fspath(handle), path)
+    return read_module_spec(os.fspath(handle), path, allow_host_access)
 
 
 def is_module_directory(path: str) -> bool:
@@ -341,10 +357,11 @@ def is_module_directory(path: str) -> bool:
     return tf.io.gfile.exists(os.path.join(path, MODULE_PROTO))
 
 
-def read_module_spec(handle: str, path: str) -> ModuleSpec:
+def read_module_spec(handle: str, path: str, allow_host_access: bool = False) -> ModuleSpec:
     """Reads a module directory; `handle` is how messages name it."""
     _check_module_proto(handle, path)
-    return ModuleSpec(handle, path, read_saved_model(handle, path))
+    saved_model = read_saved_model(handle, path)
+    return ModuleSpec(handle, path, saved_model, allow_host_access=allow_host_access)
 
 
 def _read_file(handle: str, path: str) -> bytes:

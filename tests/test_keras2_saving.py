@@ -554,19 +554,100 @@ def test_a_relative_handle(tmp_path: Path, copy_of: Any, monkeypatch: pytest.Mon
     _assert_equal(again, model)
 
 
-def test_a_module_that_touches_the_host(tmp_path: Path) -> None:
+# Host access --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def reads_files(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A module that gives the content of the files that it is fed with the names of."""
+
     def build() -> Any:
         x = tf.compat.v1.placeholder(tf.string, [None])
         return {"default": ({"x": x}, {"default": tf.map_fn(tf.io.read_file, x)})}
 
-    path = write_module(tmp_path / "module", none=build)
-    trusted = compat_hub.load(path, allow_host_access=True)
-    layer = compat_hub.KerasLayer(trusted, input_shape=[], dtype="string", name="hub")
-    tf_keras.Sequential([layer]).save(tmp_path / "model.keras")
-    with pytest.raises(compat_hub.UnsafeModuleError, match=r"'hub' cannot.*custom_objects"):
-        tf_keras.models.load_model(tmp_path / "model.keras")
-    again = tf_keras.models.load_model(tmp_path / "model.keras", custom_objects={path: trusted})
-    assert again.layers[0].resolved_object is trusted
+    return write_module(tmp_path_factory.mktemp("host") / "module", none=build)
+
+
+def _reader(handle: Any, **kwargs: Any) -> Any:
+    return compat_hub.KerasLayer(handle, input_shape=[], dtype="string", name="hub", **kwargs)
+
+
+def test_a_layer_that_may_touch_the_host(tmp_path: Path, reads_files: str) -> None:
+    with pytest.raises(compat_hub.UnsafeModuleError, match=r"'ReadFile'.*allow_host_access=True"):
+        _reader(reads_files)
+    (tmp_path / "a").write_text("text")
+    for layer in (
+        _reader(reads_files, allow_host_access=True),
+        _reader(compat_hub.load_module_spec(reads_files, allow_host_access=True)),
+        _reader(compat_hub.load(reads_files, allow_host_access=True)),
+    ):
+        assert layer(tf.constant([str(tmp_path / "a")])).numpy() == [b"text"]
+        assert layer.get_config()["allow_host_access"] is True
+        again = compat_hub.KerasLayer.from_config(layer.get_config())
+        assert again.get_config() == layer.get_config()
+        clone = tf_keras.models.clone_model(tf_keras.Sequential([layer]))
+        assert clone.predict(tf.constant([str(tmp_path / "a")]), verbose=0) == [b"text"]
+    assert "allow_host_access" not in compat_hub.KerasLayer(HPARAMS).get_config()
+
+
+@pytest.mark.parametrize("suffix", ["keras", "h5"])
+def test_a_file_gives_no_permission(tmp_path: Path, reads_files: str, suffix: str) -> None:
+    file = tmp_path / f"model.{suffix}"
+    tf_keras.Sequential([_reader(reads_files, allow_host_access=True)]).save(file)
+    with pytest.raises(
+        compat_hub.UnsafeModuleError, match=r"'hub' cannot.*safe_mode=False.*custom_objects"
+    ):
+        tf_keras.models.load_model(file)
+    with pytest.raises(compat_hub.UnsafeModuleError, match=r"custom_objects"):
+        # Another place is no permission.
+        tf_keras.models.load_model(file, custom_objects={reads_files: reads_files})
+    for trusted in (
+        compat_hub.load(reads_files, allow_host_access=True),
+        compat_hub.load_module_spec(reads_files, allow_host_access=True),
+    ):
+        again = tf_keras.models.load_model(file, custom_objects={reads_files: trusted})
+        assert again.layers[0].get_config()["allow_host_access"] is True
+        if isinstance(trusted, compat_hub.HubModule):
+            assert again.layers[0].resolved_object is trusted
+
+
+def test_a_file_that_the_program_trusts(tmp_path: Path, reads_files: str) -> None:
+    file = tmp_path / "model.keras"
+    shared = compat_hub.load(reads_files, allow_host_access=True)
+    x = tf_keras.Input([], dtype="string")
+    layers = [compat_hub.KerasLayer(shared, name=name, dtype="string") for name in "ab"]
+    tf_keras.Model(x, [layer(x) for layer in layers]).save(file)
+    with pytest.raises(compat_hub.UnsafeModuleError, match="safe_mode=False"):
+        tf_keras.models.load_model(file)
+    again = tf_keras.models.load_model(file, safe_mode=False)
+    one, other = (again.get_layer(name) for name in "ab")
+    assert one.resolved_object is other.resolved_object
+    (tmp_path / "a").write_text("text")
+    assert one(tf.constant([str(tmp_path / "a")])).numpy() == [b"text"]
+
+
+def test_no_config_of_a_shared_module_gives_permission(reads_files: str) -> None:
+    config = {"handle": reads_files, "tags": None, "load_options": None, "allow_host_access": True}
+    with pytest.raises(compat_hub.UnsafeModuleError, match="'ReadFile'"):
+        tf_keras.saving.deserialize_keras_object(
+            {
+                "class_name": "compat_hub>SharedModule",
+                "registered_name": "compat_hub>SharedModule",
+                "module": None,
+                "config": config,
+            },
+            safe_mode=False,
+        )
+
+
+def test_a_saved_model_of_a_layer_that_may_touch_the_host(tmp_path: Path, reads_files: str) -> None:
+    model = tf_keras.Sequential([_reader(reads_files, allow_host_access=True)])
+    model.save(tmp_path / "model", save_format="tf")
+    again = tf_keras.models.load_model(tmp_path / "model")
+    assert not isinstance(again.layers[0], compat_hub.KerasLayer)  # what is in the file, as it is
+    (tmp_path / "a").write_text("text")
+    x = tf.constant([str(tmp_path / "a")])
+    assert again.predict(x, verbose=0) == model.predict(x, verbose=0) == [b"text"]
 
 
 # Other models -------------------------------------------------------------------------------------

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 
 import compat_hub
 from compat_hub.safety import find_host_access
@@ -40,6 +42,78 @@ def test_a_signature_that_reads_files(tmp_path: Path) -> None:
     module = compat_hub.load(path, allow_host_access=True)
     result = module([1.0], signature="leak", as_dict=True)
     assert result["secret"].numpy() == b"42"
+
+
+def test_a_spec_that_allows_it(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("42")
+    path = write_module(tmp_path / "module", none=_reading(str(tmp_path / "secret")))
+    spec = compat_hub.load_module_spec(path)
+    assert not spec.allow_host_access
+    trusted = compat_hub.load_module_spec(path, allow_host_access=True)
+    assert trusted.allow_host_access
+    for handle, allowed in ((spec, False), (trusted, True)):
+        for use in (compat_hub.load, compat_hub.verify, compat_hub.KerasLayer, _run_in_a_graph):
+            if allowed:
+                use(handle)
+            else:
+                with pytest.raises(compat_hub.UnsafeModuleError, match="'ReadFile'"):
+                    use(handle)
+    with pytest.raises(compat_hub.UnsafeModuleError, match="'ReadFile'"):
+        compat_hub.convert(path, tmp_path / "saved_model")
+    compat_hub.convert(trusted, tmp_path / "saved_model")
+    assert compat_hub.load(spec, allow_host_access=True).spec.allow_host_access
+    assert not spec.allow_host_access
+    assert compat_hub.verify(trusted).passed
+
+
+def _run_in_a_graph(spec: compat_hub.ModuleSpec) -> None:
+    with compat_hub.eval_function_for_module(spec) as f:
+        assert f([1.0], signature="leak", as_dict=True)["secret"] == b"42"
+
+
+def test_graph_mode(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("42")
+    path = write_module(tmp_path / "module", none=_reading(str(tmp_path / "secret")))
+    with tf.Graph().as_default() as graph:
+        with pytest.raises(
+            compat_hub.UnsafeModuleError, match=r"load_module_spec\(.*, allow_host_access=True\)"
+        ):
+            compat_hub.Module(path)
+        assert not graph.get_operations()
+
+
+def test_what_the_program_made_itself_is_trusted(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("42")
+
+    def module_fn() -> None:
+        compat_hub.add_signature(outputs=tf.io.read_file(str(tmp_path / "secret")))
+
+    spec = compat_hub.create_module_spec(module_fn)
+    assert compat_hub.load(spec)().numpy() == b"42"
+    spec.export(str(tmp_path / "module"), checkpoint_path=_checkpoint(tmp_path))
+    with pytest.raises(compat_hub.UnsafeModuleError):  # now it is a module like any other
+        compat_hub.load(str(tmp_path / "module"))
+
+
+def _checkpoint(folder: Path) -> str:
+    with tf.Graph().as_default(), v1.Session() as session:
+        v1.get_variable("w", initializer=1.0)
+        session.run(v1.global_variables_initializer())
+        return v1.train.Saver().save(session, str(folder / "model.ckpt"))
+
+
+def test_a_saved_model_of_tf1(tmp_path: Path) -> None:
+    with tf.Graph().as_default(), v1.Session() as session:
+        x = v1.placeholder(tf.string, [])
+        v1.saved_model.simple_save(
+            session, str(tmp_path / "saved_model"), {"x": x}, {"y": tf.io.read_file(x)}
+        )
+    make = compat_hub.create_module_spec_from_saved_model
+    path = str(tmp_path / "saved_model")
+    with tf.Graph().as_default(), pytest.raises(compat_hub.UnsafeModuleError, match="'ReadFile'"):
+        compat_hub.Module(make(path), tags={"serve"})
+    with tf.Graph().as_default():
+        compat_hub.Module(make(path, allow_host_access=True), tags={"serve"})
 
 
 def test_in_functions_and_branches(tmp_path: Path) -> None:
@@ -119,6 +193,67 @@ def test_a_table_of_a_file_that_is_not_the_modules_own(tmp_path: Path) -> None:
     with pytest.raises(compat_hub.UnsafeModuleError, match="the tables"):
         compat_hub.load(path)
     assert compat_hub.load(path, allow_host_access=True)(["b", "c"]).numpy().tolist() == [1, -1]
+
+
+def _module_with_asset(folder: Path, read: Callable[[tf.Tensor], Any]) -> str:
+    (folder / "words").write_text("own\n")
+
+    def module_fn() -> None:
+        asset = tf.constant(str(folder / "words"), name="asset")
+        v1.add_to_collection(v1.GraphKeys.ASSET_FILEPATHS, asset)
+        compat_hub.add_signature(outputs=read(asset))
+
+    compat_hub.create_module_spec(module_fn).write(folder / "module", None)
+    (folder / "words").write_text("other")
+    return str(folder / "module")
+
+
+def test_own_assets_may_be_read(tmp_path: Path) -> None:
+    path = _module_with_asset(tmp_path, lambda asset: tf.io.read_file(tf.identity(asset)))
+    assert compat_hub.load(path)().numpy() == b"own\n"
+    with compat_hub.eval_function_for_module(path) as f:
+        assert f() == b"own\n"
+
+
+def test_what_is_computed_of_an_asset_is_none(tmp_path: Path) -> None:
+    path = _module_with_asset(tmp_path, lambda asset: tf.io.read_file(asset + "/../../../words"))
+    with pytest.raises(compat_hub.UnsafeModuleError, match="'ReadFile'"):
+        compat_hub.load(path)
+
+
+def test_a_functions_argument_is_no_asset_of_the_same_name(tmp_path: Path) -> None:
+    def read(asset: tf.Tensor) -> Any:
+        @tf.function(autograph=False)
+        def function(asset: tf.Tensor) -> Any:
+            return tf.io.read_file(asset)
+
+        return function(asset + "/../../../words")
+
+    path = _module_with_asset(tmp_path, read)
+    with pytest.raises(compat_hub.UnsafeModuleError, match="'ReadFile'"):
+        compat_hub.load(path)
+
+
+def test_an_input_is_no_asset(tmp_path: Path) -> None:
+    def build() -> Any:
+        x = v1.placeholder(tf.string, [], "x")
+        return {"default": ({"x": x}, {"default": tf.io.read_file(x)})}
+
+    path = write_module(tmp_path / "module", none=build)
+    _set_assets(path, {"x:0": "words"})
+    with pytest.raises(compat_hub.UnsafeModuleError, match="'ReadFile'"):
+        compat_hub.load(path)
+
+
+def _set_assets(path: str, files: dict[str, str]) -> None:
+    file = Path(path, "saved_model.pb")
+    saved_model = saved_model_pb2.SavedModel.FromString(file.read_bytes())
+    for tensor, name in files.items():
+        asset = saved_model.meta_graphs[0].asset_file_def.add(filename=name)
+        asset.tensor_info.name = tensor
+        Path(path, "assets").mkdir(exist_ok=True)
+        Path(path, "assets", name).write_text("own")
+    file.write_bytes(saved_model.SerializeToString())
 
 
 def test_no_fixture_is_refused(record: Record) -> None:

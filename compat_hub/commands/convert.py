@@ -6,6 +6,7 @@ import click
 
 from compat_hub._quiet_import import import_quietly
 from compat_hub.commands.errors import bad_input
+from compat_hub.commands.host_access import host_access_option
 
 
 @click.command()
@@ -17,7 +18,8 @@ from compat_hub.commands.errors import bad_input
     multiple=True,
     help="A signature to write, once for each; all of them when not given.",
 )
-def convert(handle: str, path: str, signatures: tuple[str, ...]) -> None:
+@host_access_option
+def convert(handle: str, path: str, signatures: tuple[str, ...], allow_host_access: bool) -> None:
     """Convert a module to a SavedModel of TensorFlow 2.
 
     PATH is the folder to make. What is written needs neither compat_hub nor the module.
@@ -27,7 +29,9 @@ def convert(handle: str, path: str, signatures: tuple[str, ...]) -> None:
     """
     import_quietly()
     from compat_hub._convert import convert as convert_module  # noqa: PLC0415
+    from compat_hub.spec import load_module_spec  # noqa: PLC0415
 
     with bad_input():
-        written = convert_module(handle, path, signatures=signatures or None)
+        module = load_module_spec(handle, allow_host_access=True) if allow_host_access else handle
+        written = convert_module(module, path, signatures=signatures or None)
     click.echo(f"Wrote the SavedModel {written}")

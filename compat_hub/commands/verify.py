@@ -6,6 +6,7 @@ import click
 
 from compat_hub._quiet_import import import_quietly
 from compat_hub.commands.errors import bad_input
+from compat_hub.commands.host_access import host_access_option
 from compat_hub.commands.json_output import json_option, print_json
 
 
@@ -20,8 +21,16 @@ from compat_hub.commands.json_output import json_option, print_json
     "--rtol", default=1e-4, show_default=True, help="Error allowed, relative to a tensor."
 )
 @click.option("--atol", default=1e-5, show_default=True, help="Error allowed besides.")
+@host_access_option
 @json_option
-def verify(handle: str, against: str | None, rtol: float, atol: float, as_json: bool) -> None:
+def verify(
+    handle: str,
+    against: str | None,
+    rtol: float,
+    atol: float,
+    allow_host_access: bool,
+    as_json: bool,
+) -> None:
     """Compare a module with a session of TF1, tensor by tensor.
 
     For every graph variant and signature, on inputs that are made up to fit: the outputs, the
@@ -34,9 +43,11 @@ def verify(handle: str, against: str | None, rtol: float, atol: float, as_json: 
     import_quietly()
     from compat_hub._report import Report  # noqa: PLC0415
     from compat_hub._verify import verify as verify_module  # noqa: PLC0415
+    from compat_hub.spec import load_module_spec  # noqa: PLC0415
 
     with bad_input():
-        result = verify_module(handle, rtol=rtol, atol=atol, against=against)
+        spec = load_module_spec(handle, allow_host_access=allow_host_access)
+        result = verify_module(spec, rtol=rtol, atol=atol, against=against)
     if as_json:
         print_json(result.to_dict())
     else:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from compat_hub.graph.names import is_control, tensor_of
+from compat_hub.graph.names import is_control, node_of, tensor_of
 
 NodeDef = Any
 
@@ -17,20 +17,19 @@ _PROGRAMS = "runs programs that are not in the graph"
 _OPS = {
     **dict.fromkeys(
         [
-            *("ReadFile", "WriteFile", "MatchingFiles", "MatchingFilesDataset"),
+            *("WriteFile", "MatchingFiles", "MatchingFilesDataset"),
             *("Save", "SaveSlices", "SaveV2", "Restore", "RestoreSlice", "RestoreV2"),
             *("MergeV2Checkpoints", "LoadAndRemapMatrix", "GenerateVocabRemapping"),
             "ImmutableConst",
             *("WholeFileReader", "WholeFileReaderV2", "TextLineReader", "TextLineReaderV2"),
             *("FixedLengthRecordReader", "FixedLengthRecordReaderV2", "TFRecordReader"),
-            *("TFRecordReaderV2", "LMDBReader", "TextLineDataset", "TFRecordDataset"),
-            *("TFRecordDatasetV2", "FixedLengthRecordDataset", "FixedLengthRecordDatasetV2"),
+            *("TFRecordReaderV2", "LMDBReader"),
             *("CacheDataset", "CacheDatasetV2", "SnapshotDataset", "SnapshotDatasetV2"),
             *("SnapshotDatasetReader", "SnapshotNestedDatasetReader", "SnapshotChunkDataset"),
             *("SaveDataset", "SaveDatasetV2", "LoadDataset", "DatasetToTFRecord"),
             *("ExperimentalDatasetToTFRecord", "ExperimentalLMDBDataset", "LMDBDataset"),
-            *("CSVDataset", "CSVDatasetV2", "ExperimentalCSVDataset", "SqlDataset"),
-            *("ExperimentalSqlDataset", "ListSnapshotChunksDataset", "DistributedSave"),
+            *("SqlDataset", "ExperimentalSqlDataset", "ListSnapshotChunksDataset"),
+            "DistributedSave",
             *("CreateSummaryFileWriter", "CreateSummaryDbWriter", "FileSystemSetConfiguration"),
             *("ImportEvent", "RecordInput", "Skipgram", "DumpTensor"),
             *("CalibrationStatisticsSaver", "DTensorRestoreV2", "ExperimentalMatchingFilesDataset"),
@@ -57,7 +56,14 @@ _OPS = {
     ),
     **dict.fromkeys(["DatasetFromGraph", "TRTEngineOp", "DeserializeIterator"], _PROGRAMS),
 }
-_TABLE_FROM_FILE = {"InitializeTableFromTextFile", "InitializeTableFromTextFileV2"}
+# The ops that read whole files and nothing else, and the number of the input that names them.
+_READERS = {
+    "ReadFile": 0,
+    **dict.fromkeys(["InitializeTableFromTextFile", "InitializeTableFromTextFileV2"], 1),
+    **dict.fromkeys(["TextLineDataset", "TFRecordDataset", "TFRecordDatasetV2"], 0),
+    **dict.fromkeys(["FixedLengthRecordDataset", "FixedLengthRecordDatasetV2"], 0),
+    **dict.fromkeys(["CSVDataset", "CSVDatasetV2", "ExperimentalCSVDataset"], 0),
+}
 _PROTO_CODECS = {"DecodeProtoV2", "EncodeProto"}
 # What descriptor_source of these may be without a file being read.
 _NO_FILE = (b"", b"local://", b"bytes://")
@@ -76,9 +82,10 @@ def host_access(node: NodeDef, own_files: Collection[str] = ()) -> str | None:
     """
     if node.op in _OPS:
         return _OPS[node.op]
-    if node.op in _TABLE_FROM_FILE:
+    if node.op in _READERS:
         data = [tensor_of(source) for source in node.input if not is_control(source)]
-        return None if data[1:2] and data[1] in own_files else _FILES
+        names = data[_READERS[node.op] :][:1]
+        return None if names and names[0] in own_files else _FILES
     if node.op in _PROTO_CODECS:
         source = node.attr["descriptor_source"].s
         is_inside = source in _NO_FILE or source.startswith(b"bytes://")
@@ -90,3 +97,23 @@ def host_access(node: NodeDef, own_files: Collection[str] = ()) -> str | None:
     # DebugIdentity and its kind send what they see to a URL.
     sends = node.op.startswith("Debug") and any(node.attr["debug_urls"].list.s)
     return _NETWORK if sends else None
+
+
+def passed_on(tensors: Collection[str], nodes: Mapping[str, NodeDef]) -> frozenset[str]:
+    """The names of tensors, and of those that Identity makes of them.
+
+    Args:
+        tensors: The names.
+        nodes: The graph's nodes by name.
+    """
+    found = set(tensors)
+    copies = {name: node for name, node in nodes.items() if node.op == "Identity" and node.input}
+    for first in copies:
+        name, chain = first, dict[str, None]()
+        while name in copies and name not in chain and tensor_of(name) not in found:
+            chain[name] = None
+            source = copies[name].input[0]
+            name = node_of(source)
+            if tensor_of(source) in found:
+                found.update(map(tensor_of, chain))
+    return frozenset(found)

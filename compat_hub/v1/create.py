@@ -112,13 +112,17 @@ def create_module_spec(
         assets.make_portable(meta_graph)
         saved_model.meta_graphs.append(meta_graph)
     name = getattr(module_fn, "__name__", "a function")
-    spec = ModuleSpec(f"made from {name}", None, saved_model, assets.files)
+    # The program itself made the graph.
+    spec = ModuleSpec(f"made from {name}", None, saved_model, assets.files, allow_host_access=True)
     warn_of_problems(spec, kinds, stacklevel=2)
     return spec
 
 
 def create_module_spec_from_saved_model(
-    saved_model_path: str | os.PathLike[str], drop_collections: Iterable[str] | None = None
+    saved_model_path: str | os.PathLike[str],
+    drop_collections: Iterable[str] | None = None,
+    *,
+    allow_host_access: bool = False,
 ) -> ModuleSpec:
     """Makes a ModuleSpec from a SavedModel of TF1, with the values of its variables.
 
@@ -135,6 +139,7 @@ def create_module_spec_from_saved_model(
     Args:
         saved_model_path: Its folder.
         drop_collections: Names of further collections to leave out.
+        allow_host_access: As for `load_module_spec`.
 
     Returns:
         The `ModuleSpec`.
@@ -161,7 +166,7 @@ def create_module_spec_from_saved_model(
         _check_collections(meta_graph, tags, _SUPPORTED_COLLECTIONS | {ASSETS})
         clear_devices(meta_graph.graph_def)
         forget_paths(meta_graph, GraphVariant(meta_graph, handle).assets)
-    return ModuleSpec(handle, path, saved_model)
+    return ModuleSpec(handle, path, saved_model, allow_host_access=allow_host_access)
 
 
 def _as_pair(pair: Any) -> tuple[frozenset[str], dict[str, Any]]:

@@ -50,6 +50,8 @@ def eval_function_for_module(
         UnknownNameError: There is no such graph variant.
         ModuleFormatError: What the handle leads to is not a module that can be used.
         ResolveError: The handle leads nowhere.
+        UnsafeModuleError: The module's graph would touch the host. If you trust its source, pass
+            `load_module_spec(path, allow_host_access=True)`.
     """
     loaded = load_module_spec(spec)
     with tf.Graph().as_default() as graph:

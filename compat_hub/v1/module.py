@@ -13,6 +13,7 @@ from compat_hub.call import select_outputs
 from compat_hub.errors import GraphError, InputTypeError, ModuleFormatError, SignatureError
 from compat_hub.inputs import bind_inputs, convert_input
 from compat_hub.known_ops import find_unknown_ops
+from compat_hub.safety import check_host_access
 from compat_hub.spec import ModuleSpec, Tags, load_module_spec
 from compat_hub.tensor_info import TensorInfo
 from compat_hub.v1.apply_graph import import_signature
@@ -65,6 +66,8 @@ class Module:
         InputTypeError: `spec` is neither a `ModuleSpec` nor a path, or `name` names no scope.
         ModuleFormatError: What the handle leads to is not a module that can be used.
         ResolveError: The handle leads nowhere.
+        UnsafeModuleError: The module's graph would touch the host. If you trust its source, pass
+            `load_module_spec(path, allow_host_access=True)`.
     """
 
     @tf.autograph.experimental.do_not_convert
@@ -96,6 +99,7 @@ class Module:
         message = find_unknown_ops(self._variant)
         if message:
             raise ModuleFormatError(message)
+        check_host_access(self._spec, [self._variant])
         self._saver: Any = None
         self._graph: Any = None
         # Outside of the function, loop or branch that is being built, if any.

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 
 import compat_hub
+from tests.authoring import write_module
 from tests.commands.processes import run_process
 from tests.records import FIXTURES
 
@@ -38,6 +40,20 @@ def test_a_check_that_fails(tmp_path: Path) -> None:
     report = json.loads(result.stdout)
     assert not report["passed"]
     assert {"kind", "name", "max_error", "limit", "passed"} <= report["checks"][0].keys()
+
+
+def test_modules_that_touch_the_host(tmp_path: Path) -> None:
+    def build() -> Any:
+        x = tf.compat.v1.placeholder(tf.string, [])
+        return {"default": ({"x": x}, {"default": tf.io.read_file(tf.constant("/dev/null")) + x})}
+
+    module, path = write_module(tmp_path / "module", none=build), str(tmp_path / "x")
+    result = run_process("verify", module)
+    assert result.returncode == 2
+    assert "'ReadFile'" in result.stderr
+    result = run_process("convert", "--allow-host-access", module, path)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "default" in tf.saved_model.load(path).signatures
 
 
 def test_bad_input(tmp_path: Path) -> None:

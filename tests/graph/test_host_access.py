@@ -8,7 +8,7 @@ from tensorflow.core.framework.node_def_pb2 import NodeDef
 from tensorflow.core.framework.op_def_pb2 import OpList
 from tensorflow.python.client import pywrap_tf_session
 
-from compat_hub.graph.host_access import host_access
+from compat_hub.graph.host_access import host_access, passed_on
 
 # Ops whose arguments sound like files and addresses, and are none.
 HARMLESS = {
@@ -63,6 +63,33 @@ def test_a_table_may_be_filled_from_the_modules_own_files() -> None:
     assert host_access(node, {"table:0"}) is not None
 
 
+@pytest.mark.parametrize(
+    "op", ["ReadFile", "TextLineDataset", "TFRecordDatasetV2", "FixedLengthRecordDataset"]
+)
+def test_the_modules_own_files_may_be_read(op: str) -> None:
+    node = _node(op, "path", "compression", "^other")
+    assert host_access(node) is not None
+    assert host_access(node, {"path:0"}) is None
+    assert host_access(node, {"path:1", "compression:0", "other:0"}) is not None
+    assert host_access(_node(op), {"path:0"}) is not None
+
+
+def test_what_identity_passes_on() -> None:
+    nodes = {
+        "a": _node("Const"),
+        "c": _node("Identity", "b:0"),
+        "b": _node("Identity", "a", "^x"),
+        "d": _node("StringJoin", "b"),
+        "e": _node("Identity", "d"),
+        "f": _node("Identity", "split:1"),
+        "g": _node("Identity", "h"),
+        "h": _node("Identity", "g"),
+    }
+    assert passed_on(["a:0"], nodes) == {"a:0", "b:0", "c:0"}
+    assert passed_on(["split:1"], nodes) == {"split:1", "f:0"}
+    assert passed_on(["split:0"], nodes) == {"split:0"}
+
+
 def test_where_ops_print_and_decode() -> None:
     assert host_access(_node("PrintV2", output_stream=b"stderr")) is None
     assert host_access(_node("PrintV2")) is None
@@ -91,8 +118,6 @@ def test_no_op_of_tensorflow_with_a_file_name_is_forgotten() -> None:
     }
     assert len(sounding) > 40, tf.__version__
     conditional = {
-        "InitializeTableFromTextFile",
-        "InitializeTableFromTextFileV2",
         "FixedUnigramCandidateSampler",
         *(op for op in sounding if op.startswith("Debug")),
     }

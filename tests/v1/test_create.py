@@ -343,7 +343,8 @@ def test_a_checkpoint_that_a_signature_reads_is_left(tmp_path: Path) -> None:
         compat_hub.add_signature(outputs=value)
 
     _export(create(module_fn), tmp_path / "module")
-    with _module(tmp_path / "module") as (module, run):
+    spec = compat_hub.load_module_spec(tmp_path / "module", allow_host_access=True)
+    with _module(spec) as (module, run):
         assert run(module()) == 5.0
 
 
