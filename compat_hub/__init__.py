@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from compat_hub import common_signatures as common_signatures
     from compat_hub import text_embedding as text_embedding
     from compat_hub._convert import convert
+    from compat_hub._inspect import inspect
     from compat_hub._resolve import resolve
     from compat_hub._verify import verify
+    from compat_hub.inspection.report import Inspection
     from compat_hub.keras2 import KerasLayer
     from compat_hub.module import HubModule, load
     from compat_hub.spec import ModuleSpec, load_module_spec
@@ -56,6 +58,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "HubModule": "compat_hub.module",
     "ImageModuleInfo": "compat_hub.v1.image_modules",
+    "Inspection": "compat_hub.inspection.report",
     "KerasLayer": "compat_hub.keras2",
     "LatestModuleExporter": "compat_hub.v1.exporter",
     "Module": "compat_hub.v1.module",
@@ -70,6 +73,7 @@ _HOMES = {
     "get_expected_image_size": "compat_hub.v1.image_modules",
     "get_num_image_channels": "compat_hub.v1.image_modules",
     "image_embedding_column": "compat_hub.v1.feature_columns",
+    "inspect": "compat_hub._inspect",
     "load": "compat_hub.module",
     "load_module_spec": "compat_hub.spec",
     "register_module_for_export": "compat_hub.v1.exporter",
@@ -91,6 +95,7 @@ __all__ = [
     "HubModule",
     "ImageModuleInfo",
     "InputTypeError",
+    "Inspection",
     "KerasLayer",
     "LatestModuleExporter",
     "Module",
@@ -111,6 +116,7 @@ __all__ = [
     "get_expected_image_size",
     "get_num_image_channels",
     "image_embedding_column",
+    "inspect",
     "load",
     "load_module_spec",
     "register_module_for_export",

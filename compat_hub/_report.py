@@ -35,6 +35,11 @@ class Report:
         """Whether a person watches."""
         return self._console.is_terminal
 
+    @property
+    def width(self) -> int:
+        """How many characters a line has room for."""
+        return self._console.width
+
     def line(self, text: str = "", style: str = "") -> None:
         """A line, never broken in two."""
         self._console.print(text, style=style, soft_wrap=True)

@@ -13,6 +13,7 @@ _HELPS = {
     "convert": "Convert a module to a SavedModel of TensorFlow 2.",
     "demo": "Load, call and fine-tune a small sample module.",
     "export-text-embedding": "Write a module that embeds texts by the vectors of their words.",
+    "inspect": "Tell what is in a module, and what of it works in TensorFlow 2.",
     "verify": "Compare a module with a session of TF1, tensor by tensor.",
 }
 

@@ -9,8 +9,8 @@ from compat_hub.users import users
 from compat_hub.variant import GraphVariant, format_tags
 
 
-def find_unknown_ops(variant: GraphVariant) -> str | None:
-    """A message on the ops that this TensorFlow lacks, or None where it has all.
+def unknown_ops(variant: GraphVariant) -> dict[str, str]:
+    """The ops that this TensorFlow lacks, and for each where it is and what needs it.
 
     Only ops that some signature, loss, update op or table needs count.
     """
@@ -22,9 +22,9 @@ def find_unknown_ops(variant: GraphVariant) -> str | None:
         for node in function.node_def
     )
     unknown = {op for op in used if op not in functions and not _tensorflow.is_registered_op(op)}
-    if not unknown:
-        return None
     places: dict[str, str] = {}
+    if not unknown:
+        return places
     for user, wanted, fed in users(variant):
         graph_def = variant.subgraph(wanted, fed)
         for node in graph_def.node:
@@ -35,6 +35,12 @@ def find_unknown_ops(variant: GraphVariant) -> str | None:
                 if node.op in unknown:
                     name = function.signature.name
                     places.setdefault(node.op, f"function {name!r}, for {user}")
+    return places
+
+
+def find_unknown_ops(variant: GraphVariant) -> str | None:
+    """A message on the ops that this TensorFlow lacks, or None where it has all."""
+    places = unknown_ops(variant)
     if not places:
         return None
     listed = ", ".join(f"{op!r} ({place})" for op, place in sorted(places.items()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from tensorflow.core.framework.node_def_pb2 import NodeDef
@@ -48,3 +48,23 @@ def _sizes(node: NodeDef, signature: OpDef) -> Iterator[tuple[str, int]]:
             yield arg.name, len(node.attr[arg.type_list_attr].list.type)
         else:
             yield arg.name, 1
+
+
+def output_dtypes(node: NodeDef, op_def: Callable[[str], OpDef]) -> list[int]:
+    """The dtype of each output of a node, a number of `types.proto`; none of an unknown op."""
+    definition = op_def(node.op)
+    if definition is None:
+        return []
+    defaults = {attr.name: attr.default_value for attr in definition.attr}
+
+    def attr(name: str) -> Any:
+        return node.attr[name] if name in node.attr else defaults[name]
+
+    dtypes: list[int] = []
+    for arg in definition.output_arg:
+        if arg.type_list_attr:
+            dtypes += attr(arg.type_list_attr).list.type
+        else:
+            dtype = attr(arg.type_attr).type if arg.type_attr else arg.type
+            dtypes += [dtype] * (attr(arg.number_attr).i if arg.number_attr else 1)
+    return dtypes

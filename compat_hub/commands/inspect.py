@@ -1,0 +1,53 @@
+"""The command `compat-hub inspect`."""
+
+from __future__ import annotations
+
+import click
+
+from compat_hub._quiet_import import import_quietly
+from compat_hub.commands.errors import bad_input
+from compat_hub.commands.json_output import json_option, print_json
+
+
+@click.command()
+@click.argument("handle")
+@click.option("--all", "show_all", is_flag=True, help="Show long lists whole.")
+@click.option("--weights", is_flag=True, help="Read the weights too, and show their statistics.")
+@json_option
+@click.option(
+    "--tensorboard",
+    metavar="DIR",
+    help="Also write the graphs for TensorBoard, a run for each variant.",
+)
+def inspect(
+    handle: str,
+    show_all: bool,
+    weights: bool,
+    as_json: bool,
+    tensorboard: str | None,
+) -> None:
+    """Tell what is in a module, and what of it works in TensorFlow 2.
+
+    HANDLE is a path or a web address. Nothing of the module runs, and no weights are read unless
+    --weights asks for them. A module that load() refuses can be inspected, too.
+
+    The exit status is 0 when load() takes the module and all signatures can be called, 1 when not,
+    and 2 when HANDLE leads to no module that can be read, or a file cannot be written.
+    """
+    import_quietly()
+    from compat_hub._inspect import inspect as inspect_module  # noqa: PLC0415
+    from compat_hub._report import Report  # noqa: PLC0415
+    from compat_hub.inspection.text import lines_of  # noqa: PLC0415
+
+    with bad_input():
+        result = inspect_module(handle, weights=weights)
+        if tensorboard is not None:
+            result.write_tensorboard(tensorboard)
+    if as_json:
+        print_json(result.to_dict())
+    else:
+        report = Report()
+        for text, style in lines_of(result.blocks(show_all), report.width, " (--all shows them)"):
+            report.line(text, style)
+    if not result.passed:
+        raise SystemExit(1)

@@ -1,0 +1,365 @@
+"""From a module directory, or a `ModuleSpec`, to what an inspection finds in it."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from compat_hub import _tensorflow, common_signatures, protos
+from compat_hub._resolve import resolve
+from compat_hub.cache import files
+from compat_hub.checkpoint import check_variables
+from compat_hub.errors import HubError, ModuleFormatError
+from compat_hub.graph.census import (
+    count_control_flow,
+    count_frozen_batch_norms,
+    count_lost_gradients,
+    count_ops,
+    nodes_in,
+)
+from compat_hub.graph.names import node_of
+from compat_hub.inspection.facts import (
+    AssetFacts,
+    AttachmentFacts,
+    ControlFlow,
+    HostAccess,
+    ModuleFacts,
+    SignatureFacts,
+    SizeOnDisk,
+    TableFacts,
+    TensorFacts,
+    UnknownOp,
+    VariableFacts,
+    VariantFacts,
+)
+from compat_hub.inspection.trial import Trial, try_signature
+from compat_hub.known_ops import unknown_ops
+from compat_hub.safety import find_host_access
+from compat_hub.spec import ModuleSpec, is_module_directory, read_module_spec, read_saved_model
+from compat_hub.tensor_info import TensorInfo
+from compat_hub.variant import GraphVariant, Signature, VariableInfo, format_tags
+
+TF1_HUB = "TF1 Hub format"
+TF1_SAVED_MODEL = "TF1 SavedModel"
+TF2_SAVED_MODEL = "TF2 SavedModel"
+
+_IMAGE_MODULE_INFO = "image_module_info"
+_SHOWN_DEFAULT = 8  # values
+_FRESH_COPY = "Get a fresh copy of the module."
+
+
+def read_facts(handle: str | os.PathLike[str] | ModuleSpec) -> tuple[ModuleSpec, ModuleFacts]:
+    """Reads what is in a module, in any of the formats that `compat_hub.load` takes.
+
+    No variable's value is read, and nothing of the graph runs.
+
+    Returns:
+        The description of the module, and the facts.
+
+    Raises:
+        ResolveError: The handle leads to no folder.
+        ModuleFormatError: The folder holds no SavedModel, or a damaged one.
+    """
+    if isinstance(handle, ModuleSpec):
+        return handle, _facts(handle, TF1_HUB)
+    path = resolve(handle)
+    name = os.fspath(handle)
+    if is_module_directory(path):
+        spec = read_module_spec(name, path)
+        return spec, _facts(spec, TF1_HUB)
+    saved_model = read_saved_model(name, path)
+    is_tf2 = any(graph.HasField("object_graph_def") for graph in saved_model.meta_graphs)
+    spec = ModuleSpec(name, path, saved_model)
+    return spec, _facts(spec, TF2_SAVED_MODEL if is_tf2 else TF1_SAVED_MODEL)
+
+
+def _facts(spec: ModuleSpec, kind: str) -> ModuleFacts:
+    is_module = kind == TF1_HUB
+    objects = _variables_of_objects(spec) if kind == TF2_SAVED_MODEL else []
+    assets = tuple(
+        AssetFacts(name, tf.io.gfile.stat(path).length if tf.io.gfile.exists(path) else None)
+        for name, path in sorted(spec.asset_files.items())
+    )
+    return ModuleFacts(
+        handle=spec.handle,
+        path=spec.path,
+        format=kind,
+        tensorflow=tf.__version__,
+        size=None if spec.path is None else _size_on_disk(spec.path),
+        variants=tuple(_variant(spec, v, is_module) for v in spec.variants.values()),
+        variables=tuple(objects or _variables(spec)),
+        assets=assets,
+        problems=tuple(_problems(spec, assets)) if is_module else (),
+    )
+
+
+def _size_on_disk(path: str) -> SizeOnDisk:
+    sizes: dict[str, int] = dict.fromkeys(("graph", "variables", "assets", ""), 0)
+    parts = {
+        tf.saved_model.SAVED_MODEL_FILENAME_PB: "graph",
+        tf.saved_model.SAVED_MODEL_FILENAME_PBTXT: "graph",
+        tf.saved_model.VARIABLES_DIRECTORY: "variables",
+        tf.saved_model.ASSETS_DIRECTORY: "assets",
+    }
+    for name, size in files.walk(path):
+        sizes[parts.get(name.partition("/")[0], "")] += size
+    return SizeOnDisk(
+        total=sum(sizes.values()),
+        graph=sizes["graph"],
+        variables=sizes["variables"],
+        assets=sizes["assets"],
+    )
+
+
+def _variant(spec: ModuleSpec, variant: GraphVariant, is_module: bool) -> VariantFacts:
+    graph_def = variant.meta_graph.graph_def
+    used = nodes_in(graph_def, variant.needed_without_initializers())
+    unknown = unknown_ops(variant)
+    has_checkpoint = spec.checkpoint_prefix is not None
+    host_access = find_host_access(variant, has_checkpoint) if is_module else []
+    loops, conditionals, arrays = count_control_flow(used)
+    return VariantFacts(
+        tags=tuple(sorted(variant.tags)),
+        producer=variant.meta_graph.meta_info_def.tensorflow_version,
+        nodes=len(graph_def.node),
+        functions=len(graph_def.library.function),
+        variables=len(variant.variables),
+        signatures=tuple(
+            _signature(
+                spec,
+                variant,
+                signature,
+                try_signature(variant, signature, may_import=not host_access)
+                if is_module and not unknown
+                else Trial(is_tried=False),
+            )
+            for signature in variant.signatures.values()
+            if not signature.name.startswith("__saved_model")  # TF2's own
+        ),
+        regularization_losses=variant.regularization_losses,
+        update_ops=variant.update_ops,
+        tables=tuple(_tables(variant)),
+        attachments=tuple(_attachment(k, v) for k, v in sorted(variant.attachments.items())),
+        control_flow=ControlFlow(loops, conditionals, arrays),
+        frozen_batch_norms=count_frozen_batch_norms(used),
+        lost_gradients=count_lost_gradients(
+            [node for node in used if node.op not in variant.function_names]
+        ),
+        unknown_ops=tuple(UnknownOp(op, place) for op, place in sorted(unknown.items())),
+        host_access=tuple(HostAccess(*found) for found in host_access),
+        ops=count_ops(graph_def),
+    )
+
+
+def _signature(
+    spec: ModuleSpec, variant: GraphVariant, signature: Signature, trial: Trial
+) -> SignatureFacts:
+    try:
+        matches = common_signatures.matching(spec, signature.name, variant.tags)
+    except HubError:  # what is attached cannot be read, which is told with the attachments
+        matches = []
+    docs: dict[str, str] = {}
+    for common in matches:
+        for tensor in common.inputs:
+            docs.update(
+                {name: tensor.docs for name in signature.inputs if tensor.name in {None, name}}
+            )
+        for tensor in common.outputs:
+            docs[f"out/{tensor.name}"] = tensor.docs
+    if len(matches) > 1:  # nothing tells which
+        docs = {}
+    return SignatureFacts(
+        name=signature.name,
+        inputs=tuple(
+            _tensor(name, info, docs.get(name), _default(variant, info))
+            for name, info in signature.inputs.items()
+        ),
+        outputs=tuple(
+            _tensor(name, info, docs.get(f"out/{name}")) for name, info in signature.outputs.items()
+        ),
+        common_signatures=tuple(common.kind for common in matches),
+        is_tried=trial.is_tried,
+        problem=trial.problem,
+        no_gradient=trial.no_gradient,
+        trains=trial.trains,
+        inputs_with_gradient=trial.inputs,
+        update_ops=trial.update_ops,
+    )
+
+
+def _tensor(
+    name: str, info: TensorInfo, docs: str | None, default: str | None = None
+) -> TensorFacts:
+    spec = info.type_spec
+    if not hasattr(spec, "dtype"):
+        return TensorFacts(name, "other", type(spec).__name__, None, default, docs)
+    kind = {tf.TensorSpec: "dense", tf.SparseTensorSpec: "sparse"}.get(type(spec), "ragged")
+    shape = info.get_shape()
+    sizes = None if shape.rank is None else tuple(shape.as_list())
+    return TensorFacts(name, kind, info.dtype.name, sizes, default, docs)
+
+
+def _default(variant: GraphVariant, info: TensorInfo) -> str | None:
+    if not variant.has_default(info):
+        return None
+    source = node_of(variant.nodes[node_of(info.components[0])].input[0])
+    node = variant.nodes.get(source)
+    if info.is_composite or node is None or node.op != "Const":
+        return "..."
+    value = node.attr["value"].tensor
+    # A tensor of a huge shape may be written as the one value that all of it has.
+    if math.prod(dim.size for dim in value.tensor_shape.dim) > _SHOWN_DEFAULT:
+        return "..."
+    try:
+        array = tf.make_ndarray(value)
+    except (TypeError, ValueError):
+        return "..."
+    if array.dtype.kind in "OS":
+        texts = [item.decode(errors="replace") for item in array.ravel().tolist()]
+        return repr(texts if array.shape else texts[0])
+    return np.array2string(array, separator=", ", threshold=_SHOWN_DEFAULT)
+
+
+def _tables(variant: GraphVariant) -> Iterable[TableFacts]:
+    for name, node in variant.nodes.items():
+        if _tensorflow.makes_resource(node.op):
+            dtypes = [
+                tf.as_dtype(node.attr[a].type).name if a in node.attr else None
+                for a in ("key_dtype", "value_dtype")
+            ]
+            yield TableFacts(name, node.op, *dtypes)
+
+
+def _attachment(key: str, value: bytes) -> AttachmentFacts:
+    size = None
+    if key == _IMAGE_MODULE_INFO:
+        info = protos.ImageModuleInfo()
+        try:
+            info.ParseFromString(value)
+        except Exception:  # what protobuf raises differs between its versions
+            return AttachmentFacts(key, len(value), None)
+        found = info.default_image_size
+        size = (found.height, found.width) if found.height and found.width else None
+    return AttachmentFacts(key, len(value), size)
+
+
+def _variables(spec: ModuleSpec) -> Iterable[VariableFacts]:
+    found: dict[str, list[tuple[GraphVariant, VariableInfo]]] = {}
+    for variant in spec.variants.values():
+        for info in variant.variables:
+            found.setdefault(info.name, []).append((variant, info))
+    stored = _stored_shapes(spec) if found else {}
+    for name, uses in found.items():
+        info = uses[0][1]
+        shape = info.shape if info.shape.is_fully_defined() else None
+        if shape is None and info.key in stored:
+            shape = tf.TensorShape(stored[info.key])
+        yield _variable(
+            name,
+            info.key,
+            info.dtype,
+            shape,
+            any(i.trainable for _, i in uses),
+            [tuple(sorted(v.tags)) for v, _ in uses],
+        )
+
+
+def _variable(
+    name: str,
+    key: str,
+    dtype: tf.DType,
+    shape: tf.TensorShape | None,
+    trainable: bool,
+    variants: Sequence[tuple[str, ...]],
+) -> VariableFacts:
+    sizes = None if shape is None else tuple(int(n) for n in shape.as_list() if n is not None)
+    parameters = None if sizes is None else math.prod(sizes)
+    counts = parameters is not None and dtype != tf.string
+    return VariableFacts(
+        name=name,
+        key=key,
+        dtype=dtype.name,
+        shape=sizes,
+        parameters=parameters,
+        bytes=parameters * dtype.size if counts and parameters is not None else None,
+        trainable=trainable,
+        variants=tuple(variants),
+    )
+
+
+def _variables_of_objects(spec: ModuleSpec) -> list[VariableFacts]:
+    """The variables among the objects of a SavedModel of TensorFlow 2."""
+    found: dict[str, VariableFacts] = {}
+    for variant in spec.variants.values():
+        for k, node in enumerate(variant.meta_graph.object_graph_def.nodes):
+            if node.WhichOneof("kind") == "variable":
+                shape = tf.TensorShape(node.variable.shape)
+                name = node.variable.name or f"variable_{k}"
+                found.setdefault(
+                    name,
+                    _variable(
+                        name,
+                        name,
+                        tf.as_dtype(node.variable.dtype),
+                        shape if shape.is_fully_defined() else None,
+                        node.variable.trainable,
+                        [tuple(sorted(variant.tags))],
+                    ),
+                )
+    return list(found.values())
+
+
+def _stored_shapes(spec: ModuleSpec) -> dict[str, list[int]]:
+    prefix = spec.checkpoint_prefix
+    if prefix is None:
+        return {}
+    try:
+        return tf.compat.v1.train.NewCheckpointReader(prefix).get_variable_to_shape_map()
+    except (tf.errors.OpError, IndexError, RuntimeError, TypeError, ValueError):
+        return {}  # `_problems` says so
+
+
+def _problems(spec: ModuleSpec, assets: Iterable[AssetFacts]) -> Iterable[str]:
+    for asset in assets:
+        if asset.bytes is None:
+            yield f"the asset file {asset.name!r} is missing. Get a complete copy of the module."
+    known: dict[str, VariableInfo] = {}
+    for variant in spec.variants.values():
+        for info in variant.variables:
+            other = known.setdefault(info.name, info)
+            same = (other.dtype, other.slice) == (info.dtype, info.slice)
+            if not same or not other.shape.is_compatible_with(info.shape):
+                yield (
+                    f"the variable {info.name!r} differs between the variants, and cannot have one "
+                    f"value. load(handle, tags=...) takes one variant: {_listed(spec)}."
+                )
+    prefix = spec.checkpoint_prefix
+    if prefix is not None and known:
+        try:
+            check_variables(spec.handle, prefix, list(known.values()))
+        except ModuleFormatError as error:
+            yield str(error)
+            return
+        yield from _short_checkpoint(prefix)
+
+
+def _listed(spec: ModuleSpec) -> str:
+    return ", ".join(map(format_tags, spec.variants))
+
+
+def _short_checkpoint(prefix: str) -> Iterable[str]:
+    """Whether the files with the values hold less than the index says."""
+    reader = tf.compat.v1.train.NewCheckpointReader(prefix)
+    shapes, dtypes = reader.get_variable_to_shape_map(), reader.get_variable_to_dtype_map()
+    expected = sum(math.prod(shapes[n]) * dtypes[n].size for n in shapes if dtypes[n] != tf.string)
+    folder, name = os.path.split(prefix)
+    found = sum(size for file, size in files.walk(folder) if file.startswith(f"{name}.data-"))
+    if found < expected:
+        yield (
+            f"the checkpoint {prefix!r} is incomplete: its values take {expected:,} bytes, and its "
+            f"files have {found:,}. {_FRESH_COPY}"
+        )

@@ -1,0 +1,92 @@
+"""`Inspection`: what is in a module, as an object that shows itself."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from typing import Any
+
+from compat_hub.html_table import html_table
+from compat_hub.inspection.blocks import Block, make_blocks
+from compat_hub.inspection.facts import Finding, ModuleFacts, WeightFacts, as_json
+from compat_hub.inspection.tensorboard import write_graphs
+from compat_hub.inspection.text import lines_of
+from compat_hub.spec import ModuleSpec
+
+_WIDTH = 100
+
+
+@dataclasses.dataclass(frozen=True)
+class Inspection:
+    """What `compat_hub.inspect` found.
+
+    Attributes:
+        spec: The module's description.
+        facts: What is in the module.
+        verdict: What works in TensorFlow 2, what trains, what does not and why.
+        weights: Statistics of the variables' values, None where they were not asked for.
+    """
+
+    spec: ModuleSpec
+    facts: ModuleFacts
+    verdict: tuple[Finding, ...]
+    weights: tuple[WeightFacts, ...] | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether `compat_hub.load` takes the module, and every signature can be called."""
+        return not any(f.level == "no" and f.topic in {"load", "call"} for f in self.verdict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as JSON can hold it; docs/command_line.md has the keys."""
+        return {
+            **as_json(self.facts),
+            "passed": self.passed,
+            "verdict": as_json(self.verdict),
+            "weights": as_json(self.weights),
+        }
+
+    def blocks(self, show_all: bool = False) -> list[Block]:
+        """The report as titled tables.
+
+        Args:
+            show_all: Whether long lists are shown whole.
+        """
+        return make_blocks(self.facts, self.verdict, self.weights, show_all)
+
+    def text(self, show_all: bool = False, width: int = _WIDTH) -> str:
+        """The report as text.
+
+        Args:
+            show_all: Whether long lists are shown whole.
+            width: How many characters a line of prose has at most.
+        """
+        hint = " (text(show_all=True) shows them)"
+        lines = lines_of(self.blocks(show_all), width, hint)
+        return "\n".join(line for line, _ in lines)
+
+    def write_tensorboard(self, folder: str | os.PathLike[str]) -> list[str]:
+        """Writes the graph of each variant for TensorBoard, as a run of its own.
+
+        Args:
+            folder: What to pass to TensorBoard as `--logdir`.
+
+        Returns:
+            The paths of the runs.
+
+        Raises:
+            ResolveError: It cannot be written.
+        """
+        return write_graphs(self.spec, folder)
+
+    def __str__(self) -> str:
+        """The report as text, long lists cut."""
+        return self.text()
+
+    def __repr__(self) -> str:
+        verdict = "" if self.passed else ", with problems"
+        return f"<compat_hub.Inspection of {self.facts.handle!r}{verdict}>"
+
+    def _repr_html_(self) -> str:
+        tables = [html_table(b.title, b.columns, b.rows, b.more) for b in self.blocks()]
+        return "".join(tables)
