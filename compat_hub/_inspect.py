@@ -16,8 +16,8 @@ def inspect(handle: str | os.PathLike[str] | ModuleSpec, *, weights: bool = Fals
     """Tells what is in a module, without loading it, and what of it works in TensorFlow 2.
 
     The module's graph is read, rewritten and imported as a first call would do it, and nothing of
-    it runs. No variable's value is read, unless asked for. So a module that `load` refuses can be inspected, too: the
-    verdict says why it does.
+    it runs. No variable's value is read, unless asked for. So a module that `load` refuses can be
+    inspected, too: the verdict says why it does.
 
     Example:
         ```python

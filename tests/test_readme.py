@@ -6,7 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from compat_hub.cli import main
 from compat_hub.samples import sample_path
 
 README = Path(__file__).parents[1] / "README.md"
@@ -22,7 +24,7 @@ def _blocks() -> list[tuple[str, str]]:
 
 def test_examples(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
-    blocks = [block for block in _blocks() if block[0] != "bash"]
+    blocks = [block for block in _blocks() if block[0] not in {"bash", "console"}]
     assert [language for language, _ in blocks] == ["python", "text"] * (len(blocks) // 2)
     namespace: dict[str, object] = {}
     for (_, code), (_, expected) in zip(blocks[::2], blocks[1::2], strict=True):
@@ -32,6 +34,31 @@ def test_examples(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatc
         # Other versions of TensorFlow round differently.
         numbers, expected_numbers = (map(float, _NUMBER.findall(t)) for t in (printed, expected))
         assert list(numbers) == pytest.approx(list(expected_numbers), rel=0.02, abs=0.002)
+
+
+def _without_versions(text: str) -> list[str]:
+    return re.sub(r"TensorFlow 2\.\d+\.\d+", "TensorFlow 2", text).split()
+
+
+@pytest.mark.parametrize(
+    "session",
+    [content for language, content in _blocks() if language == "console"],
+    ids=lambda session: session.partition("\n")[0],
+)
+def test_commands_print_what_it_says(session: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "88")
+    command, _, expected = session.partition("\n")
+    prompt, program, *args = command.replace("path/to/pets", sample_path("pets")).split()
+    assert (prompt, program) == ("$", "compat-hub")
+    printed = CliRunner().invoke(main, args).stdout.replace(sample_path("pets"), "path/to/pets")
+    found = _without_versions(printed)
+    # Lines of three dots stand for what is left out.
+    for part in re.split(r"^\.\.\.$", expected, flags=re.MULTILINE):
+        words = _without_versions(part)
+        starts = range(len(found) - len(words) + 1)
+        start = next((k for k in starts if found[k : k + len(words)] == words), None)
+        assert start is not None, part
+        found = found[start + len(words) :]
 
 
 def test_two_commands() -> None:

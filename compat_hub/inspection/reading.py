@@ -73,6 +73,9 @@ def read_facts(handle: str | os.PathLike[str] | ModuleSpec) -> tuple[ModuleSpec,
         return spec, _facts(spec, TF1_HUB)
     saved_model = read_saved_model(name, path)
     is_tf2 = any(graph.HasField("object_graph_def") for graph in saved_model.meta_graphs)
+    for meta_graph in saved_model.meta_graphs:
+        for own in [s for s in meta_graph.signature_def if s.startswith("__saved_model")]:
+            del meta_graph.signature_def[own]  # of tf.saved_model.load, and no function to call
     spec = ModuleSpec(name, path, saved_model)
     return spec, _facts(spec, TF2_SAVED_MODEL if is_tf2 else TF1_SAVED_MODEL)
 
@@ -138,7 +141,6 @@ def _variant(spec: ModuleSpec, variant: GraphVariant, is_module: bool) -> Varian
                 else Trial(is_tried=False),
             )
             for signature in variant.signatures.values()
-            if not signature.name.startswith("__saved_model")  # TF2's own
         ),
         regularization_losses=variant.regularization_losses,
         update_ops=variant.update_ops,

@@ -1,0 +1,104 @@
+"""What an inspection says of calls and gradients is what happens."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import pytest
+import tensorflow as tf
+
+import compat_hub
+from compat_hub.inspection.trial import Trial, try_signature
+from compat_hub.sample_inputs import sample_inputs
+from compat_hub.variant import GraphVariant, Signature
+from tests.records import FIXTURES, Record
+
+# One for each thing that stops gradients, or that they have to get through.
+CHOSEN = [
+    *("aux_variant", "block_lstm_peephole", "cond_in_while_in_cond", "contrib_bn"),
+    *("custom_gradient", "embedding_lookup", "gradient_while", "hparams", "image_bn"),
+    *("map_fn_many", "no_variables", "optional_inputs", "pets", "ragged_io", "raw_while"),
+    *("reference_partitioned", "sparse_io", "stateful_lm", "text_table", "unfed_update"),
+    *("while_embedding", "while_without_backprop"),
+]
+
+
+@pytest.mark.filterwarnings("ignore::compat_hub.custom_gradients.LostGradientWarning")
+@pytest.mark.parametrize("name", CHOSEN)
+def test_what_trains(name: str) -> None:
+    record = Record(FIXTURES / name)
+    spec = compat_hub.load_module_spec(record.path)
+    for variant in spec.variants.values():
+        module = compat_hub.load(spec, tags=variant.tags)
+        for signature in variant.signatures.values():
+            found = try_signature(variant, signature)
+            where = f"{sorted(variant.tags)} {signature.name}"
+            assert found.is_tried
+            assert _happens(module, record, variant, signature) == {
+                "problem": found.problem is not None,
+                "no_gradient": found.no_gradient is not None,
+                "trains": sorted(found.trains),
+                "inputs": sorted(found.inputs),
+            }, where
+
+
+def _happens(
+    module: Any, record: Record, variant: GraphVariant, signature: Signature
+) -> dict[str, Any]:
+    """What comes of a training call for all outputs, and of a gradient through all of them."""
+    result = {"problem": False, "no_gradient": False, "trains": [], "inputs": []}
+    given = {**sample_inputs(module.spec, variant, signature), **record.inputs(signature.name)}
+    values = {}
+    for name, info in signature.inputs.items():
+        if not variant.has_default(info):
+            value = given[name]
+            values[name] = value if info.is_composite else tf.constant(value, info.dtype)
+    variables = {v.name.partition(":")[0]: v for v in module.trainable_variables}
+    with tf.GradientTape() as tape:
+        for tensor in _floats(values):
+            tape.watch(tensor)
+        try:
+            outputs = module(values, signature=signature.name, as_dict=True, training=True)
+        except compat_hub.HubError:
+            return {**result, "problem": True}
+        sums = [tf.reduce_sum(tf.cast(t, tf.float32)) for t in _floats(outputs)]
+        total = tf.add_n([tf.zeros([]), *sums])
+    try:
+        by_name = {name: _floats(value) for name, value in values.items()}
+        of_variables, of_inputs = tape.gradient(total, [variables, by_name])
+    except (compat_hub.HubError, LookupError):
+        return {**result, "no_gradient": True}
+    trains = [name for name, gradient in of_variables.items() if gradient is not None]
+    inputs = [n for n, found in of_inputs.items() if any(g is not None for g in found)]
+    return {**result, "trains": sorted(trains), "inputs": sorted(inputs)}
+
+
+def _floats(value: Any) -> list[tf.Tensor]:
+    return [t for t in tf.nest.flatten(value, expand_composites=True) if t.dtype.is_floating]
+
+
+@pytest.mark.parametrize("name", ["fruit", "contrib_bn", "while_rnn"])
+def test_update_ops_that_run(name: str) -> None:
+    spec = compat_hub.load_module_spec(Record(FIXTURES / name).path)
+    module = compat_hub.load(spec)
+    variant = module.variant(training=True)
+    for signature in variant.signatures.values():
+        values = sample_inputs(spec, variant, signature)
+        before = [v.numpy() for v in module.non_trainable_variables]
+        module(values, signature=signature.name, as_dict=True, training=True)
+        after = [v.numpy() for v in module.non_trainable_variables]
+        moved = any((a != b).any() for a, b in zip(after, before, strict=True))
+        assert moved == bool(try_signature(variant, signature).update_ops)
+
+
+def test_trying_builds_nothing_that_a_later_call_sees() -> None:
+    record = Record(FIXTURES / "custom_gradient")
+    spec = compat_hub.load_module_spec(record.path)
+    variant = spec.variant()
+    serialized = variant.meta_graph.SerializeToString(deterministic=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        trials = [try_signature(variant, s) for s in variant.signatures.values()]
+    assert all(isinstance(trial, Trial) and not trial.problem for trial in trials)
+    assert variant.meta_graph.SerializeToString(deterministic=True) == serialized
