@@ -85,7 +85,6 @@ def statistics(name: str, values: np.ndarray) -> WeightFacts:
         values: Of any shape and of an integer, boolean or floating dtype.
     """
     zeros = nans = infinities = count = 0
-    total = 0.0
     low, high = math.inf, -math.inf
     for chunk in _chunks(values):
         finite = chunk[np.isfinite(chunk)]
@@ -94,22 +93,27 @@ def statistics(name: str, values: np.ndarray) -> WeightFacts:
         zeros += int((chunk == 0).sum())
         if finite.size:
             count += finite.size
-            total += float(finite.sum())
             low, high = min(low, float(finite.min())), max(high, float(finite.max()))
     if not count:
         return WeightFacts(name, None, None, None, None, zeros, nans, infinities, ())
-    mean, squares = total / count, 0.0
-    histogram = np.zeros([_BINS], np.int64)
-    # The range may be too wide for its difference to be a number.
-    edges = (low / 2, high / 2) if low < high else (low / 2 - 0.5, low / 2 + 0.5)
-    for chunk in _chunks(values):
-        finite = chunk[np.isfinite(chunk)]
-        squares += float(np.square(finite - mean).sum())
-        histogram += np.histogram(finite / 2, _BINS, edges)[0]
-    std = math.sqrt(squares / count)
+    # Within [-1, 1] no sum, square or difference gets too large.
+    scale = max(abs(low), abs(high)) or 1.0
+    mean = sum(float((c / scale).sum()) for c in _finite_chunks(values)) / count
+    edges = (low / scale, high / scale) if low < high else (low / scale - 0.5, low / scale + 0.5)
+    squares, histogram = 0.0, np.zeros([_BINS], np.int64)
+    for chunk in _finite_chunks(values):
+        scaled = chunk / scale
+        squares += float(np.square(scaled - mean).sum())
+        histogram += np.histogram(scaled, _BINS, edges)[0]
+    std = math.sqrt(squares / count) * scale
     return WeightFacts(
-        name, low, high, mean, std, zeros, nans, infinities, tuple(histogram.tolist())
+        name, low, high, mean * scale, std, zeros, nans, infinities, tuple(histogram.tolist())
     )
+
+
+def _finite_chunks(values: np.ndarray) -> Iterator[np.ndarray]:
+    for chunk in _chunks(values):
+        yield chunk[np.isfinite(chunk)]
 
 
 def _chunks(values: np.ndarray) -> Iterator[np.ndarray]:
