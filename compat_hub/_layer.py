@@ -18,8 +18,8 @@ from compat_hub.errors import InputTypeError, SignatureError, UnknownNameError
 from compat_hub.function import StateTensor
 from compat_hub.inputs import bind_inputs
 from compat_hub.module import HubModule, load
+from compat_hub.replicas import StateVariable
 from compat_hub.spec import ModuleSpec, Tags
-from compat_hub.state import StateVariable
 
 
 class Target(Protocol):

@@ -10,7 +10,9 @@ import tensorflow as tf
 from compat_hub import _tensorflow
 from compat_hub.custom_gradients import bind_gradients
 from compat_hub.errors import HubError
+from compat_hub.graph.names import node_of
 from compat_hub.graph.subgraph import consumed_tensors
+from compat_hub.graph.written import written_variables
 from compat_hub.rewrite import complete_handle_data, import_graph, rewrite
 from compat_hub.variant import GraphVariant
 
@@ -19,7 +21,11 @@ class StateTensor(Protocol):
     """What stands for a tensor that the module's state gives: a variable's handle, say."""
 
     def tensor(self) -> tf.Tensor:
-        """The tensor to pass in this context: eager, tf.function or replica."""
+        """One such tensor, with its dtype and what is known of what is behind it."""
+        ...
+
+    def argument(self, writes: bool) -> tf.Tensor:
+        """The tensor to pass in this context, eager, tf.function or replica, to a call."""
         ...
 
     def prepare(self, placeholder: tf.Tensor) -> None:
@@ -28,6 +34,10 @@ class StateTensor(Protocol):
 
     def accessed(self) -> None:
         """Reports to tapes and surrounding functions that a call uses it."""
+        ...
+
+    def written(self) -> None:
+        """Makes what a call has written to `argument()` known to all replicas."""
         ...
 
 
@@ -76,6 +86,7 @@ class GraphFunction:
         used = consumed_tensors(self._graph.graph_def, state.keys())
         used.update(state.keys() & set(self._graph.fetches))
         self._state = {tensor: state[tensor] for tensor in state if tensor in used}
+        self._written = self._find_written()
         self._shapes: dict[Any, list[tf.TensorShape]] = {}
         self._specs = [*self._feeds.values(), *(specs[tensor] for tensor in self._state)]
         with tf.init_scope():
@@ -98,11 +109,20 @@ class GraphFunction:
         for state in self._state.values():
             if is_watched(state):
                 state.accessed()
-        arguments = [*inputs, *(s.tensor() for s in self._state.values())]
+        arguments = [*inputs]
+        for tensor, state in self._state.items():
+            # In a program that is written there is no strategy.
+            if self._portable:
+                arguments.append(state.tensor())
+            else:
+                arguments.append(state.argument(tensor in self._written))
         if self._graph.no_gradient is None:
             outputs = self._function(*arguments)
         else:
             outputs = _without_gradient(self._function, arguments, self._graph.no_gradient)
+        if not self._portable:
+            for tensor in self._written:
+                self._state[tensor].written()
         if not tf.executing_eagerly():
             self._refine_shapes(inputs, outputs)
         return outputs
@@ -136,6 +156,13 @@ class GraphFunction:
             bind_gradients(graph)
         given.update(zip(computed, elements, strict=False))
         return [given[name] for name in self._graph.fetches]
+
+    def _find_written(self) -> list[str]:
+        """Which of the state the graph writes to."""
+        graph_def = self._graph.graph_def
+        names = [node_of(t) for t in self._state if t in self._variant.variable_tensors]
+        found = written_variables(graph_def.node, names, graph_def.library, _tensorflow.op_def)
+        return [tensor for tensor in self._state if node_of(tensor) in found]
 
     def _refine_shapes(self, inputs: Sequence[tf.Tensor], outputs: Sequence[tf.Tensor]) -> None:
         """Gives outputs the static shapes that follow from these inputs' static shapes.

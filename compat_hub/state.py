@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -18,33 +18,10 @@ from compat_hub.checkpoint import read_variables
 from compat_hub.errors import ModuleFormatError, SignatureError
 from compat_hub.function import GraphFunction, StateTensor
 from compat_hub.graph.names import node_of, tensor_of
+from compat_hub.replicas import StateVariable, make_variable, written_in_calls
 from compat_hub.spec import ModuleSpec
 from compat_hub.tables import SHARING_ATTRS, Table, make_table
 from compat_hub.variant import GraphVariant, VariableInfo
-
-
-class StateVariable:
-    """A variable of the module as an argument of graph functions."""
-
-    def __init__(self, variable: tf.Variable) -> None:
-        self.variable = variable
-
-    def tensor(self) -> tf.Tensor:
-        """The handle; between the replicas of a strategy that of the first one."""
-        variable: Any = self.variable
-        if tf.distribute.in_cross_replica_context() and isinstance(
-            variable, tf.distribute.DistributedValues
-        ):
-            variable = variable.values[0]
-        return variable.handle
-
-    def prepare(self, placeholder: tf.Tensor) -> None:
-        """Tells the placeholder the variable's dtype and shape."""
-        _tensorflow.copy_handle_data(self.tensor(), placeholder)
-
-    def accessed(self) -> None:
-        """Reports the variable to tapes and surrounding functions."""
-        _tensorflow.variable_accessed(self.variable)
 
 
 class StateAsset:
@@ -57,11 +34,19 @@ class StateAsset:
         """The path, a string scalar."""
         return self.asset.asset_path
 
+    def argument(self, writes: bool = False) -> tf.Tensor:
+        """The same for every replica of a strategy."""
+        del writes
+        return self.tensor()
+
     def prepare(self, placeholder: tf.Tensor) -> None:
         """A path needs no more than its dtype."""
 
     def accessed(self) -> None:
         """No tape watches a path."""
+
+    def written(self) -> None:
+        """A call cannot write to a path."""
 
 
 class ModuleState:
@@ -199,6 +184,7 @@ class ModuleState:
         variables: dict[str, tf.Variable] = {}
         prefix = self._spec.checkpoint_prefix
         values = read_variables(self._spec.handle, prefix, infos) if prefix else {}
+        written = written_in_calls(variants) if tf.distribute.has_strategy() else frozenset()
         pending = list(infos)
         while pending:
             ready = pending if prefix else [i for i in pending if self._can_start(i, variants)]
@@ -212,16 +198,19 @@ class ModuleState:
                 value = values.pop(info.name, None)
                 if value is None:
                     value = self._initial_value(info, variants)
-                variables[info.name] = self._make_variable(info, value)
+                variables[info.name] = self._make_variable(info, value, written)
                 self._bind(info.name, variables[info.name], variants)
             pending = [i for i in pending if i.name not in variables]
         return {info.name: variables[info.name] for info in infos}
 
     def _bind(self, name: str, variable: tf.Variable, variants: Sequence[GraphVariant]) -> None:
-        state = StateVariable(variable)
+        state = StateVariable(variable, self._where(name))
         for variant in variants:
             if name in variant.variables_by_node:
                 self._tensors[variant.tags][tensor_of(name)] = state
+
+    def _where(self, name: str) -> str:
+        return f"module {self._spec.handle!r}, variable {name!r}"
 
     def _can_start(self, info: VariableInfo, variants: Sequence[GraphVariant]) -> bool:
         """Whether nothing that the initial value needs still waits for its own."""
@@ -236,20 +225,16 @@ class ModuleState:
         variant = _first_with(info.name, variants)
         return self._run(variant, [info.initial_value], [], "initial_value")[0]
 
-    def _make_variable(self, info: VariableInfo, value: tf.Tensor) -> tf.Variable:
+    def _make_variable(
+        self, info: VariableInfo, value: tf.Tensor, written: Container[str]
+    ) -> tf.Variable:
         if value.dtype != info.dtype or not info.shape.is_compatible_with(value.shape):
             raise ModuleFormatError(
                 f"Module {self._spec.handle!r}: the initial value of the variable {info.name!r} is "
                 f"{value.dtype.name} {value.shape}, expected {info.dtype.name} {info.shape}. "
                 "The module is damaged; get a fresh copy of it."
             )
-        return tf.Variable(
-            value,
-            trainable=info.trainable,
-            name=info.name,
-            dtype=info.dtype,
-            shape=None if info.shape.is_fully_defined() else info.shape,
-        )
+        return make_variable(info, value, info.name in written, self._where(info.name))
 
     def _run(
         self, variant: GraphVariant, fetches: list[str], targets: list[str], name: str

@@ -69,8 +69,8 @@ class Table(_tensorflow.RESOURCE_BASE):
         }
         op = self.node.op
         # In a session a SavedModel makes its resources once to fill and once to read them: only a
-        # name makes the two one.
-        if op in _ANONYMOUS and not _tensorflow.is_saving():
+        # name makes the two one. And only by a name other processes reach a table.
+        if op in _ANONYMOUS and not (_tensorflow.is_saving() or _is_reached_by_others()):
             return _ANONYMOUS[op], attrs
         return op, {**attrs, "shared_name": f"{self.node.name}_{uuid.uuid4().hex}"}
 
@@ -79,11 +79,19 @@ class Table(_tensorflow.RESOURCE_BASE):
         with tf.init_scope():  # the first use may be in a function that is being traced
             return self.resource_handle
 
+    def argument(self, writes: bool = False) -> tf.Tensor:
+        """The same for all replicas of a strategy that this process has."""
+        del writes
+        return self.tensor()
+
     def prepare(self, placeholder: tf.Tensor) -> None:
         """A table's handle tells no more than its dtype."""
 
     def accessed(self) -> None:
         """No tape watches a table."""
+
+    def written(self) -> None:
+        """There is one table, and the call has written to it."""
 
 
 class MutableTable(Table):
@@ -113,6 +121,11 @@ class MutableTable(Table):
 def make_table(node: Any, where: str) -> Table:
     """A table for the node that makes one in the graph; `where` is how messages name the graph."""
     return (MutableTable if node.op.startswith("Mutable") else Table)(node, where)
+
+
+def _is_reached_by_others() -> bool:
+    """Whether the workers of a cluster will look things up in this process."""
+    return isinstance(tf.distribute.get_strategy(), tf.distribute.ParameterServerStrategy)
 
 
 def _attr_value(attr: Any) -> Any:

@@ -166,11 +166,15 @@ def test_in_two_replicas_of_a_strategy() -> None:
     with strategy.scope():
         layer = _layer("hparams")
         model = _compile(tf_keras.Sequential([layer]), rate=0.0)
-    mean = layer.resolved_object.variable_map["moving_mean"]
-    before = mean.numpy()
+    variables = layer.resolved_object.variable_map
+    averages = {np.mean: variables["moving_mean"], np.var: variables["moving_variance"]}
+    before = {average: variable.numpy() for average, variable in averages.items()}
     model.fit(X, X, batch_size=8, shuffle=False, verbose=0)
-    # Each replica sees half of the batch and keeps moving averages of its own.
-    np.testing.assert_allclose(mean, 0.9 * before + 0.1 * X[:4].mean(0), rtol=1e-4, atol=1e-6)
+    # Each replica sees half of the batch, and what they average counts by its mean.
+    for average, variable in averages.items():
+        seen = (average(X[:4], axis=0) + average(X[4:], axis=0)) / 2
+        expected = 0.9 * before[average] + 0.1 * seen
+        np.testing.assert_allclose(variable, expected, rtol=1e-4, atol=1e-6)
 
 
 # Variants, update ops, freezing -------------------------------------------------------------------
