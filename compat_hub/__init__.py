@@ -23,6 +23,7 @@ from compat_hub.errors import (
 )
 
 if TYPE_CHECKING:
+    from compat_hub import beam as beam
     from compat_hub import common_signatures as common_signatures
     from compat_hub import text_embedding as text_embedding
     from compat_hub._convert import convert
@@ -85,7 +86,7 @@ _HOMES = {
 }
 
 # Files whose names are used with the file's: compat_hub.text_embedding.export.
-_SUBMODULES = frozenset({"common_signatures", "text_embedding"})
+_SUBMODULES = frozenset({"beam", "common_signatures", "text_embedding"})
 
 __all__ = [
     "CheckpointError",

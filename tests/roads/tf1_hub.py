@@ -22,12 +22,12 @@ warnings.simplefilter("ignore")
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(TESTS, "tf1"))
 
-import check_exports  # noqa: E402
-import modules  # noqa: E402,F401
-import numpy as np  # noqa: E402
-import recorder  # noqa: E402
-import tensorflow as tf  # noqa: E402
-from case import CASES  # noqa: E402
+import check_exports
+import modules  # noqa: F401
+import numpy as np
+import recorder
+import tensorflow as tf
+from case import CASES
 
 
 def main() -> None:
