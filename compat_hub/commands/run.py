@@ -1,0 +1,105 @@
+"""The command `compat-hub run`."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import click
+
+from compat_hub._quiet_import import import_quietly
+from compat_hub.commands.errors import bad_input
+from compat_hub.commands.host_access import host_access_option
+from compat_hub.commands.json_output import json_option, print_json
+
+
+class ImageSize(click.ParamType):
+    """`HEIGHTxWIDTH` in pixels."""
+
+    name = "HEIGHTxWIDTH"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", value)
+        if match is None:
+            self.fail(f"{value!r} is not HEIGHTxWIDTH, as in 224x224.", param, ctx)
+        return [int(match[1]), int(match[2])]
+
+
+input_option = click.option(
+    "--input",
+    "inputs",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="A value for an input: JSON, or a file. Once for each input.",
+)
+image_size_option = click.option(
+    "--image-size", type=ImageSize(), help="To scale images to. [default: what the module says]"
+)
+
+
+@click.command()
+@click.argument("handle")
+@click.option("--signature", default="default", show_default=True, help="The signature to call.")
+@input_option
+@click.option(
+    "--output",
+    type=click.Path(),
+    metavar="FILE",
+    help="A .npz, .npy, .jsonl or .csv file to write. Without it a summary is printed.",
+)
+@click.option("--only", multiple=True, metavar="OUTPUT", help="An output to compute, not all.")
+@click.option(
+    "--batch-size",
+    type=click.IntRange(min=0),
+    help="How many rows a call gets, 0 for all in one call. [default: 32]",
+)
+@image_size_option
+@click.option("--tags", metavar="TAG,...", help="The graph variant. [default: that for inference]")
+@click.option("--overwrite", is_flag=True, help="Replace the file that --output names.")
+@host_access_option
+@json_option
+def run(handle: str, tags: str | None, as_json: bool, **options: Any) -> None:
+    """Run a signature on files: images, arrays, texts, CSV, JSON lines.
+
+    A VALUE is JSON, or a file: .npy, .npz (:ARRAY), .txt (a text on each line), .csv
+    (:COLUMN,...), .jsonl (:KEY), .json, or images: a file, a folder, or a pattern in quotes, once
+    or several times. A .csv, .jsonl or .npz file alone, without NAME=, has the inputs by name.
+
+    Rows go through the module in batches. The output file appears when all is done, or not at all.
+
+    The exit status is 0 when all was computed, and 2 when something that was given cannot be used:
+    the message has the file, the line and the input.
+    """
+    import_quietly()
+    from compat_hub._report import Report  # noqa: PLC0415
+    from compat_hub.running.run import run as run_module  # noqa: PLC0415
+
+    with bad_input():
+        result = run_module(
+            handle,
+            options.pop("inputs"),
+            tags=None if tags is None else [tag for tag in tags.split(",") if tag],
+            keep_values=as_json and options["output"] is None,
+            progress=True,
+            **options,
+        )
+    if as_json:
+        print_json(result.to_dict())
+        return
+    report = Report()
+    report.rows(
+        ["output", "dtype", "shape", "first values"],
+        [
+            (name, summary.dtype, summary.shape, " ".join(map(_shown, summary.first)))
+            for name, summary in result.outputs.items()
+        ],
+    )
+    if result.output is not None:
+        rows = "" if result.rows is None else f", {result.rows:,} rows"
+        report.line(f"Wrote {result.output}{rows}")
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
