@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from compat_hub._verify import verify
     from compat_hub.inspection.report import Inspection
     from compat_hub.keras2 import KerasLayer
+    from compat_hub.migrating.migrate import migrate
     from compat_hub.module import HubModule, load
     from compat_hub.spec import ModuleSpec, load_module_spec
     from compat_hub.v1.authoring import add_signature, attach_message
@@ -77,6 +78,7 @@ _HOMES = {
     "inspect": "compat_hub._inspect",
     "load": "compat_hub.module",
     "load_module_spec": "compat_hub.spec",
+    "migrate": "compat_hub.migrating.migrate",
     "register_module_for_export": "compat_hub.v1.exporter",
     "resolve": "compat_hub._resolve",
     "sparse_text_embedding_column": "compat_hub.v1.feature_columns",
@@ -120,6 +122,7 @@ __all__ = [
     "inspect",
     "load",
     "load_module_spec",
+    "migrate",
     "register_module_for_export",
     "resolve",
     "sparse_text_embedding_column",

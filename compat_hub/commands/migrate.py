@@ -1,0 +1,49 @@
+"""The command `compat-hub migrate`."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from compat_hub.commands.errors import BadInputError, bad_input
+from compat_hub.commands.json_output import json_option, print_json
+from compat_hub.migrating.migrate import migrate as migrate_program
+
+
+@click.command()
+@click.argument("path", type=click.Path())
+@click.option("--write", is_flag=True, help="Rewrite the imports of tensorflow_hub, nothing else.")
+@click.option("--diff", is_flag=True, help="Print what rewriting changes, as a unified diff.")
+@json_option
+def migrate(path: str, write: bool, diff: bool, as_json: bool) -> None:
+    """Show what a program has to change to leave tensorflow_hub.
+
+    PATH is a .py or .ipynb file, or a folder of these. For each use of tensorflow_hub: whether it
+    runs unchanged with `import compat_hub as hub`, and what to write in TF2 instead. Nothing of the
+    program runs, and without --write nothing is changed.
+
+    The exit status is 0 when compat_hub has all that is used, 1 when it has not, and 2 when a file
+    cannot be read or written; the others are done all the same.
+    """
+    with bad_input():
+        report = migrate_program(path, write=write, progress=_line if sys.stderr.isatty() else None)
+    if sys.stderr.isatty():
+        _line("")
+    if as_json:
+        print_json(report.to_dict())
+    elif diff:
+        click.echo("".join(file.diff for file in report.files), nl=False)
+    else:
+        click.echo(str(report))
+    if report.errors:
+        broken = [file for file in report.files if file.error is not None]
+        more = f" And {len(broken) - 1} more." if len(broken) > 1 else ""
+        raise BadInputError(f"{broken[0].path!r}: {broken[0].error}{more}")
+    if not report.passed:
+        raise SystemExit(1)
+
+
+def _line(path: str) -> None:
+    """Shows a path in place of the one before."""
+    click.echo(f"\r\x1b[K{path}", nl=False, err=True)

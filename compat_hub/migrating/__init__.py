@@ -1,0 +1,1 @@
+"""What a program that uses tensorflow_hub has to change."""
