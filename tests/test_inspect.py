@@ -203,7 +203,7 @@ def test_integers(tmp_path: Path) -> None:
     assert any("nothing trains: it gives int64, which has no gradient" in text for text in texts)
     assert any("the only trainable variable trains" in text for text in texts)
     notes = _verdict(str(tmp_path / "module"), "train")
-    assert any("No gradient reaches the input 'ids' (int64)" in text for _, text in notes)
+    assert any("No gradient reaches 'ids' (int64)" in text for _, text in notes)
 
 
 @pytest.mark.parametrize(

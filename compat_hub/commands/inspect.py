@@ -15,6 +15,12 @@ from compat_hub.commands.json_output import json_option, print_json
 @click.option("--weights", is_flag=True, help="Read the weights too, and show their statistics.")
 @json_option
 @click.option(
+    "--html",
+    metavar="FILE",
+    help="Also write the report as a page, with pictures of the graph and of the weights. Needs "
+    "the extra compat-hub[html].",
+)
+@click.option(
     "--tensorboard",
     metavar="DIR",
     help="Also write the graphs for TensorBoard, a run for each variant.",
@@ -24,12 +30,13 @@ def inspect(
     show_all: bool,
     weights: bool,
     as_json: bool,
+    html: str | None,
     tensorboard: str | None,
 ) -> None:
     """Tell what is in a module, and what of it works in TensorFlow 2.
 
     HANDLE is a path or a web address. Nothing of the module runs, and no weights are read unless
-    --weights asks for them. A module that load() refuses can be inspected, too.
+    --weights or --html asks for them. A module that load() refuses can be inspected, too.
 
     The exit status is 0 when load() takes the module and all signatures can be called, 1 when not,
     and 2 when HANDLE leads to no module that can be read, or a file cannot be written.
@@ -37,10 +44,15 @@ def inspect(
     import_quietly()
     from compat_hub._inspect import inspect as inspect_module  # noqa: PLC0415
     from compat_hub._report import Report  # noqa: PLC0415
+    from compat_hub.inspection.page import check_installed  # noqa: PLC0415
     from compat_hub.inspection.text import lines_of  # noqa: PLC0415
 
     with bad_input():
-        result = inspect_module(handle, weights=weights)
+        if html is not None:
+            check_installed()
+        result = inspect_module(handle, weights=weights or html is not None)
+        if html is not None:
+            result.write_html(html)
         if tensorboard is not None:
             result.write_tensorboard(tensorboard)
     if as_json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from tensorflow.core.framework import types_pb2
@@ -64,30 +64,37 @@ def is_differentiable(dtype: int) -> bool:
     return dtype in _DTYPES
 
 
-def find_gradient_flow(
-    graph_def: GraphDef,
-    outputs: Iterable[str],
-    sources: Collection[str],
-    op_def: Callable[[str], OpDef],
-    gradient: Callable[[str], Gradient],
-) -> Flow:
+class GradientFlow:
     """Follows gradients through a graph without control flow of TF1.
 
     Args:
         graph_def: The graph.
-        outputs: Names of the tensors that are differentiated.
         sources: Names of the tensors that gradients are wanted of. They may be missing from the
             graph: they are given.
         op_def: Gives the OpDef of a registered op.
         gradient: What is registered for a kind of op.
-
-    Returns:
-        The `Flow`.
     """
-    library = {f.signature.name: f for f in graph_def.library.function}
-    region = _Region(list(graph_def.node), op_def, gradient, library, {}, _tensor_name)
-    reached, missing = region.follow(list(outputs), frozenset(sources))
-    return Flow(frozenset(reached), tuple(missing))
+
+    def __init__(
+        self,
+        graph_def: GraphDef,
+        sources: Iterable[str],
+        op_def: Callable[[str], OpDef],
+        gradient: Callable[[str], Gradient],
+    ) -> None:
+        library = {f.signature.name: f for f in graph_def.library.function}
+        self._region = _Region(graph_def.node, op_def, gradient, library, {}, _tensor_name)
+        self._sources = frozenset(sources)
+        self._forward = self._region.forward(self._sources)
+
+    def of(self, outputs: Iterable[str]) -> Flow:
+        """Where gradients of some outputs go.
+
+        Args:
+            outputs: Names of the tensors that are differentiated, all at once.
+        """
+        reached, missing = self._region.follow(outputs, self._sources, self._forward)
+        return Flow(frozenset(reached), tuple(missing))
 
 
 def _tensor_name(_: Any, __: OpDef, source: str) -> str:
@@ -105,7 +112,7 @@ class _Region:
 
     def __init__(
         self,
-        nodes: Sequence[NodeDef],
+        nodes: Iterable[NodeDef],
         op_def: Callable[[str], OpDef],
         gradient: Callable[[str], Gradient],
         library: Mapping[str, FunctionDef],
@@ -132,10 +139,9 @@ class _Region:
         return self._canonical(node, definition, source)
 
     def follow(
-        self, outputs: Sequence[str], sources: frozenset[str]
+        self, outputs: Iterable[str], sources: frozenset[str], forward: Collection[str]
     ) -> tuple[set[str], list[tuple[str, str]]]:
         """The sources that gradients of the outputs reach, and the nodes without a gradient."""
-        forward = self._forward(sources)
         seen: set[str] = set()
         missing: dict[tuple[str, str], None] = {}
         stack = [name for name in outputs if name in forward]
@@ -153,7 +159,7 @@ class _Region:
             stack += [t for t in targets if t in forward]
         return seen & sources, list(missing)
 
-    def _forward(self, sources: frozenset[str]) -> set[str]:
+    def forward(self, sources: frozenset[str]) -> set[str]:
         """The tensors that tapes look at and that depend on a source."""
         consumers: dict[str, list[str]] = {}
         for name, inputs in self._inputs.items():
@@ -248,10 +254,11 @@ class _Region:
             for k, a in enumerate(function.signature.input_arg)
             if a.type in _DTYPES and (a.type != types_pb2.DT_RESOURCE or k in wanted)
         )
+        forward = region.forward(sources)
         results, missing = [], {}
         for result in function.signature.output_arg:
             output = region.name_of(function.ret[result.name])
-            reached, lacking = region.follow([output], sources)
+            reached, lacking = region.follow([output], sources, forward)
             results.append({arguments[tensor] for tensor in reached})
             missing.update(dict.fromkeys((f"{name}/{n}", op) for n, op in lacking))
         self._known[key] = results, list(missing)

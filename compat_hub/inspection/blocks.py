@@ -193,14 +193,7 @@ class _Writer:
     def weights(self, weights: Sequence[WeightFacts]) -> Block:
         shown, more = self._cut(weights, _TREE_LINES)
         columns = ("weights", "min", "max", "mean", "std", "zeros", "NaN", "inf")
-        rows = tuple(
-            (
-                w.name,
-                *("-" if x is None else f"{x:.4g}" for x in (w.min, w.max, w.mean, w.std)),
-                *(f"{n:,}" for n in (w.zeros, w.nans, w.infinities)),
-            )
-            for w in shown
-        )
+        rows = tuple(map(weight_cells, shown))
         return Block("Weights", columns, rows, more, numbers=(1, 2, 3, 4, 5, 6, 7))
 
     def _cut(self, items: Sequence, shown: int) -> tuple[Sequence, str]:
@@ -214,6 +207,17 @@ class _Writer:
 
     def _join(self, items: Iterable[str], more: str) -> str:
         return ", ".join(items) + (f" ... and {more}" if more else "")
+
+
+def weight_cells(weights: WeightFacts) -> Row:
+    """The row of one variable in the table of weights."""
+    numbers = (weights.min, weights.max, weights.mean, weights.std)
+    counts = (weights.zeros, weights.nans, weights.infinities)
+    return (
+        weights.name,
+        *("-" if number is None else f"{number:.4g}" for number in numbers),
+        *(f"{number:,}" for number in counts),
+    )
 
 
 def _sizes(size: SizeOnDisk) -> str:

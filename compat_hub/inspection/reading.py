@@ -36,7 +36,7 @@ from compat_hub.inspection.facts import (
     VariableFacts,
     VariantFacts,
 )
-from compat_hub.inspection.trial import Trial, try_signature
+from compat_hub.inspection.trial import Trial, try_signatures
 from compat_hub.known_ops import unknown_ops
 from compat_hub.safety import find_host_access
 from compat_hub.spec import ModuleSpec, is_module_directory, read_module_spec, read_saved_model
@@ -125,6 +125,8 @@ def _variant(spec: ModuleSpec, variant: GraphVariant, is_module: bool) -> Varian
     has_checkpoint = spec.checkpoint_prefix is not None
     host_access = find_host_access(variant, has_checkpoint) if is_module else []
     loops, conditionals, arrays = count_control_flow(used)
+    may_try = is_module and not unknown
+    trials = try_signatures(variant, may_import=not host_access) if may_try else {}
     return VariantFacts(
         tags=tuple(sorted(variant.tags)),
         producer=variant.meta_graph.meta_info_def.tensorflow_version,
@@ -136,9 +138,7 @@ def _variant(spec: ModuleSpec, variant: GraphVariant, is_module: bool) -> Varian
                 spec,
                 variant,
                 signature,
-                try_signature(variant, signature, may_import=not host_access)
-                if is_module and not unknown
-                else Trial(is_tried=False),
+                trials.get(signature.name, Trial(is_tried=False)),
             )
             for signature in variant.signatures.values()
         ),

@@ -9,6 +9,7 @@ from typing import Any
 from compat_hub.html_table import html_table
 from compat_hub.inspection.blocks import Block, make_blocks
 from compat_hub.inspection.facts import Finding, ModuleFacts, WeightFacts, as_json
+from compat_hub.inspection.page import check_installed, make_page, write_page
 from compat_hub.inspection.tensorboard import write_graphs
 from compat_hub.inspection.text import lines_of
 from compat_hub.spec import ModuleSpec
@@ -64,6 +65,28 @@ class Inspection:
         hint = " (text(show_all=True) shows them)"
         lines = lines_of(self.blocks(show_all), width, hint)
         return "\n".join(line for line, _ in lines)
+
+    def write_html(self, path: str | os.PathLike[str]) -> str:
+        """Writes the report as one page, with a picture of each graph by scopes.
+
+        It needs no other file and no network. Where the inspection read the weights, it has their
+        distributions. It needs the extra `compat-hub[html]`.
+
+        Args:
+            path: The file; one that is there is replaced.
+
+        Returns:
+            The path.
+
+        Raises:
+            HubError: The extra is not installed.
+            ResolveError: The file cannot be written.
+        """
+        check_installed()
+        blocks = make_blocks(self.facts, self.verdict, None, show_all=True)
+        blocks = [block for k, block in enumerate(blocks) if k != 1]  # the verdict has its own form
+        text = make_page(self.spec, self.facts, self.verdict, blocks, self.weights or ())
+        return write_page(path, text)
 
     def write_tensorboard(self, folder: str | os.PathLike[str]) -> list[str]:
         """Writes the graph of each variant for TensorBoard, as a run of its own.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -14,12 +16,13 @@ from compat_hub.graph.control_flow import has_control_flow
 from compat_hub.graph.gradient_flow import (
     Flow,
     Gradient,
-    find_gradient_flow,
+    GradientFlow,
     is_differentiable,
 )
-from compat_hub.graph.names import tensor_of
-from compat_hub.rewrite import infer_types, rewrite
-from compat_hub.variant import GraphVariant, Signature
+from compat_hub.graph.names import node_of, tensor_of
+from compat_hub.graph.subgraph import consumed_tensors
+from compat_hub.rewrite import import_graph, infer_types, rewrite
+from compat_hub.variant import PLACEHOLDERS, GraphVariant, Signature
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,59 +49,157 @@ class Trial:
     is_tried: bool = True
 
 
-def try_signature(variant: GraphVariant, signature: Signature, may_import: bool = True) -> Trial:
-    """Takes a signature through all that its first call does before anything runs.
+def try_signatures(variant: GraphVariant, may_import: bool = True) -> dict[str, Trial]:
+    """Takes the signatures of a variant through all that a first call does before anything runs.
 
     Args:
         variant: The variant.
-        signature: The signature.
         may_import: Whether TensorFlow may see the graph.
 
     Returns:
-        What was found.
+        What was found, by the signature's name.
     """
-    required = {n: i for n, i in signature.inputs.items() if not variant.has_default(i)}
-    inputs = {
-        tensor: spec
-        for info in required.values()
-        for tensor, spec in zip(info.components, info.component_specs(), strict=True)
-    }
-    given = {**_state_specs(variant), **inputs}
-    outputs = [tensor for info in signature.outputs.values() for tensor in info.components]
-    unfed = variant.unfed_placeholders(outputs, given)
-    if unfed:
-        return Trial(
-            f"its outputs depend on the placeholder {unfed[0]!r}, which is no input of it: only "
-            "those that do not can be asked for"
-        )
-    if not may_import and has_control_flow(variant.subgraph(outputs, given)):
-        return Trial(is_tried=False)
-    update_ops = find_update_ops(variant, [*given])
-    with tf.Graph().as_default():
-        handles = {
-            tensor_of(v.name): tf.raw_ops.VarHandleOp(dtype=v.dtype, shape=v.shape)
-            for v in variant.variables
+    state = _state_specs(variant)
+    calls = [_Call(variant, signature, state) for signature in variant.signatures.values()]
+    good = [call for call in calls if not call.unfed]
+    trials = _try(variant, good, state, may_import) if _are_apart(good) else None
+    if trials is None:  # one of them has a problem: which one?
+        trials = {}
+        for call in good:
+            trials.update(_try(variant, [call], state, may_import) or {})
+    for call in calls:
+        if call.unfed:
+            trials[call.name] = Trial(
+                f"its outputs depend on the placeholder {call.unfed[0]!r}, which is no input of "
+                "it: only those that do not can be asked for"
+            )
+    return trials
+
+
+class _Call:
+    """A training call of a signature for all outputs, without its optional inputs."""
+
+    def __init__(
+        self, variant: GraphVariant, signature: Signature, state: Mapping[str, tf.TensorSpec]
+    ) -> None:
+        self.name = signature.name
+        self.inputs = {n: i for n, i in signature.inputs.items() if not variant.has_default(i)}
+        self.feeds = {
+            tensor: spec
+            for info in self.inputs.values()
+            for tensor, spec in zip(info.components, info.component_specs(), strict=True)
         }
-        try:
-            graph = rewrite(variant, outputs, update_ops, given, handles)
-            if may_import:
-                infer_types(variant, graph.graph_def, given, handles)
-        except HubError as error:
-            return Trial(problem=str(error))
-    if graph.no_gradient is not None:
-        return Trial(no_gradient=_shortened(graph.no_gradient), update_ops=tuple(update_ops))
-    sources = [t for t, spec in given.items() if is_differentiable(spec.dtype.as_datatype_enum)]
-    flow = find_gradient_flow(
-        graph.graph_def, graph.fetches, sources, _tensorflow.op_def, _gradient_of
+        self.outputs = [tensor for info in signature.outputs.values() for tensor in info.components]
+        given = [*state, *self.feeds]
+        self.update_ops = find_update_ops(variant, given) if variant.update_ops else []
+        self.needed = variant.needed_nodes([*self.outputs, *self.update_ops], given)
+        needed = self.needed
+        if self.update_ops:
+            needed = variant.needed_nodes(self.outputs, given)
+        self.unfed = sorted(name for name in needed if variant.nodes[name].op in PLACEHOLDERS)
+
+
+def _are_apart(calls: Sequence[_Call]) -> bool:
+    """Whether the graph of all calls together computes what each computes alone."""
+    fed = {node_of(tensor) for call in calls for tensor in call.feeds}
+    return len(calls) > 1 and not any(
+        call.needed & (fed - {node_of(tensor) for tensor in call.feeds}) for call in calls
     )
+
+
+def _try(
+    variant: GraphVariant,
+    calls: Sequence[_Call],
+    state: Mapping[str, tf.TensorSpec],
+    may_import: bool,
+) -> dict[str, Trial] | None:
+    """What comes of calls in one graph; None for several calls of which one has a problem."""
+    given = {**state, **{tensor: spec for call in calls for tensor, spec in call.feeds.items()}}
+    outputs = list(dict.fromkeys(tensor for call in calls for tensor in call.outputs))
+    update_ops = list(dict.fromkeys(name for call in calls for name in call.update_ops))
+    if not may_import and has_control_flow(variant.subgraph([*outputs, *update_ops], given)):
+        return {call.name: Trial(is_tried=False) for call in calls} if len(calls) == 1 else None
+    try:
+        with tf.Graph().as_default():
+            graph = rewrite(variant, outputs, update_ops, given, _Handles(variant))
+            if may_import:
+                _import(variant, graph.graph_def, given)
+    except HubError as error:
+        return {calls[0].name: Trial(problem=str(error))} if len(calls) == 1 else None
+    if graph.no_gradient is not None:
+        reason, ran = _shortened(graph.no_gradient), tuple(update_ops)
+        return (
+            {calls[0].name: Trial(no_gradient=reason, update_ops=ran)} if len(calls) == 1 else None
+        )
+    sources = [t for t, spec in given.items() if is_differentiable(spec.dtype.as_datatype_enum)]
+    flow = GradientFlow(graph.graph_def, sources, _tensorflow.op_def, _gradient_of)
+    fetches = dict(zip(outputs, graph.fetches, strict=True))
+    return {
+        call.name: _trial(variant, call, flow.of([fetches[tensor] for tensor in call.outputs]))
+        for call in calls
+    }
+
+
+def _trial(variant: GraphVariant, call: _Call, flow: Flow) -> Trial:
     return Trial(
         no_gradient=_no_gradient(flow),
         trains=tuple(
             v.name for v in variant.variables if v.trainable and tensor_of(v.name) in flow.reached
         ),
-        inputs=tuple(n for n, i in required.items() if flow.reached.intersection(i.components)),
-        update_ops=tuple(update_ops),
+        inputs=tuple(n for n, i in call.inputs.items() if flow.reached.intersection(i.components)),
+        update_ops=tuple(call.update_ops),
     )
+
+
+class _Handles(Mapping[str, tf.Tensor]):
+    """Handles of variables without values, made in the current graph when they are asked for."""
+
+    def __init__(self, variant: GraphVariant) -> None:
+        self._variant = variant
+
+    @functools.cached_property
+    def _made(self) -> dict[str, tf.Tensor]:
+        return {
+            tensor_of(v.name): tf.raw_ops.VarHandleOp(dtype=v.dtype, shape=v.shape)
+            for v in self._variant.variables
+        }
+
+    def __getitem__(self, name: str) -> tf.Tensor:
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._made)
+
+    def __len__(self) -> int:
+        return len(self._variant.variables)
+
+
+def _import(variant: GraphVariant, graph_def: Any, given: Mapping[str, tf.TypeSpec]) -> None:
+    """Lets TensorFlow check the graph.
+
+    Raises:
+        ModuleFormatError: This TensorFlow cannot import it.
+    """
+    consumed = consumed_tensors(graph_def, given.keys())
+    names = {node.name for node in graph_def.node}
+    if any(t != tensor_of(node_of(t)) or node_of(t) in names for t in consumed):
+        infer_types(variant, graph_def, given, _Handles(variant))
+        return
+    # What is given becomes nodes of the graph: TensorFlow makes them much faster than Python.
+    whole = type(graph_def)()
+    whole.CopyFrom(graph_def)
+    variables = {tensor_of(v.name): v for v in variant.variables}
+    for tensor in consumed:
+        node = whole.node.add(name=node_of(tensor), op="Placeholder")
+        shape = given[tensor].shape
+        if tensor in variables:
+            node.op = "VarHandleOp"
+            shape = variables[tensor].shape
+            node.attr["dtype"].type = variables[tensor].dtype.as_datatype_enum
+        else:
+            node.attr["dtype"].type = given[tensor].dtype.as_datatype_enum
+        node.attr["shape"].shape.CopyFrom(shape.as_proto())
+    import_graph(variant, whole, {}, [])
 
 
 def _state_specs(variant: GraphVariant) -> dict[str, tf.TensorSpec]:

@@ -242,8 +242,8 @@ def _training_calls(
         yield Finding(
             "note",
             "train",
-            f"No gradient reaches the input {some(without)}: what computes its values does not "
-            "train through the module.",
+            f"No gradient reaches {some(without)}: what computes such an input does not train "
+            "through the module.",
         )
 
 

@@ -70,7 +70,14 @@ def test_what_does_not_work_is_status_1(tmp_path: Path) -> None:
     assert re.search(r"^  no +load +load\(\) refuses", output, re.MULTILINE)
 
 
-@pytest.mark.parametrize("option", ["--tensorboard"])
+def test_files_for_a_browser(fixture_path, tmp_path: Path) -> None:
+    page, logs = str(tmp_path / "page.html"), str(tmp_path / "logs")
+    assert _run(fixture_path("pets"), "--html", page, "--tensorboard", logs)[0] == 0
+    assert {p.name for p in tmp_path.iterdir()} == {"page.html", "logs"}
+    assert {p.name for p in (tmp_path / "logs").iterdir()} == {"inference", "train"}
+
+
+@pytest.mark.parametrize("option", ["--html", "--tensorboard"])
 def test_a_file_that_cannot_be_written(option: str, fixture_path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     target = str(tmp_path / "file" / "x")

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 import compat_hub
-from compat_hub.inspection.trial import Trial, try_signature
+from compat_hub.inspection.trial import try_signatures
 from compat_hub.sample_inputs import sample_inputs
 from compat_hub.variant import GraphVariant, Signature
 from tests.records import FIXTURES, Record
@@ -31,8 +31,9 @@ def test_what_trains(name: str) -> None:
     spec = compat_hub.load_module_spec(record.path)
     for variant in spec.variants.values():
         module = compat_hub.load(spec, tags=variant.tags)
+        trials = try_signatures(variant)
         for signature in variant.signatures.values():
-            found = try_signature(variant, signature)
+            found = trials[signature.name]
             where = f"{sorted(variant.tags)} {signature.name}"
             assert found.is_tried
             assert _happens(module, record, variant, signature) == {
@@ -89,7 +90,7 @@ def test_update_ops_that_run(name: str) -> None:
         module(values, signature=signature.name, as_dict=True, training=True)
         after = [v.numpy() for v in module.non_trainable_variables]
         moved = any((a != b).any() for a, b in zip(after, before, strict=True))
-        assert moved == bool(try_signature(variant, signature).update_ops)
+        assert moved == bool(try_signatures(variant)[signature.name].update_ops)
 
 
 def test_trying_builds_nothing_that_a_later_call_sees() -> None:
@@ -99,6 +100,6 @@ def test_trying_builds_nothing_that_a_later_call_sees() -> None:
     serialized = variant.meta_graph.SerializeToString(deterministic=True)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        trials = [try_signature(variant, s) for s in variant.signatures.values()]
-    assert all(isinstance(trial, Trial) and not trial.problem for trial in trials)
+        trials = try_signatures(variant)
+    assert not any(trial.problem for trial in trials.values())
     assert variant.meta_graph.SerializeToString(deterministic=True) == serialized

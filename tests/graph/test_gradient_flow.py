@@ -12,7 +12,7 @@ from compat_hub import _tensorflow
 from compat_hub.graph.gradient_flow import (
     Flow,
     Gradient,
-    find_gradient_flow,
+    GradientFlow,
     is_differentiable,
 )
 
@@ -28,13 +28,9 @@ def _registered(op: str) -> Gradient:
 
 
 def _flow(graph: tf.Graph, outputs: list[tf.Tensor], sources: list[tf.Tensor]) -> Flow:
-    return find_gradient_flow(
-        graph.as_graph_def(),
-        [t.name for t in outputs],
-        [t.name for t in sources],
-        _tensorflow.op_def,
-        _registered,
-    )
+    names = [t.name for t in sources]
+    flow = GradientFlow(graph.as_graph_def(), names, _tensorflow.op_def, _registered)
+    return flow.of([t.name for t in outputs])
 
 
 def _branches(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
