@@ -20,6 +20,20 @@ from compat_hub.variant import format_tags
 _NEEDED = ("jinja2", "networkx")
 _TEMPLATE = "page.html"
 _BAR_HEIGHT = 10
+_COLORS = {
+    "input": "#ddf4ff",
+    "output": "#fff1e5",
+    "trainable": "#dafbe1",
+    "variables": "#eaeef2",
+    "plain": "#f6f8fa",
+}
+_MEANINGS = {
+    "input": "input",
+    "output": "output",
+    "trainable": "scope with trainable variables",
+    "variables": "scope with other variables",
+    "plain": "scope without variables",
+}
 
 
 def check_installed() -> None:
@@ -62,6 +76,8 @@ def make_page(
         title=blocks[0].title,
         summary=blocks[0],
         tensorflow=facts.tensorflow,
+        colors=_COLORS,
+        meanings=_MEANINGS,
         verdict=verdict,
         pictures=[
             (format_tags(variant.tags), draw(variant))
