@@ -1,0 +1,1 @@
+"""The modules that are measured, made with the graph-mode API and random weights."""
