@@ -39,15 +39,14 @@ def session(module: str) -> Figures:
     in_ours = tf.function(lambda x: ours(**x))
     v1 = tf.compat.v1
     call = call_of(os.path.basename(module))
-    with v1.Graph().as_default(), v1.Session() as session:
+    graph = v1.Graph()
+    with graph.as_default():
+        session = v1.Session(graph=graph)
         signature = v1.saved_model.load(session, [], module).signature_def[call.signature]
-        feeds = {signature.inputs[k].name: v.numpy() for k, v in inputs.items()}
-        run = session.make_callable(
-            [v.name for v in signature.outputs.values()], feed_list=list(feeds)
-        )
-        values = list(feeds.values())
-        with tf.init_scope():
-            return interleaved(lambda: in_ours(inputs), lambda: run(*values))
+        outputs = [v.name for v in signature.outputs.values()]
+        run = session.make_callable(outputs, [signature.inputs[k].name for k in inputs])
+    values = [v.numpy() for v in inputs.values()]
+    return interleaved(lambda: in_ours(inputs), lambda: run(*values))
 
 
 def _signatures(module: str) -> tuple[Callable[..., Any], Callable[..., Any], dict[str, tf.Tensor]]:

@@ -15,6 +15,7 @@ from benchmarks.modules import inception_v3, resnet_v2, transformer
 from benchmarks.modules.inputs import Call, call_of
 from benchmarks.modules.layers import KerasLayers
 from benchmarks.processes import Figures
+from tests.authoring import control_flow_of_tf1
 
 _RATE = 1e-4
 _STEPS = 4  # of each turn of fit
@@ -58,20 +59,19 @@ def session(module: str) -> Figures:
 
     v1 = tf.compat.v1
     tags = ["train"] if {"train"} in [set(t) for t in loaded.spec.get_tags()] else []
-    with v1.Graph().as_default(), v1.Session() as session:
-        meta_graph = v1.saved_model.load(session, tags, module)
-        signature = meta_graph.signature_def[call.signature]
-        graph = v1.get_default_graph()
+    graph = v1.Graph()
+    with graph.as_default(), control_flow_of_tf1():
+        session = v1.Session(graph=graph)
+        signature = v1.saved_model.load(session, tags, module).signature_def[call.signature]
         output = graph.get_tensor_by_name(signature.outputs[call.output].name)
         losses = v1.get_collection(v1.GraphKeys.REGULARIZATION_LOSSES)
         loss = tf.add_n([tf.reduce_sum(tf.square(output)), *losses])
         train = v1.train.GradientDescentOptimizer(_RATE).minimize(loss)
         updates = v1.get_collection(v1.GraphKeys.UPDATE_OPS)
-        feeds = [graph.get_tensor_by_name(signature.inputs[k].name) for k in call.inputs]
+        feeds = [signature.inputs[k].name for k in call.inputs]
         run = session.make_callable([loss, train, *updates], feed_list=feeds)
-        values = [v.numpy() for v in call.inputs.values()]
-        with tf.init_scope():
-            return interleaved(lambda: step(call.inputs), lambda: run(*values))
+    values = [v.numpy() for v in call.inputs.values()]
+    return interleaved(lambda: step(call.inputs), lambda: run(*values))
 
 
 def embedding(module: str) -> Figures:
