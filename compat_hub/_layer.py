@@ -143,7 +143,7 @@ class _HubModuleTarget:
         self._watched = {id(v) for v in self.trainable_variables}
         self.regularization_losses: list[Callable[[], tf.Tensor]] = [*module.regularization_losses]
 
-    @tf.autograph.experimental.do_not_convert
+    @_tensorflow.unconverted
     def __call__(self, inputs: Any, training: Any, trainable: bool) -> tuple[Any, list[tf.Tensor]]:
         def is_watched(state: StateTensor) -> bool:
             return (

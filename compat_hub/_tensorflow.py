@@ -5,12 +5,15 @@ All were seen in TensorFlow 2.16.2 and 2.21.0.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import tensorflow as tf
+from tensorflow.python.autograph.impl import api as autograph
 from tensorflow.python.distribute import load_context
-from tensorflow.python.eager import context
+from tensorflow.python.eager import context, record
+from tensorflow.python.eager.polymorphic_function import atomic_function
 from tensorflow.python.framework import op_def_registry, ops
 from tensorflow.python.ops import handle_data_util, resource_variable_ops
 from tensorflow.python.saved_model import nested_structure_coder, save_context
@@ -97,6 +100,42 @@ def operation_seed() -> int:
 def variable_accessed(variable: tf.Variable) -> None:
     """Reports a variable to the tapes and the tf.function around, as reading it does."""
     resource_variable_ops.variable_accessed(variable)
+
+
+def may_record() -> bool:
+    """Whether somebody may watch what runs: a tape, or a function that is being built."""
+    return not context.executing_eagerly() or record.could_possibly_record()
+
+
+def call_unrecorded(function: Any, arguments: list[tf.Tensor]) -> list[tf.Tensor]:
+    """Runs a wrapped function, of tensors to a list of tensors, where nobody watches.
+
+    A ConcreteFunction's own call looks at each argument and packs the outputs first, which takes
+    longer than a small function does.
+    """
+    called = function._inference_function
+    count = len(called.function_type.flat_outputs)
+    runtime: Any = context.context()
+    try:
+        return runtime.call_function(called.name, arguments, count) or []
+    except tf.errors.OpError:
+        with atomic_function.InterpolateRuntimeError(called):  # says where in the graph
+            raise
+
+
+def unconverted(method: Any) -> Any:
+    """A method that AutoGraph leaves alone, and what it calls.
+
+    `do_not_convert` does so in eager calls, too, which need it not, and where it takes longer than
+    a small function does.
+    """
+    inside = tf.autograph.experimental.do_not_convert(method)
+
+    @functools.wraps(method)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return (method if context.executing_eagerly() else inside)(*args, **kwargs)
+
+    return autograph.autograph_artifact(call)
 
 
 def set_initializer(variable: tf.Variable, operation: Any) -> None:

@@ -18,7 +18,10 @@ from compat_hub.spec import ModuleSpec, Tags, load_module_spec, normalize_tags
 from compat_hub.variant import GraphVariant, Signature
 
 try:
-    from apache_beam.ml.inference.base import ModelHandler, PredictionResult
+    from apache_beam.ml.inference.base import (  # pyright: ignore[reportMissingImports]
+        ModelHandler,
+        PredictionResult,
+    )
 except ImportError as error:
     raise ImportError(
         f"compat_hub.beam needs Apache Beam: {error}. Install it: pip install 'compat-hub[beam]'"

@@ -87,6 +87,7 @@ class GraphFunction:
         used.update(state.keys() & set(self._graph.fetches))
         self._state = {tensor: state[tensor] for tensor in state if tensor in used}
         self._written = self._find_written()
+        self._uses = [(s, tensor in self._written) for tensor, s in self._state.items()]
         self._shapes: dict[Any, list[tf.TensorShape]] = {}
         self._specs = [*self._feeds.values(), *(specs[tensor] for tensor in self._state)]
         with tf.init_scope():
@@ -106,26 +107,29 @@ class GraphFunction:
         Raises:
             HubError: A gradient is asked for and cannot be computed.
         """
-        for state in self._state.values():
-            if is_watched(state):
-                state.accessed()
-        arguments = [*inputs]
-        for tensor, state in self._state.items():
-            # In a program that is written there is no strategy.
-            if self._portable:
-                arguments.append(state.tensor())
-            else:
-                arguments.append(state.argument(tensor in self._written))
-        if self._graph.no_gradient is None:
-            outputs = self._function(*arguments)
+        # In a program that is written there is no strategy.
+        states = [s.tensor() if self._portable else s.argument(w) for s, w in self._uses]
+        if _tensorflow.may_record():
+            outputs = self._call_recorded([*inputs, *states], is_watched)
         else:
-            outputs = _without_gradient(self._function, arguments, self._graph.no_gradient)
+            outputs = _tensorflow.call_unrecorded(self._function, [*inputs, *states])
         if not self._portable:
             for tensor in self._written:
                 self._state[tensor].written()
         if not tf.executing_eagerly():
             self._refine_shapes(inputs, outputs)
         return outputs
+
+    def _call_recorded(
+        self, arguments: list[tf.Tensor], is_watched: Callable[[StateTensor], bool]
+    ) -> list[tf.Tensor]:
+        """Calls where a tape or a function that is being built may see it."""
+        for state, _ in self._uses:
+            if is_watched(state):
+                state.accessed()
+        if self._graph.no_gradient is None:
+            return self._function(*arguments)
+        return _without_gradient(self._function, arguments, self._graph.no_gradient)
 
     @property
     def graph_def(self) -> Any:

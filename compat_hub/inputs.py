@@ -37,6 +37,8 @@ def bind_inputs(
     Raises:
         InputTypeError: Inputs are missing or extra.
     """
+    if not others and isinstance(inputs, dict) and inputs.keys() == infos.keys():
+        return {name: inputs[name] for name in infos}
     others = dict(others or {})
     open_names = [name for name in infos if name not in others]
     if inputs is None:
@@ -120,6 +122,8 @@ def _mismatch(
 
 def _to_dense(value: Any, name: str, info: TensorInfo, where: str) -> tf.Tensor:
     dtype: Any = info.dtype
+    if isinstance(value, tf.Tensor) and value.dtype == dtype:
+        return value
     if isinstance(value, _RAGGED_OR_SPARSE):
         raise _mismatch(
             name, info, value, where, " Make it dense, with tf.sparse.to_dense() or .to_tensor()."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -35,7 +35,7 @@ from compat_hub.spec import (
 )
 from compat_hub.state import ModuleState
 from compat_hub.tensor_info import TensorInfo
-from compat_hub.variant import GraphVariant, format_tags
+from compat_hub.variant import GraphVariant, Signature, format_tags
 
 _INFERENCE: frozenset[str] = frozenset()
 _TRAIN = frozenset({"train"})
@@ -45,6 +45,23 @@ IsWatched = Callable[[StateTensor], bool]
 
 def _watch_all(_: StateTensor) -> bool:
     return True
+
+
+class _Choice(NamedTuple):
+    """What a caller asks for, found and checked."""
+
+    variant: GraphVariant
+    signature: Signature
+    outputs: tuple[str, ...]
+    where: str
+
+
+class _Known:
+    """What calls have looked up and built; tf.Module wraps dicts of its own, which are slower."""
+
+    def __init__(self) -> None:
+        self.choices: dict[Any, _Choice] = {}
+        self.functions: dict[CallKey, SignatureFunction] = {}
 
 
 class HubModule(tf.Module):
@@ -81,7 +98,7 @@ class HubModule(tf.Module):
         variants = [spec.variant(tags)] if tags is not None else list(spec.variants.values())
         _check_ops(spec, variants)
         self.state = ModuleState(spec, variants)
-        self._functions: dict[CallKey, SignatureFunction] = {}
+        self._known = _Known()
         self._lock = threading.RLock()
         self.variable_map = self.state.variable_map
         self.asset_paths = [asset.asset for asset in self.state.assets.values()]
@@ -89,7 +106,7 @@ class HubModule(tf.Module):
         self.signatures: Mapping[str, SignatureCallable] = _Signatures(self)
         self._regularization_losses: list[RegularizationLoss] | None = None
 
-    @tf.autograph.experimental.do_not_convert
+    @_tensorflow.unconverted
     def __call__(
         self,
         inputs: Any = None,
@@ -169,7 +186,7 @@ class HubModule(tf.Module):
         """An attached message; see `ModuleSpec.get_attached_message`."""
         return self.spec.get_attached_message(key, message_type, self._tags_or_own(tags), required)
 
-    @tf.autograph.experimental.do_not_convert
+    @_tensorflow.unconverted
     def call_signature(
         self,
         inputs: Any = None,
@@ -214,14 +231,13 @@ class HubModule(tf.Module):
                 ),
                 losses,
             )
-        variant = self.variant(constant)
-        found = self.spec.signature(signature, variant.tags)
-        where = f"{variant.where}, signature {found.name!r}"
-        values = bind_inputs(found.inputs, inputs, variant.has_default, where, arguments)
+        choice = self._choose(signature, None if outputs is None else tuple(outputs), constant)
+        variant, found = choice.variant, choice.signature
+        values = bind_inputs(found.inputs, inputs, variant.has_default, choice.where, arguments)
         key = CallKey(
             tags=variant.tags,
             signature=found.name,
-            outputs=select_outputs(found, outputs, variant.where),
+            outputs=choice.outputs,
             inputs=tuple(values),
             update_ops=constant and bool(variant.update_ops),
             losses=losses and bool(variant.regularization_losses),
@@ -229,20 +245,38 @@ class HubModule(tf.Module):
         )
         return self._function(key)(values, is_watched)
 
+    def _choose(
+        self, signature: str | None, outputs: tuple[str, ...] | None, training: bool
+    ) -> _Choice:
+        """Looked up once: a call of a small signature takes no longer than this would."""
+        key = (signature, outputs, training)
+        choice = self._known.choices.get(key)
+        if choice is None:
+            variant = self.variant(training)
+            found = self.spec.signature(signature, variant.tags)
+            choice = self._known.choices[key] = _Choice(
+                variant,
+                found,
+                select_outputs(found, outputs, variant.where),
+                f"{variant.where}, signature {found.name!r}",
+            )
+        return choice
+
     def _function(self, key: CallKey) -> SignatureFunction:
-        known = self._functions.get(key)
+        functions = self._known.functions
+        known = functions.get(key)
         if known is None or known.function.is_stale:
             with self._lock:
-                known = self._functions.get(key)
+                known = functions.get(key)
                 if known is None or known.function.is_stale:
                     variant = self.spec.variant(key.tags)
-                    self._functions[key] = SignatureFunction(
+                    known = functions[key] = SignatureFunction(
                         variant,
                         variant.signatures[key.signature],
                         key,
                         self.state.tensors(variant),
                     )
-        return self._functions[key]
+        return known
 
     def _call_either(
         self, training: tf.Tensor, call: Callable[[bool], CallResult], losses: bool
@@ -337,7 +371,7 @@ class SignatureCallable:
         self._module = module
         self.name = name
 
-    @tf.autograph.experimental.do_not_convert
+    @_tensorflow.unconverted
     def __call__(self, /, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Applies the signature in inference.
 
@@ -404,7 +438,7 @@ class RegularizationLoss:
         self._lock = threading.Lock()
         self._functions: dict[bool, GraphFunction] = {}
 
-    @tf.autograph.experimental.do_not_convert
+    @_tensorflow.unconverted
     def __call__(self, portable: bool = False) -> tf.Tensor:
         """The loss for the variables' values of now.
 
@@ -439,6 +473,8 @@ def _check_ops(spec: ModuleSpec, variants: Sequence[GraphVariant]) -> None:
 
 def _constant_bool(value: Any) -> bool | None:
     """A flag as a Python bool, or None where only the running program knows it."""
+    if isinstance(value, bool):
+        return value
     if isinstance(value, tf.Variable):
         value = value.read_value()
     if tf.is_tensor(value):

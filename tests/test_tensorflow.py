@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras
@@ -116,3 +117,52 @@ def test_untracked_attributes() -> None:
     layer = Layer(hidden, seen)
     assert [v.ref() for v in layer.weights] == [seen.ref()]
     assert layer.hidden is hidden
+
+
+def test_who_may_record() -> None:
+    assert not _tensorflow.may_record()
+    with tf.GradientTape():
+        assert _tensorflow.may_record()
+    seen = []
+    tf.function(lambda: seen.append(_tensorflow.may_record()))()
+    with tf.autodiff.ForwardAccumulator(tf.ones([]), tf.ones([])):
+        seen.append(_tensorflow.may_record())
+    assert seen == [True, True]
+
+
+def test_an_unrecorded_call() -> None:
+    def body(x: tf.Tensor, y: tf.Tensor) -> list[tf.Tensor]:
+        return [tf.raw_ops.CheckNumerics(tensor=x, message="odd"), y]
+
+    specs = [tf.TensorSpec([None]), tf.TensorSpec([], tf.string)]
+    function = tf.compat.v1.wrap_function(body, specs)
+    arguments = [tf.constant([1.0, 2.0]), tf.constant("a")]
+    found = _tensorflow.call_unrecorded(function, arguments)
+    assert [value.numpy() for value in found[1:]] == [b"a"]
+    np.testing.assert_array_equal(found[0], [1.0, 2.0])
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"(?s)odd.*node.*CheckNumerics"):
+        _tensorflow.call_unrecorded(function, [tf.constant([np.nan]), arguments[1]])
+
+
+def test_a_method_that_autograph_leaves_alone() -> None:
+    class Owner:
+        @_tensorflow.unconverted
+        def method(self, x: tf.Tensor) -> bool:
+            """What it does."""
+            return x is not None and not _is_converting()
+
+    def _is_converting() -> bool:
+        from tensorflow.python.autograph.core import ag_ctx
+
+        return ag_ctx.control_status_ctx().status == ag_ctx.Status.ENABLED
+
+    found = [Owner().method(tf.ones([]))]
+
+    @tf.function
+    def traced(x: tf.Tensor) -> tf.Tensor:
+        found.append(Owner().method(x))
+        return x
+
+    traced(tf.ones([]))
+    assert found == [True, True]
+    assert Owner.method.__doc__ == "What it does."
