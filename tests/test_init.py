@@ -32,7 +32,10 @@ print([m for m in sys.modules if m.partition(".")[0] in {"tensorflow", "keras", 
 def test_every_public_name_leads_to_its_object_whatever_was_imported_before() -> None:
     # A submodule of the same name would take the place of a function.
     for module in pkgutil.walk_packages(compat_hub.__path__, "compat_hub."):
-        importlib.import_module(module.name)
+        try:
+            importlib.import_module(module.name)
+        except ImportError as error:  # an extra is not installed: the message says which
+            assert "pip install 'compat-hub[" in str(error)
     for name in compat_hub.__all__:
         value = getattr(compat_hub, name)
         assert inspect.isclass(value) or inspect.isfunction(value), name
