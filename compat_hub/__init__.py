@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from compat_hub.errors import (
+    BackendError,
     CheckpointError,
     ConfigError,
     GraphError,
@@ -25,6 +26,7 @@ from compat_hub.errors import (
 if TYPE_CHECKING:
     from compat_hub import beam as beam
     from compat_hub import common_signatures as common_signatures
+    from compat_hub import keras3 as keras3
     from compat_hub import text_embedding as text_embedding
     from compat_hub._convert import convert
     from compat_hub._inspect import inspect
@@ -87,10 +89,11 @@ _HOMES = {
     "verify": "compat_hub._verify",
 }
 
-# Files whose names are used with the file's: compat_hub.text_embedding.export.
-_SUBMODULES = frozenset({"beam", "common_signatures", "text_embedding"})
+# Files whose names are used with the file's: compat_hub.keras3.KerasLayer.
+_SUBMODULES = frozenset({"beam", "common_signatures", "keras3", "text_embedding"})
 
 __all__ = [
+    "BackendError",
     "CheckpointError",
     "ConfigError",
     "GraphError",

@@ -5,6 +5,7 @@ A target knows nothing of Keras. A layer asks it for variables and losses once, 
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import re
@@ -14,12 +15,14 @@ from typing import Any, Protocol
 import tensorflow as tf
 
 from compat_hub import _tensorflow
-from compat_hub.errors import InputTypeError, SignatureError, UnknownNameError
+from compat_hub._xla import find_uncompilable_op
+from compat_hub.errors import HubError, InputTypeError, SignatureError, UnknownNameError
 from compat_hub.function import StateTensor
 from compat_hub.inputs import bind_inputs
 from compat_hub.module import HubModule, load
 from compat_hub.replicas import StateVariable
 from compat_hub.spec import ModuleSpec, Tags
+from compat_hub.tensor_info import TensorInfo
 
 
 class Target(Protocol):
@@ -56,6 +59,23 @@ class Target(Protocol):
         Args:
             input_shapes: A nest of `tf.TensorShape`.
             dtype: Of the inputs, where the target does not know it.
+        """
+        ...
+
+    def output_specs(self, inputs: Any, training: bool) -> Any:
+        """The nest of `tf.TypeSpec` that a call gives, traced and not run.
+
+        Args:
+            inputs: What the layer is called with, with a `tf.TypeSpec` for each symbolic tensor.
+            training: Whether it is a training call.
+        """
+        ...
+
+    def uncompilable_op(self, trainable: bool) -> str | None:
+        """What XLA does not compile of the target, None if it compiles all.
+
+        Args:
+            trainable: Whether there are training calls, and gradients.
         """
         ...
 
@@ -175,9 +195,39 @@ class _HubModuleTarget:
             for name, shape in shapes.items()
             if name in infos and name not in self._arguments
         }
-        traced = tf.function(lambda feeds: self(feeds, False, False)[0])
-        outputs = traced.get_concrete_function(specs).structured_outputs
-        return tf.nest.map_structure(lambda spec: spec.shape, outputs)
+        return _shapes_of(self.output_specs(specs, False))
+
+    def output_specs(self, inputs: Any, training: bool) -> Any:
+        module = self.resolved_object
+        infos = module.spec.signature(self._signature, module.tags).inputs
+        named = {name: _like(value, infos[name]) for name, value in self._named(inputs).items()}
+        return _trace(lambda values: self(values, training, False)[0], named)
+
+    @functools.cache  # noqa: B019
+    def uncompilable_op(self, trainable: bool) -> str | None:
+        module = self.resolved_object
+        found = module.spec.signature(self._signature, module.tags)
+        has_default = module.spec.variant(module.tags).has_default
+        specs = {
+            name: info.type_spec
+            for name, info in found.inputs.items()
+            if name not in self._arguments and not has_default(info)
+        }
+        strings = [name for name in specs if found.inputs[name].dtype == tf.string]
+        if strings:
+            return f"strings, as the input {strings[0]!r}"
+
+        def step(values: Any) -> Any:
+            with tf.GradientTape() as tape:
+                output, losses = self(values, trainable, trainable)
+                floats = [t for t in tf.nest.flatten([output, losses]) if t.dtype.is_floating]
+            return output, tape.gradient(floats, self.trainable_variables) if trainable else []
+
+        try:
+            traced = tf.function(step, autograph=False).get_concrete_function(specs)
+        except HubError as error:  # there is no gradient
+            return str(error)
+        return find_uncompilable_op(traced.graph.as_graph_def())
 
     def _named(self, inputs: Any) -> Mapping[str, Any]:
         module = self.resolved_object
@@ -260,9 +310,14 @@ class _CallableTarget:
 
     def output_shapes(self, input_shapes: Any, dtype: tf.DType) -> Any:
         specs = tf.nest.map_structure(lambda shape: tf.TensorSpec(shape, dtype), input_shapes)
-        traced = tf.function(lambda feeds: self(feeds, False, False)[0])
-        outputs = traced.get_concrete_function(specs).structured_outputs
-        return tf.nest.map_structure(lambda spec: spec.shape, outputs)
+        return _shapes_of(self.output_specs(specs, False))
+
+    def output_specs(self, inputs: Any, training: bool) -> Any:
+        return _trace(lambda values: self(values, training, False)[0], inputs)
+
+    def uncompilable_op(self, trainable: bool) -> str | None:
+        del trainable
+        return "a callable, of which it is not known what it does"
 
     def _call(self, training: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         if not self._has_training:
@@ -275,6 +330,23 @@ class _CallableTarget:
             lambda: self._callable(*args, training=True, **kwargs),
             lambda: self._callable(*args, training=False, **kwargs),
         )
+
+
+def _trace(function: Callable[[Any], Any], inputs: Any) -> Any:
+    """What a function gives for a nest of type specs, and of values that are fixed."""
+    flat = tf.nest.flatten(inputs)
+    specs = {str(k): leaf for k, leaf in enumerate(flat) if isinstance(leaf, tf.TypeSpec)}
+
+    def call(given: Mapping[str, Any]) -> Any:
+        values = [given.get(str(k), leaf) for k, leaf in enumerate(flat)]
+        return function(tf.nest.pack_sequence_as(inputs, values))
+
+    outputs = tf.function(call).get_concrete_function(specs).structured_outputs
+    return tf.nest.map_structure(tf.type_spec_from_value, outputs)
+
+
+def _shapes_of(specs: Any) -> Any:
+    return tf.nest.map_structure(lambda spec: spec.shape, specs)
 
 
 def _find_callable(obj: Any, signature: str | None) -> Callable[..., Any]:
@@ -339,6 +411,16 @@ def _unique_names(variables: Iterable[tf.Variable]) -> dict[int, str]:
             candidates = (f"{name}_{k}" if k else name for k in itertools.count())
             names[id(variable)] = next(c for c in candidates if c not in names.values())
     return names
+
+
+def _like(value: Any, info: TensorInfo) -> Any:
+    """The spec of a ragged tensor with the ragged dimensions that are declared."""
+    declared = info.type_spec
+    if not isinstance(value, tf.RaggedTensorSpec) or not isinstance(declared, tf.RaggedTensorSpec):
+        return value
+    return tf.RaggedTensorSpec(
+        value.shape, value.dtype, declared.ragged_rank, declared.row_splits_dtype
+    )
 
 
 def _cast_within_kind(value: Any, dtype: tf.DType) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import dataclasses
 import json
 import os
 import uuid
@@ -38,6 +39,21 @@ class Saving(Protocol):
     def deserialize_keras_object(self, config: dict[str, Any]) -> Any:
         """Makes an object, or gives the one of the same `shared_object_id`."""
         ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Maker:
+    """The Keras that makes layers from configs.
+
+    Attributes:
+        keras: Its package, `"tf_keras"` or `"keras"`.
+        saving: The `saving` of that package.
+        registered_package: What the layer's class and `SharedModule` are registered with.
+    """
+
+    keras: str
+    saving: Saving
+    registered_package: str
 
 
 def add_user(layer: Any, module: Any) -> None:
@@ -85,9 +101,7 @@ def describe(
     return config
 
 
-def restore(
-    config: Mapping[str, Any], saving: Saving, shared_class: str, is_trusted: bool
-) -> dict[str, Any]:
+def restore(config: Mapping[str, Any], maker: Maker, is_trusted: bool) -> dict[str, Any]:
     """The arguments to make a layer with, from its config.
 
     The handle is replaced where `custom_objects` says so. Layers that were on one `HubModule` get
@@ -95,13 +109,13 @@ def restore(
 
     Args:
         config: The config.
-        saving: Keras' functions.
-        shared_class: The registered name of `SharedModule`.
+        maker: The Keras whose layer it is.
         is_trusted: Whether the program vouches for the config, which may come from a file.
 
     Raises:
         UnsafeModuleError: The config is not trusted, and lets the module's graph touch the host.
     """
+    saving, shared_class = maker.saving, f"{maker.registered_package}>SharedModule"
     arguments = dict(config)
     shared = arguments.pop(SHARED_MODULE, None)
     handle = arguments["handle"] = _relocate(arguments.get("handle"), saving)
@@ -132,7 +146,7 @@ def restore(
             )
 
         if make("probe") is not make("probe"):
-            warnings.warn(_no_longer_shared(arguments), SharedModuleWarning, stacklevel=3)
+            warnings.warn(_no_longer_shared(arguments, maker), SharedModuleWarning, stacklevel=3)
         with _host_access(bool(arguments.get(ALLOW_HOST_ACCESS))):
             arguments["handle"] = make(
                 "module", handle=handle, tags=tags, load_options=load_options
@@ -173,7 +187,7 @@ class SharedModule:
         return {}
 
 
-def explain(where: str, handle: Any, error: HubError) -> HubError:
+def explain(where: str, handle: Any, error: HubError, maker: Maker) -> HubError:
     """The error for a module that a config does not lead to, which says how to go on."""
     text = os.fspath(handle) if isinstance(handle, str | os.PathLike) else repr(handle)
     if isinstance(error, UnsafeModuleError):
@@ -188,7 +202,8 @@ def explain(where: str, handle: Any, error: HubError) -> HubError:
         f"{where} was saved with the handle {text!r}, which does not lead to its module here: "
         f"{error}{relative} If the module is elsewhere now, say where, for the handle or for a "
         f'folder above it: load_model(..., custom_objects={{{text!r}: "path/to/module"}}). '
-        "Where no load_model is called, tf_keras.saving.custom_object_scope takes the same dict."
+        f"Where no load_model is called, {maker.keras}.saving.custom_object_scope takes the same "
+        "dict."
     )
 
 
@@ -199,8 +214,8 @@ def _describe_handle(where: str, handle: Any, module: Any) -> str:
     if not isinstance(spec, ModuleSpec):
         raise ConfigError(
             f"{where} was made from an object of type {type(handle).__name__} and has no config: "
-            "only a layer that was made from a path can be made again. Save the model in the "
-            'SavedModel format (save_format="tf"), or save its weights.'
+            "only a layer that was made from a path can be made again. Save the model's "
+            'weights, or a SavedModel: save_format="tf" in tf_keras, model.export in Keras 3.'
         )
     if spec.path is None or not is_module_directory(spec.path):
         raise ConfigError(
@@ -210,14 +225,14 @@ def _describe_handle(where: str, handle: Any, module: Any) -> str:
     return spec.handle
 
 
-def _no_longer_shared(arguments: Mapping[str, Any]) -> str:
+def _no_longer_shared(arguments: Mapping[str, Any], maker: Maker) -> str:
     handle = arguments["handle"]
     return (
         f"The layer {arguments.get('name')!r} shared the module {handle!r} with other layers. "
         "Keras makes each layer for itself here, as in clone_model, from_config, and for models "
         "within models in an .h5 file: the layer gets a module, and weights, of its own. To share "
-        f"again, wrap the call in tf_keras.saving.custom_object_scope({{{handle!r}: module}}), "
-        "with the module loaded by compat_hub.load."
+        f"again, wrap the call in {maker.keras}.saving.custom_object_scope({{{handle!r}: "
+        "module}), with the module loaded by compat_hub.load."
     )
 
 

@@ -14,7 +14,7 @@ from tensorflow.python.autograph.impl import api as autograph
 from tensorflow.python.distribute import load_context
 from tensorflow.python.eager import context, record
 from tensorflow.python.eager.polymorphic_function import atomic_function
-from tensorflow.python.framework import op_def_registry, ops
+from tensorflow.python.framework import kernels, op_def_registry, ops
 from tensorflow.python.ops import handle_data_util, resource_variable_ops
 from tensorflow.python.saved_model import nested_structure_coder, save_context
 from tensorflow.python.trackable import base as tracking_base
@@ -63,6 +63,23 @@ def is_state_op(name: str) -> bool:
 def op_def(name: str) -> Any:
     """The OpDef of an op, or None: there is no public registry."""
     return op_def_registry.get(name)
+
+
+@functools.cache
+def xla_dtypes(op_name: str) -> dict[str, frozenset[int]] | None:
+    """What XLA compiles of an op: for its attributes the numbers of dtypes, or None for nothing."""
+    _register_xla_kernels()
+    for kernel in kernels.get_registered_kernels_for_op(op_name).kernel:
+        if kernel.device_type == "XLA_GPU_JIT":
+            return {c.name: frozenset(c.allowed_values.list.type) for c in kernel.constraint}
+    return None
+
+
+@functools.cache
+def _register_xla_kernels() -> None:
+    """TensorFlow lists the kernels of XLA after something was compiled, and not before."""
+    with tf.init_scope(), tf.device("CPU:0"):
+        tf.function(tf.identity, jit_compile=True)(tf.constant(0.0))
 
 
 def is_saving() -> bool:
@@ -293,11 +310,6 @@ class AdoptedWeights:
         self._adopted_weights = {**trainable, **frozen}
         self._trainable_weights = [*trainable.values()]
         self._non_trainable_weights = [*frozen.values()]
-
-    @property
-    def adopted_weights(self) -> dict[str, tf.Variable]:
-        """The weights by name."""
-        return dict(self._adopted_weights)
 
     def _trackable_children(self, save_type: str = "checkpoint", **kwargs: Any) -> dict[str, Any]:
         """Adds the weights to what is in a SavedModel.

@@ -5,6 +5,7 @@ program's old `except` clauses keep working.
 """
 
 __all__ = [
+    "BackendError",
     "CheckpointError",
     "ConfigError",
     "GraphError",
@@ -65,6 +66,10 @@ class ConfigError(HubError, NotImplementedError):
 
 class GraphError(HubError, RuntimeError):
     """A module is used in a graph or session that it does not belong to."""
+
+
+class BackendError(HubError, ImportError):
+    """Keras is another version, or runs on another backend, than the layer is for."""
 
 
 class UnsafeModuleError(HubError):

@@ -21,6 +21,7 @@ BUILTINS = {
     compat_hub.CheckpointError: [ValueError, OSError],
     compat_hub.ConfigError: [RuntimeError, NotImplementedError],
     compat_hub.GraphError: [RuntimeError],
+    compat_hub.BackendError: [ImportError],
     compat_hub.UnsafeModuleError: [],
 }
 ALL_BUILTINS = [
@@ -31,6 +32,7 @@ ALL_BUILTINS = [
     FileExistsError,
     RuntimeError,
     NotImplementedError,
+    ImportError,
 ]
 MESSAGE = 'In module \'a\', variant {"train"}: it\'s\n100% "wrong".'
 

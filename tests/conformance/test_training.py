@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras
 
 import compat_hub
+from compat_hub import keras3
 from tests.records import STEP_TOLERANCE, Record, assert_close, value_of
 
 
@@ -36,6 +40,18 @@ def _loss(record: Record, module: compat_hub.HubModule, training: bool) -> tf.Te
     terms = [tf.reduce_sum(tf.square(result.outputs[name])) for name in train["outputs"]]
     terms += [loss() for loss in module.regularization_losses] + result.losses
     return tf.add_n([tf.cast(term, terms[0].dtype) for term in terms])
+
+
+def _inputs(record: Record, module: compat_hub.HubModule) -> dict[str, Any]:
+    """The recorded inputs of the training, of the declared dtypes."""
+    train = record.train
+    infos = module.get_input_info_dict(train["signature"], train["tags"])
+    return {
+        name: value
+        if isinstance(value, tf.SparseTensor | tf.RaggedTensor)
+        else tf.convert_to_tensor(value, infos[name].dtype)
+        for name, value in record.inputs(train["signature"]).items()
+    }
 
 
 @pytest.mark.parametrize("in_function", [False, True], ids=["eager", "tf.function"])
@@ -93,14 +109,7 @@ def test_keras_fit(trained: Record) -> None:
             self.step += 1
             _check_variables(trained, self.step, layer.resolved_object)
 
-    module = layer.resolved_object
-    infos = module.get_input_info_dict(train["signature"], train["tags"])
-    inputs = {
-        name: value
-        if isinstance(value, tf.SparseTensor | tf.RaggedTensor)
-        else tf.convert_to_tensor(value, infos[name].dtype)
-        for name, value in trained.inputs(train["signature"]).items()
-    }
+    inputs = _inputs(trained, layer.resolved_object)
     if not inputs:
         pytest.skip("Keras calls no layer without inputs")
     targets = {name: np.zeros([1, 1], np.float32) for name in train["outputs"]}
@@ -113,3 +122,43 @@ def test_keras_fit(trained: Record) -> None:
     check = Check()
     model.fit(data, epochs=train["steps"], callbacks=[check], verbose=0)
     assert check.step == train["steps"]
+
+
+@pytest.mark.filterwarnings("ignore:Gradients do not exist for variables")
+def test_keras3_fit(trained: Record) -> None:
+    train = trained.train
+    module = compat_hub.load(trained.path, tags=train["tags"])
+    inputs = _inputs(trained, module)
+    # Keras 3 takes the size of a batch from the first input, and has no batches of scalars.
+    scalars = {n: v for n, v in inputs.items() if v.shape.rank == 0}
+    inputs = {n: v for n, v in inputs.items() if n not in scalars}
+    if not inputs:
+        pytest.skip("Keras calls no layer without inputs")
+    layer = keras3.KerasLayer(
+        module,
+        trainable=True,
+        arguments=scalars,
+        signature=train["signature"],
+        signature_outputs_as_dict=True,
+    )
+
+    class Model(keras.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = layer
+            self.built = True  # or Keras traces a call for inference first
+
+        def call(self, inputs, training=None):  # Keras 3 asks for the argument
+            outputs = self.layer(inputs)
+            return [outputs[name] for name in train["outputs"]]
+
+        def compute_loss(self, x, y, y_pred, *_, **__):
+            terms = [tf.reduce_sum(tf.square(output)) for output in y_pred] + self.losses
+            return tf.add_n([tf.cast(term, terms[0].dtype) for term in terms])
+
+    model = Model()
+    model.compile(keras.optimizers.SGD(train["learning_rate"]), jit_compile=False)
+    data = tf.data.Dataset.from_tensors(inputs)
+    for k in range(train["steps"]):
+        model.fit(data, shuffle=False, verbose=0)
+        _check_variables(trained, k + 1, module)

@@ -1,0 +1,245 @@
+"""What the KerasLayer of either Keras is: its arguments, calls, config and files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import tensorflow as tf
+
+from compat_hub import _layer_config, _other_keras, _tensorflow
+from compat_hub._layer import as_shapes, make_target
+from compat_hub._weights_file import load_weights, save_weights
+from compat_hub.errors import ModuleFormatError, ResolveError, UnsafeModuleError
+from compat_hub.module import HubModule
+from compat_hub.spec import Tags
+
+
+class HubLayer:
+    """A module as a layer, whichever Keras the layer is one of.
+
+    A class derives from it, and then from that Keras' own `Layer`.
+
+    Args:
+        handle: As of `compat_hub.KerasLayer`, which documents all of them.
+    """
+
+    _maker: ClassVar[_layer_config.Maker]
+
+    def __init__(
+        self,
+        handle: Any,
+        trainable: bool = False,
+        arguments: Mapping[str, Any] | None = None,
+        tags: Tags = None,
+        signature: str | None = None,
+        signature_outputs_as_dict: bool | None = None,
+        output_key: str | None = None,
+        output_shape: Any = None,
+        load_options: Any = None,
+        train_only: str | None = None,
+        allow_host_access: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        layer: Any = super()
+        # The module's graph fixes its dtypes: the layer's policy casts nothing.
+        layer.__init__(trainable=trainable, autocast=False, **kwargs)
+        options = {
+            "arguments": dict(arguments) if arguments else None,
+            "tags": [tags] if isinstance(tags, str) else None if tags is None else sorted(tags),
+            "signature": signature,
+            "signature_outputs_as_dict": signature_outputs_as_dict,
+            "output_key": output_key,
+            "output_shape": output_shape,
+            "train_only": train_only,
+            "allow_host_access": True if allow_host_access else None,
+        }
+        self._set_up(handle, options, load_options)
+        self._take_over_variables()
+
+    @_tensorflow.untracked
+    def _set_up(self, handle: Any, options: dict[str, Any], load_options: Any) -> None:
+        self._handle = handle
+        self._options = options
+        self._load_options = load_options
+        shape = options["output_shape"]
+        self._output_shape = None if shape is None else as_shapes(shape)
+        self._target = make_target(
+            handle,
+            load_options=load_options,
+            **{k: v for k, v in options.items() if k != "output_shape"},
+        )
+
+    @property
+    def resolved_object(self) -> Any:
+        """The `HubModule` or other callable that the handle led to."""
+        return self._target.resolved_object
+
+    def call(self, inputs: Any, training: Any = None) -> Any:
+        """Applies the module.
+
+        Args:
+            inputs: A dict of tensors by input name, or the one tensor of a signature with one input
+                left to give.
+            training: Whether this is a training call. None is what Keras says of the call around.
+
+        Returns:
+            The output, or a dict of all outputs.
+
+        Raises:
+            InputTypeError: An input is missing, unknown, or of the wrong dtype or shape. Or the
+                call is in a model of the other Keras.
+        """
+        layer: Any = self
+        _other_keras.check_call(layer, inputs, self._maker.keras)
+        if not layer.trainable or training is None:
+            training = False
+        output, losses = self._target(inputs, training, layer.trainable)
+        if layer.trainable:
+            for loss in losses:
+                layer.add_loss(loss)
+        return self._with_output_shape(inputs, output)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The shapes that a call gives for inputs of the given shapes.
+
+        Args:
+            input_shape: A shape with the batch dimension, or a dict of them by input name.
+
+        Returns:
+            A `tf.TensorShape`, or a dict of them by output name.
+        """
+        layer: Any = self
+        if self._output_shape is None:
+            return self._target.output_shapes(as_shapes(input_shape), tf.as_dtype(layer.dtype))
+        batch = tf.nest.flatten(input_shape)[0]
+        batch = batch[0] if isinstance(batch, tf.TensorShape) else batch
+        return tf.nest.map_structure(
+            lambda shape: tf.TensorShape([batch]).concatenate(shape), self._output_shape
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments of the layer, as a dict that JSON can hold.
+
+        Raises:
+            ConfigError: The layer was made from an object that is not known by a path, or
+                `arguments` holds what JSON cannot.
+        """
+        layer: Any = super()
+        described = _layer_config.describe(
+            self._where, self._handle, self.resolved_object, self._options, self._load_options
+        )
+        return {**layer.get_config(), **described}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """Makes the layer again; `load_model` and `clone_model` call it.
+
+        Where `custom_objects` has the handle, or a folder above it, as a name, its value is the
+        place to load from:
+
+        ```python
+        load_model("model.keras", custom_objects={"old/place": "new/place"})
+        ```
+
+        Layers that were on one `HubModule` are on one again if `load_model` makes them.
+
+        Args:
+            config: What `get_config` gave.
+
+        Raises:
+            ResolveError: The handle leads to no folder.
+            ModuleFormatError: The folder holds no module that can be read.
+            UnsafeModuleError: The module's graph would touch the host, or the config says that it
+                may, and is from a file: pass the module loaded, in `custom_objects`, or
+                `safe_mode=False` to `load_model`.
+        """
+        is_trusted = not cls._loads_file()
+        try:
+            arguments = _layer_config.restore(config, cls._maker, is_trusted)
+            return cls(**arguments)
+        except (ResolveError, ModuleFormatError, UnsafeModuleError) as error:
+            where = f"The layer {config.get('name')!r}"
+            raise _layer_config.explain(where, config.get("handle"), error, cls._maker) from error
+
+    def save_own_variables(self, store: Any) -> None:
+        """Writes the weights to a `.keras` or `.weights.h5` file, by name; Keras calls it."""
+        shared_id = _layer_config.shared_id(self.resolved_object)
+        save_weights(store, self._weights_by_name(), shared_id)
+
+    def load_own_variables(self, store: Any) -> None:
+        """Reads the weights from such a file; Keras calls it.
+
+        Raises:
+            CheckpointError: The file has other weights.
+        """
+        load_weights(store, self._weights_by_name(), self._where)
+
+    def __repr__(self) -> str:
+        return _other_keras.describe(self, self._maker.keras)
+
+    __str__ = __repr__
+
+    @property
+    def adopted_weights(self) -> dict[str, tf.Variable]:
+        """The module's variables by name."""
+        target = self._target
+        variables = [*target.trainable_variables, *target.frozen_variables]
+        return dict(zip(target.variable_names, variables, strict=True))
+
+    def _weights_by_name(self) -> dict[str, tf.Variable]:
+        """The module's variables, and the weights that a subclass adds."""
+        # No variable of a module has such a name.
+        others = {f"own:{k}": v for k, v in enumerate(self._own_weights())}
+        return {**self.adopted_weights, **others}
+
+    @property
+    def _where(self) -> str:
+        layer: Any = self
+        return f"the KerasLayer {layer.name!r}"
+
+    def _take_over_variables(self) -> None:
+        """Makes the module's variables weights, and what it consists of parts of checkpoints."""
+        target = self._target
+        weights = self.adopted_weights
+        trained = {id(v) for v in target.trainable_variables}
+        self._adopt_weights(
+            {name: v for name, v in weights.items() if id(v) in trained},
+            {name: v for name, v in weights.items() if id(v) not in trained},
+        )
+        _tensorflow.track(self, target.resolved_object, "resolved_object")
+        if not isinstance(target.resolved_object, HubModule):
+            # An object need not show its variables to checkpoints.
+            _tensorflow.track(self, [*weights.values()], "resolved_variables")
+        arguments = self._options["arguments"] or {}
+        # Not the dict itself: without this class, Keras would make weights of its variables.
+        holder: Any = tf.Module()
+        holder.by_name = {n: v for n, v in arguments.items() if isinstance(v, tf.Variable)}
+        if holder.by_name:
+            _tensorflow.track(self, holder, "arguments")
+        _layer_config.add_user(self, target.resolved_object)
+
+    def _adopt_weights(
+        self, trainable: dict[str, tf.Variable], frozen: dict[str, tf.Variable]
+    ) -> None:
+        raise NotImplementedError
+
+    def _own_weights(self) -> list[tf.Variable]:
+        """The weights of the layer that are not the module's."""
+        raise NotImplementedError
+
+    @staticmethod
+    def _loads_file() -> bool:
+        """Whether a layer is being made for a file that is not trusted."""
+        raise NotImplementedError
+
+    def _with_output_shape(self, inputs: Any, output: Any) -> Any:
+        if self._output_shape is None:
+            return output
+        shape = getattr(tf.nest.flatten(inputs)[0], "shape", None)
+        batch = tf.TensorShape([None] if shape is None else shape[:1])
+
+        def check(tensor: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:
+            return tf.ensure_shape(tensor, batch.concatenate(shape))
+
+        return tf.nest.map_structure(check, output, self._output_shape)

@@ -1,0 +1,43 @@
+"""Whether XLA can compile a graph: Keras asks its layers before it compiles a model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import tensorflow as tf
+
+from compat_hub import _tensorflow
+
+# XLA has kernels for them, but sizes that depend on values are no sizes to it.
+_SIZED_BY_VALUES = frozenset(
+    {"DynamicPartition", "EmptyTensorList", "ListDiff", "Unique", "UniqueV2", "Where"}
+)
+_NO_VALUES = frozenset({"Placeholder", "VarHandleOp"})
+
+
+def find_uncompilable_op(graph_def: Any) -> str | None:
+    """The op of some node that XLA does not compile, or None where it compiles all.
+
+    Args:
+        graph_def: The graph, without control flow of TF1.
+    """
+    functions = {f.signature.name for f in graph_def.library.function}
+    for node in _nodes(graph_def):
+        if node.op in functions or node.op in _NO_VALUES:
+            continue
+        dtypes = _tensorflow.xla_dtypes(node.op)
+        if dtypes is None or node.op in _SIZED_BY_VALUES:
+            return node.op
+        for name, allowed in dtypes.items():
+            attribute = node.attr[name]
+            found = [attribute.type] if attribute.type else attribute.list.type
+            if not allowed.issuperset(found):
+                return f"{node.op} of {tf.as_dtype(found[0]).name}"
+    return None
+
+
+def _nodes(graph_def: Any) -> Iterator[Any]:
+    yield from graph_def.node
+    for function in graph_def.library.function:
+        yield from function.node_def

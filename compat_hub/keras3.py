@@ -1,0 +1,142 @@
+"""KerasLayer for Keras 3."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from compat_hub import _keras3, _layer_config, _other_keras
+from compat_hub._hub_layer import HubLayer
+from compat_hub._keras3 import keras
+from compat_hub.errors import GraphError, SignatureError
+
+_PACKAGE = "compat_hub.keras3"
+
+keras.saving.register_keras_serializable(_PACKAGE)(_layer_config.SharedModule)
+
+
+@keras.saving.register_keras_serializable(_PACKAGE)
+class KerasLayer(HubLayer, _keras3.HeldWeights, keras.layers.Layer):
+    """A module as a layer of a Keras 3 model, on Keras' TensorFlow backend.
+
+    Example:
+        ```python
+        layer = compat_hub.keras3.KerasLayer(
+            "path/to/module", signature="fruit_to_pet", signature_outputs_as_dict=True,
+            trainable=True,
+        )
+        pets = layer(dict(apples=x1, oranges=x2))    # pets["cats"], pets["dogs"]
+
+        model = keras.Sequential([
+            compat_hub.keras3.KerasLayer("path/to/image_module", trainable=True),
+            keras.layers.Dense(5),
+        ])
+        model.compile("adam", "mse")
+        model.fit(images, targets)
+        ```
+
+    It is to Keras 3 what `compat_hub.KerasLayer` is to tf_keras, and takes the same arguments. The
+    layer's weights are Variables of Keras that hold the module's own `tf.Variable`s: training
+    the model moves `layer.resolved_object.variables`, and assigning to these moves the weights.
+
+    With `trainable=True`, calls in training (`fit`, or `training=True`) run the `{"train"}` variant
+    and its update ops, and the regularization losses are in `layer.losses`; `predict` and
+    `evaluate` run inference. With `trainable=False` every call is inference, as Keras'
+    BatchNormalization does it, and there are no regularization losses.
+
+    Args:
+        handle: As of `compat_hub.KerasLayer`, like all arguments up to `allow_host_access`.
+        **kwargs: Arguments of `keras.layers.Layer`: `name`, `dtype`, ...
+
+    Attributes:
+        resolved_object: The `HubModule`, or what else the handle led to.
+
+    Raises:
+        ResolveError: The handle leads to no folder.
+        ModuleFormatError: The folder holds no module that can be read.
+        SignatureError: The arguments do not fit the module.
+        UnsafeModuleError: The module's graph would touch the host.
+    """
+
+    _maker = _layer_config.Maker("keras", keras.saving, _PACKAGE)
+
+    def call(self, inputs: Any, training: Any = None) -> Any:
+        if _keras3.is_stateless_call(self):
+            raise GraphError(
+                f"In {self._where}: stateless_call passes the values of variables, and a module's "
+                "graph reads the variables themselves. Call the model, or assign the values first."
+            )
+        return super().call(inputs, training)
+
+    def compute_output_spec(self, inputs: Any, training: Any = None) -> Any:
+        """What a call on symbolic tensors gives; Keras calls it."""
+        _other_keras.check_call(self, inputs, self._maker.keras)
+        in_training = bool(training) and self.trainable
+        specs = self._target.output_specs(
+            tf.nest.map_structure(_keras3.to_type_spec, inputs), in_training
+        )
+        if self._output_shape is not None:
+            batch = tf.TensorShape(tf.nest.flatten(inputs)[0].shape[:1])
+            specs = tf.nest.map_structure(
+                lambda spec, shape: tf.TensorSpec(batch.concatenate(shape), spec.dtype),
+                specs,
+                self._output_shape,
+            )
+        return tf.nest.map_structure(self._to_symbolic, specs)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The shapes that a call gives for inputs of the given shapes.
+
+        Args:
+            input_shape: A shape with the batch dimension, or a dict of them by input name.
+
+        Returns:
+            A tuple, or a dict of tuples by output name.
+        """
+        shapes = super().compute_output_shape(input_shape)
+        return tf.nest.map_structure(lambda shape: tuple(shape.as_list()), shapes)
+
+    @property
+    def supports_jit(self) -> bool:
+        """Whether XLA can compile the layer, which `compile(jit_compile="auto")` asks.
+
+        It cannot where the graph has strings, tables, or sizes that depend on values, nor for the
+        gradients of most loops. Answering takes a part of the time of building the graph.
+        """
+        return self._allows_jit and self._target.uncompilable_op(bool(self.trainable)) is None
+
+    @supports_jit.setter
+    def supports_jit(self, value: bool) -> None:
+        self._allows_jit = bool(value)
+
+    def free_losses(self) -> list[tf.Tensor]:
+        """The regularization losses of the module."""
+        return [loss() for loss in self._target.regularization_losses]
+
+    def _to_symbolic(self, spec: Any) -> Any:
+        if spec.shape.rank is None:
+            raise SignatureError(
+                f"The graph of {self._where} does not tell the shape of an output ({spec}), and "
+                "Keras has no symbolic tensors of unknown rank: pass output_shape, the shape "
+                "without the batch dimension."
+            )
+        try:
+            return _keras3.to_symbolic(spec)
+        except TypeError as error:
+            raise SignatureError(
+                f"An output of {self._where} is {spec}, and Keras {keras.__version__} has no "
+                "symbolic tensors of this kind. Call the layer on values, as in a subclassed model."
+            ) from error
+
+    def _adopt_weights(self, trainable: Any, frozen: Any) -> None:
+        self.hold_weights(trainable, frozen)
+        _keras3.allow_any_input(self)
+        self.built = True
+
+    def _own_weights(self) -> list[tf.Variable]:
+        return [v.value for v in self.weights if not isinstance(v, _keras3.HeldVariable)]
+
+    @staticmethod
+    def _loads_file() -> bool:
+        return _keras3.loads_keras_file()
