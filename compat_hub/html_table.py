@@ -26,10 +26,8 @@ def html_table(
     )
     heads = f"<thead><tr>{head}</tr></thead>" if any(columns) else ""
     rest = f"<p>... and {_text(more)}</p>" if more else ""
-    return (
-        f'<p style="margin-top:1em"><b>{_text(title)}</b></p>'
-        f"<table>{heads}<tbody>{body}</tbody></table>{rest}"
-    )
+    table = f"<table>{heads}<tbody>{body}</tbody></table>" if heads or body else ""
+    return f'<p style="margin-top:1em"><b>{_text(title)}</b></p>{table}{rest}'
 
 
 def _text(text: str) -> str:

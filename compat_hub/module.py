@@ -25,6 +25,7 @@ from compat_hub.inputs import bind_inputs
 from compat_hub.known_ops import find_unknown_ops
 from compat_hub.reusable import save_reusable
 from compat_hub.safety import check_host_access
+from compat_hub.signature_table import signature_tables
 from compat_hub.spec import (
     ModuleSpec,
     Tags,
@@ -358,6 +359,16 @@ class HubModule(tf.Module):
     def __repr__(self) -> str:
         tags = "" if self.tags is None else f" pinned to {format_tags(self.tags)}"
         return f"<compat_hub.HubModule{tags} of {self.spec!r}: {len(self.variables)} variables>"
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the signatures, and how many variables there are."""
+        variants = [self.spec.variant(self.tags)] if self.tags is not None else None
+        title = (
+            f"Module {self.spec.handle}, loaded: {len(self.variables)} variables, "
+            f"{len(self.trainable_variables)} of them trainable, "
+            f"{len(self.asset_paths)} asset files"
+        )
+        return signature_tables(title, variants or self.spec.variants.values())
 
 
 class SignatureCallable:

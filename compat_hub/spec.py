@@ -17,6 +17,7 @@ from compat_hub._resolve import resolve
 from compat_hub.checkpoint_copy import copy_variables
 from compat_hub.errors import InputTypeError, ModuleFormatError, SignatureError, UnknownNameError
 from compat_hub.graph.machine_traces import clear_checkpoint_paths
+from compat_hub.signature_table import signature_tables
 from compat_hub.tensor_info import TensorInfo
 from compat_hub.variant import GraphVariant, Signature, format_tags
 from compat_hub.writer import MODULE_PROTO, write_module_directory
@@ -322,6 +323,9 @@ class ModuleSpec:
             f"{format_tags(tags)}: {', '.join(v.signatures)}" for tags, v in self.variants.items()
         )
         return f"<compat_hub.ModuleSpec {self.handle!r} ({variants})>"
+
+    def _repr_html_(self) -> str:
+        return signature_tables(f"Module {self.handle}", self.variants.values())
 
 
 def load_module_spec(

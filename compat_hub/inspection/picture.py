@@ -114,7 +114,7 @@ def _boxes_and_edges(variant: GraphVariant) -> tuple[dict[str, Box], set[tuple[s
     }
     for node, name in outputs.items():
         if node in home:
-            key = f"output {name}"
+            key = f"output {name} {node}"  # signatures may give their outputs one name
             boxes[key] = Box(name, _short(name), "output", "output")
             edges.add((home[node], key))
     return boxes, {(a, b) for a, b in edges if a != b}
