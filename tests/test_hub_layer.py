@@ -23,11 +23,11 @@ LAYERS = pytest.mark.parametrize(
 
 def test_they_take_the_same_arguments() -> None:
     parameters = [
-        inspect.signature(layer_class).parameters
+        inspect.signature(layer_class.__init__).parameters
         for layer_class in (compat_hub.KerasLayer, keras3.KerasLayer)
     ]
     assert parameters[0] == parameters[1]
-    assert list(parameters[0])[:3] == ["handle", "trainable", "arguments"]
+    assert list(parameters[0])[:4] == ["self", "handle", "trainable", "arguments"]
 
 
 @LAYERS
