@@ -32,3 +32,9 @@ def test_roads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_format(capsys: pytest.CaptureFixture[str]) -> None:
     assert _run_examples("format.md") == 2
     assert "norm/moving_mean" in capsys.readouterr().out
+
+
+def test_migration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert _run_examples("migration.md") == 2
+    assert {"trained", "trained_in_a_graph"} <= {path.name for path in tmp_path.iterdir()}
