@@ -15,13 +15,9 @@ def unknown_ops(variant: GraphVariant) -> dict[str, str]:
     Only ops that some signature, loss, update op or table needs count.
     """
     functions = variant.function_names
-    used = {node.op for node in variant.nodes.values()}
-    used.update(
-        node.op
-        for function in variant.meta_graph.graph_def.library.function
-        for node in function.node_def
-    )
-    unknown = {op for op in used if op not in functions and not _tensorflow.is_registered_op(op)}
+    unknown = {
+        op for op in variant.ops if op not in functions and not _tensorflow.is_registered_op(op)
+    }
     places: dict[str, str] = {}
     if not unknown:
         return places

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from compat_hub.errors import UnsafeModuleError
-from compat_hub.graph.host_access import host_access, passed_on
+from compat_hub.graph.host_access import host_access, may_touch_host, passed_on
 from compat_hub.spec import ModuleSpec
 from compat_hub.users import users
 from compat_hub.variant import GraphVariant
@@ -25,23 +25,29 @@ def find_host_access(
     Returns:
         For each the op, the node, what it does, and what of the module needs it.
     """
-    library = variant.meta_graph.graph_def.library.function
-    suspects = [*variant.nodes.values(), *(node for f in library for node in f.node_def)]
-    if not any(host_access(node) for node in suspects):
+    ops = set(filter(may_touch_host, variant.ops))
+    if not ops:
         return []
+    suspects = {name for name, node in variant.nodes.items() if node.op in ops}
+    suspect_functions = {
+        function.signature.name: [node for node in function.node_def if node.op in ops]
+        for function in variant.meta_graph.graph_def.library.function
+    }
+    has_functions = any(suspect_functions.values())
     assets = passed_on(variant.assets, variant.nodes)
     found: dict[tuple[str, str], tuple[str, str, str, str]] = {}
     for user, wanted, fed in users(variant, initial_values=not has_checkpoint):
-        graph_def = variant.subgraph(wanted, fed)
         # What a caller passes is no asset, though it take the place of one.
         own = assets - passed_on(fed, variant.nodes)
-        places = [(node.name, node, own) for node in graph_def.node]
-        # A function's names are its own: one of an asset is something else there.
-        places += [
-            (f"{function.signature.name}/{node.name}", node, frozenset())
-            for function in graph_def.library.function
-            for node in function.node_def
-        ]
+        needed = suspects & variant.needed_nodes(wanted, fed)
+        places = [(name, variant.nodes[name], own) for name in needed]
+        if has_functions:
+            # A function's names are its own: one of an asset is something else there.
+            places += [
+                (f"{function.signature.name}/{node.name}", node, frozenset())
+                for function in variant.subgraph(wanted, fed).library.function
+                for node in suspect_functions[function.signature.name]
+            ]
         for name, node, files in places:
             what = host_access(node, files)
             if what is not None:

@@ -187,6 +187,13 @@ class GraphVariant:
         return all(self.nodes[node_of(c)].op == "PlaceholderWithDefault" for c in info.components)
 
     @functools.cached_property
+    def ops(self) -> frozenset[str]:
+        """The ops of the graph's nodes and of its functions' nodes."""
+        functions = self.meta_graph.graph_def.library.function
+        used = {node.op for node in self.nodes.values()}
+        return frozenset(used.union(*({node.op for node in f.node_def} for f in functions)))
+
+    @functools.cached_property
     def library_digest(self) -> str:
         """A digest of the graph's function library."""
         return library_digest(self.meta_graph.graph_def.library)

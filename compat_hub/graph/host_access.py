@@ -67,7 +67,14 @@ _READERS = {
 _PROTO_CODECS = {"DecodeProtoV2", "EncodeProto"}
 # What descriptor_source of these may be without a file being read.
 _NO_FILE = (b"", b"local://", b"bytes://")
+_SUSPECTS = frozenset({*_OPS, *_READERS, *_PROTO_CODECS, "PrintV2", "FixedUnigramCandidateSampler"})
+_DEBUG = "Debug"
 _STREAMS = {b"", b"stdout", b"stderr", b"log(info)", b"log(warning)", b"log(error)"}
+
+
+def may_touch_host(op: str) -> bool:
+    """Whether some node of an op touches the host: `host_access` says which."""
+    return op in _SUSPECTS or op.startswith(_DEBUG)
 
 
 def host_access(node: NodeDef, own_files: Collection[str] = ()) -> str | None:
@@ -95,7 +102,7 @@ def host_access(node: NodeDef, own_files: Collection[str] = ()) -> str | None:
     if node.op == "FixedUnigramCandidateSampler" and node.attr["vocab_file"].s:
         return _FILES
     # DebugIdentity and its kind send what they see to a URL.
-    sends = node.op.startswith("Debug") and any(node.attr["debug_urls"].list.s)
+    sends = node.op.startswith(_DEBUG) and any(node.attr["debug_urls"].list.s)
     return _NETWORK if sends else None
 
 

@@ -8,7 +8,7 @@ from tensorflow.core.framework.node_def_pb2 import NodeDef
 from tensorflow.core.framework.op_def_pb2 import OpList
 from tensorflow.python.client import pywrap_tf_session
 
-from compat_hub.graph.host_access import host_access, passed_on
+from compat_hub.graph.host_access import host_access, may_touch_host, passed_on
 
 # Ops whose arguments sound like files and addresses, and are none.
 HARMLESS = {
@@ -123,3 +123,6 @@ def test_no_op_of_tensorflow_with_a_file_name_is_forgotten() -> None:
     }
     forgotten = {op for op in sounding if host_access(_node(op)) is None}
     assert forgotten - HARMLESS - conditional == set()
+    certain = {op.name for op in ops.op if host_access(_node(op.name)) is not None}
+    assert all(map(may_touch_host, certain | conditional))
+    assert not any(map(may_touch_host, HARMLESS))
