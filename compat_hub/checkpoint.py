@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
+from compat_hub.checkpoint_index import find_problem
 from compat_hub.errors import ModuleFormatError
 from compat_hub.variant import VariableInfo
 
@@ -63,18 +64,28 @@ def check_variables(handle: str, prefix: str, variables: Sequence[VariableInfo])
         ModuleFormatError: The checkpoint is missing or damaged, lacks a variable, or holds it with
             another dtype or shape.
     """
+    problem = find_problem(prefix)
+    if problem:
+        raise ModuleFormatError(
+            f"Module {handle!r}: the checkpoint {prefix!r} cannot be opened: {problem}. "
+            f"{_advice(prefix)}"
+        )
     try:
         # Not tf.train.load_checkpoint: on object stores it takes the prefix for a folder.
         reader = tf.compat.v1.train.NewCheckpointReader(prefix)
         shapes = reader.get_variable_to_shape_map()
         dtypes = reader.get_variable_to_dtype_map()
     except (tf.errors.OpError, IndexError, RuntimeError, TypeError, ValueError) as error:
-        advice = _NO_PATTERN if set("*?[") & set(prefix) else _FRESH_COPY
         raise ModuleFormatError(
-            f"Module {handle!r}: the checkpoint {prefix!r} cannot be opened: {error}. {advice}"
+            f"Module {handle!r}: the checkpoint {prefix!r} cannot be opened: {error}. "
+            f"{_advice(prefix)}"
         ) from error
     for info in variables:
         _check(handle, prefix, info, shapes, dtypes)
+
+
+def _advice(prefix: str) -> str:
+    return _NO_PATTERN if set("*?[") & set(prefix) else _FRESH_COPY
 
 
 def _check(

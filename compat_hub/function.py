@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import tensorflow as tf
 
 from compat_hub import _tensorflow
+from compat_hub.building import building
 from compat_hub.custom_gradients import bind_gradients
 from compat_hub.errors import HubError
 from compat_hub.graph.names import node_of
@@ -77,7 +78,8 @@ class GraphFunction:
         handles = {t: state[t].tensor() for t in variant.variable_tensors if t in state}
         given = {**specs, **self._feeds}
         self._portable = portable
-        self._graph = rewrite(variant, fetches, targets, given, handles, portable)
+        with building(variant.where):
+            self._graph = rewrite(variant, fetches, targets, given, handles, portable)
         if portable and self._graph.no_gradient is not None:
             raise HubError(
                 f"{self._graph.no_gradient} Nor can it be written as a SavedModel, which others "
@@ -90,7 +92,7 @@ class GraphFunction:
         self._uses = [(s, tensor in self._written) for tensor, s in self._state.items()]
         self._shapes: dict[Any, list[tf.TensorShape]] = {}
         self._specs = [*self._feeds.values(), *(specs[tensor] for tensor in self._state)]
-        with tf.init_scope():
+        with building(variant.where), tf.init_scope():
             self._function = tf.compat.v1.wrap_function(self._import, self._specs, name=name)
 
     def __call__(
@@ -105,14 +107,21 @@ class GraphFunction:
             is_watched: Which of the state a gradient tape shall see.
 
         Raises:
-            HubError: A gradient is asked for and cannot be computed.
+            HubError: A gradient is asked for and cannot be computed; or the graph failed, over a
+                string that is no text.
         """
         # In a program that is written there is no strategy.
         states = [s.tensor() if self._portable else s.argument(w) for s, w in self._uses]
-        if _tensorflow.may_record():
-            outputs = self._call_recorded([*inputs, *states], is_watched)
-        else:
-            outputs = _tensorflow.call_unrecorded(self._function, [*inputs, *states])
+        try:
+            if _tensorflow.may_record():
+                outputs = self._call_recorded([*inputs, *states], is_watched)
+            else:
+                outputs = _tensorflow.call_unrecorded(self._function, [*inputs, *states])
+        except UnicodeDecodeError as error:  # in place of TensorFlow's error
+            raise HubError(
+                f"In {self._variant.where}: the graph failed on the values of this call, and what "
+                f"TensorFlow says of it is no text: {error.object!r:.500}. Check these values."
+            ) from error
         if not self._portable:
             for tensor in self._written:
                 self._state[tensor].written()

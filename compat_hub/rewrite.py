@@ -18,6 +18,8 @@ from compat_hub.custom_gradients import (
     replace_lost_gradients,
 )
 from compat_hub.errors import GraphError, ModuleFormatError
+from compat_hub.graph.calls import find_bad_call
+from compat_hub.graph.constants import find_bad_constant
 from compat_hub.graph.control_flow import has_control_flow, raise_control_flow
 from compat_hub.graph.effects import find_effects
 from compat_hub.graph.hoisted_reads import hoist_reads
@@ -31,7 +33,9 @@ from compat_hub.graph.resource_variables import (
     UnknownReferenceOpError,
     to_resource_variables,
 )
+from compat_hub.graph.shapes import find_bad_shape
 from compat_hub.graph.subgraph import consumed_tensors, cut, index_nodes
+from compat_hub.graph.table_files import find_bad_column
 from compat_hub.graph.tensor_arrays import TensorArrayError, has_tensor_arrays, to_tensor_lists
 from compat_hub.variant import GraphVariant
 
@@ -88,6 +92,7 @@ def rewrite(
         GraphError: It assigns to a variable of which only the value is given.
     """
     graph_def = variant.subgraph([*fetches, *targets], given)
+    check_graph(variant, graph_def)
     replace_lost_gradients(graph_def, variant.where, portable)
     if portable:
         expand_block_cells(graph_def)
@@ -149,6 +154,24 @@ def inline_functions(variant: GraphVariant, graph_def: Any) -> Any:
             f"In {variant.where}: the functions of the graph do not fit together ({error}). "
             "The module is damaged; get a fresh copy of it."
         ) from error
+
+
+def check_graph(variant: GraphVariant, graph_def: Any) -> None:
+    """Checks what TensorFlow does not: over some graphs it ends the process.
+
+    Raises:
+        ModuleFormatError: A constant, a shape or a call in a part of the variant's graph cannot be.
+    """
+    problem = (
+        find_bad_constant(graph_def)
+        or find_bad_shape(graph_def)
+        or find_bad_column(graph_def)
+        or find_bad_call(graph_def, _tensorflow.is_registered_op)
+    )
+    if problem:
+        raise ModuleFormatError(
+            f"In {variant.where}: {problem}. The module is damaged; get a fresh copy of it."
+        )
 
 
 def _check_variables(variant: GraphVariant, graph_def: Any) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from compat_hub.errors import UnsafeModuleError
 from compat_hub.graph.host_access import host_access, may_touch_host, passed_on
+from compat_hub.graph.names import node_of
 from compat_hub.spec import ModuleSpec
 from compat_hub.users import users
 from compat_hub.variant import GraphVariant
@@ -34,7 +35,9 @@ def find_host_access(
         for function in variant.meta_graph.graph_def.library.function
     }
     has_functions = any(suspect_functions.values())
-    assets = passed_on(variant.assets, variant.nodes)
+    # A session only gives those their paths that are constants.
+    constants = {t for t in variant.assets if variant.nodes[node_of(t)].op == "Const"}
+    assets = passed_on(constants, variant.nodes)
     found: dict[tuple[str, str], tuple[str, str, str, str]] = {}
     for user, wanted, fed in users(variant, initial_values=not has_checkpoint):
         # What a caller passes is no asset, though it take the place of one.

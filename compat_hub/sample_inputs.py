@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from compat_hub import protos
+from compat_hub.errors import SignatureError
 from compat_hub.graph.names import is_control, node_of, tensor_of
 from compat_hub.spec import ModuleSpec
 from compat_hub.tensor_info import TensorInfo
@@ -18,6 +20,7 @@ from compat_hub.variant import GraphVariant, Signature
 _OPEN_SIZE = 4
 _IMAGE_SIZE = (64, 64)
 _WORDS = ("the", "quick", "brown", "fox", "jumps", "over", "a", "lazy", "dog")
+_MOST_ELEMENTS = 10**8
 _VOCABULARY_LINES = 1000  # as many of a vocabulary file as are looked at
 _GATHERS = {"Gather": 0, "GatherV2": 0, "ResourceGather": 0}
 # Ops whose output has their input's values, or some of them.
@@ -46,6 +49,9 @@ def sample_inputs(
 
     Returns:
         By input name, a numpy array, a `tf.SparseTensor` or a `tf.RaggedTensor`.
+
+    Raises:
+        SignatureError: An input is too large to be made up, or of a dtype without values.
     """
     random = np.random.default_rng(seed)
     required = {n: i for n, i in signature.inputs.items() if not variant.has_default(i)}
@@ -102,7 +108,13 @@ class _Maker:
         if self._is_image:
             open_sizes[1:3] = self._image_size()
         sizes: list[int | None] = shape.as_list()
-        return tuple(o if s is None else s for s, o in zip(sizes, open_sizes, strict=True))
+        found = tuple(o if s is None else s for s, o in zip(sizes, open_sizes, strict=True))
+        if math.prod(found) > _MOST_ELEMENTS:
+            raise SignatureError(
+                f"In {self._variant.where}: no input of the shape {list(found)} can be made up: it "
+                f"has more than {_MOST_ELEMENTS} elements. Pass one."
+            )
+        return found
 
     def _image_size(self) -> tuple[int, int]:
         info = self._spec.get_attached_message(
@@ -119,6 +131,10 @@ class _Maker:
             return self._random.random(shape) < 0.5
         if dtype.is_integer:
             return self._random.integers(0, self._limit(), size=shape).astype(dtype.as_numpy_dtype)
+        if not (dtype.is_floating or dtype.is_complex):
+            raise SignatureError(
+                f"In {self._variant.where}: no input of the dtype {dtype.name} can be made up."
+            )
         values = self._random.random(shape) if self._is_image else self._random.normal(size=shape)
         if dtype.is_complex:
             values = values + 1j * self._random.normal(size=shape)
@@ -178,8 +194,8 @@ def _rows(variant: GraphVariant, tensor: str) -> int | None:
         if name in by_node:
             shape = by_node[name].shape
             return shape[0] if shape.rank else None
-        node = variant.nodes[name]
-        if not node.input or is_control(node.input[0]):
+        node = variant.nodes.get(name)
+        if node is None or not node.input or is_control(node.input[0]):
             return None
         tensor = tensor_of(node.input[0])
     return None

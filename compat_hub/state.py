@@ -244,12 +244,13 @@ class ModuleState:
         tensors = self._tensors[variant.tags]
         try:
             return GraphFunction(variant, {}, tensors, fetches, targets, name)([])
-        except tf.errors.OpError as error:
+        except (tf.errors.OpError, UnicodeDecodeError) as error:
             files = _files_of(variant, [*fetches, *targets])
             culprits = f", or its asset files: {', '.join(files)}" if files else ""
+            message = getattr(error, "message", error)
             raise ModuleFormatError(
                 f"In {variant.where}: {' and '.join(fetches + targets)} failed to initialize the "
-                f"module's state: {error.message}\nThe graph is damaged{culprits}. "
+                f"module's state: {message}\nThe graph is damaged{culprits}. "
                 "Get a fresh copy of the module."
             ) from error
 

@@ -84,12 +84,22 @@ class TensorInfo:
         return tf.nest.flatten(value, expand_composites=True) if self.is_composite else [value]
 
     def pack(self, components: Sequence[Any]) -> Any:
-        """The value that the component tensors make."""
+        """The value that the component tensors make.
+
+        Raises:
+            ModuleFormatError: They make none: the signature names others than it should.
+        """
         if not self.is_composite:
             return components[0]
-        if self.is_sparse:
-            return tf.SparseTensor(*components)
-        return tf.nest.pack_sequence_as(self.type_spec, components, expand_composites=True)
+        try:
+            if self.is_sparse:
+                return tf.SparseTensor(*components)
+            return tf.nest.pack_sequence_as(self.type_spec, components, expand_composites=True)
+        except (TypeError, ValueError, tf.errors.InvalidArgumentError) as error:
+            raise ModuleFormatError(
+                f"The tensors {', '.join(self.components)} make no {self}: {error}. The module is "
+                "damaged; get a fresh copy of it."
+            ) from error
 
     def __str__(self) -> str:
         """As in an error message: `float32 [None, 4]`, `sparse int64 [None, 10]`."""

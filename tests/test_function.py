@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import tensorflow as tf
 
 import compat_hub
 from compat_hub.function import GraphFunction
+from tests.authoring import write_module
 from tests.copies import node
 from tests.records import FIXTURES
 
@@ -180,3 +182,15 @@ def test_a_failing_check_in_the_graph_is_tensorflow_s_error() -> None:
     with pytest.raises(tf.errors.InvalidArgumentError, match="x is negative"):
         module({"x": [[-1.0, 1.0, 1.0]]})
     assert module({"x": [[1.0, 4.0, 9.0]]}).shape == [1, 2]
+
+
+def test_a_failure_over_a_string_that_is_no_text(tmp_path: Path) -> None:
+    def build() -> Any:
+        x = tf.compat.v1.placeholder(tf.string, [None])
+        return {"default": ({"x": x}, {"default": tf.strings.to_number(x)})}
+
+    module = compat_hub.load(write_module(tmp_path / "module", none=build))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="abc"):
+        module(["abc"])
+    with pytest.raises(compat_hub.HubError, match=r"no text.*\\xdc"):
+        module([b"\xdc"])

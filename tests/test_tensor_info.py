@@ -119,3 +119,10 @@ def test_a_shape_that_is_none() -> None:
     proto.tensor_shape.dim[0].size = -2
     with pytest.raises(compat_hub.ModuleFormatError, match=r"\[-2\]"):
         tensor_info.parse(proto)
+
+
+def test_tensors_that_make_no_sparse_tensor() -> None:
+    info = tensor_info.TensorInfo(tf.SparseTensorSpec([None], tf.float32), ("i:0", "v:0", "s:0"))
+    components = [tf.zeros([1, 1], tf.int64), tf.zeros([1]), tf.zeros([1], tf.int32)]
+    with pytest.raises(compat_hub.ModuleFormatError, match=r"i:0, v:0, s:0 make no sparse float32"):
+        info.pack(components)

@@ -26,6 +26,7 @@ CUSTOM_GRADIENT_ATTR = "_gradient_op_type"
 _PARTITIONED_CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
 _DT_RESOURCE = 20
 _MAX_DEPTH = 64
+_MAX_NODES = 300_000  # functions that call others twice, and these again, make as many as they like
 
 
 def inline_calls(
@@ -63,6 +64,8 @@ def inline_calls(
                 continue
             gradient = custom_gradient(name, gradients[name]) if name in gradients else None
             inlined.extend(_inline(node, functions[name], functions, op_def, gradient))
+            if len(inlined) > _MAX_NODES:
+                raise ValueError(f"their calls make more than {_MAX_NODES} nodes")
         if len(inlined) == len(nodes):
             break
         nodes = inlined

@@ -18,7 +18,7 @@ from compat_hub.graph.library import rename_functions
 from compat_hub.graph.machine_traces import clear_devices
 from compat_hub.graph.names import node_of
 from compat_hub.graph.subgraph import index_nodes
-from compat_hub.rewrite import inline_functions
+from compat_hub.rewrite import check_graph, inline_functions
 from compat_hub.spec import ModuleSpec
 from compat_hub.v1.tensor_array_gradients import add_tensor_array_gradients
 from compat_hub.variant import GraphVariant
@@ -40,10 +40,12 @@ def prepare(spec: ModuleSpec, variant: GraphVariant) -> Any:
     compute: TensorFlow finds no gradient of most ops in an imported function.
 
     Raises:
-        ModuleFormatError: A function of the graph does not fit a call of it.
+        ModuleFormatError: A function of the graph does not fit a call of it, or a constant cannot
+            be made.
     """
     meta_graph = type(variant.meta_graph)()
     meta_graph.CopyFrom(variant.meta_graph)
+    check_graph(variant, meta_graph.graph_def)
     nodes = index_nodes(meta_graph.graph_def)
     for tensor, file in variant.assets.items():
         nodes[node_of(tensor)].attr["value"].tensor.string_val[:] = [

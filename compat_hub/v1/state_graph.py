@@ -7,6 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from compat_hub.building import building
 from compat_hub.checkpoint import check_variables
 from compat_hub.errors import GraphError, ModuleFormatError
 from compat_hub.graph.names import node_of
@@ -89,18 +90,20 @@ def import_state(
     graph = tf.compat.v1.get_default_graph()
     outer, _, name = scope.rpartition("/")
     known = set(map(id, graph.get_collection(_Keys.GLOBAL_VARIABLES)))
-    with tf.name_scope(f"{outer}/" if outer else ""):
+    with building(variant.where), tf.name_scope(f"{outer}/" if outer else ""):
         tf.compat.v1.train.import_meta_graph(meta_graph, import_scope=name)
     variables = {
         variable.name.removeprefix(f"{scope}/").partition(":")[0]: variable
         for variable in graph.get_collection(_Keys.GLOBAL_VARIABLES)
         if id(variable) not in known
     }
-    tensors = {
-        f"{node}:0": graph.get_tensor_by_name(f"{scope}/{node}:0") for node in state_nodes(variant)
-    }
-    values = {n: variables[node_of(n)].value() for n in variant.reference_variables}
-    return InstanceState(tensors, values, _variable_map(variant, variables))
+    with building(variant.where):
+        tensors = {
+            f"{node}:0": graph.get_tensor_by_name(f"{scope}/{node}:0")
+            for node in state_nodes(variant)
+        }
+        values = {n: variables[node_of(n)].value() for n in variant.reference_variables}
+        return InstanceState(tensors, values, _variable_map(variant, variables))
 
 
 def _check_assets(spec: ModuleSpec, variant: GraphVariant) -> None:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import io
+import shutil
+import ssl
+import subprocess
 import tarfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
 
 from tests.records import FIXTURES
 
@@ -26,8 +32,14 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
 
-    def __init__(self) -> None:
+    def __init__(self, certificate: Path | None = None) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
+        self.scheme = "http"
+        if certificate is not None:
+            self.scheme = "https"
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self.socket = context.wrap_socket(self.socket, server_side=True)
         self.answers: dict[str, list[Answer]] = {}
         self.asked: list[tuple[str, dict[str, str]]] = []
         self.lock = threading.Lock()
@@ -36,7 +48,7 @@ class Server(ThreadingHTTPServer):
         """The address of a path, which is given those answers."""
         if answers:
             self.answers[path.partition("?")[0]] = list(answers)
-        return f"http://127.0.0.1:{self.server_port}{path}"
+        return f"{self.scheme}://127.0.0.1:{self.server_port}{path}"
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Clients that go away are part of the tests."""
@@ -64,8 +76,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def running() -> Iterator[Server]:
-    with Server() as server:
+def running(certificate: Path | None = None) -> Iterator[Server]:
+    """A server, over TLS where a certificate with its key is given."""
+    with Server(certificate) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         try:
@@ -73,6 +86,20 @@ def running() -> Iterator[Server]:
         finally:
             server.shutdown()
             thread.join()
+
+
+def make_certificate(folder: Path) -> Path:
+    """A certificate for the loopback that nobody vouches for, with its key, in one file."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("needs the program openssl, which makes a certificate")
+    file, key = folder / "certificate.pem", folder / "key.pem"
+    options = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+    name = ["-subj", "/CN=loopback", "-addext", "subjectAltName=IP:127.0.0.1"]
+    command = [openssl, "req", "-x509", *options, *name, "-keyout", key, "-out", file]
+    subprocess.run(command, check=True, capture_output=True)
+    file.write_text(file.read_text() + key.read_text())
+    return file
 
 
 def file(data: bytes, **headers: str) -> Answer:

@@ -7,8 +7,10 @@ import random
 import socket
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import certifi
 import pytest
 
 from compat_hub import ResolveError
@@ -18,7 +20,9 @@ from tests.cache.server import (
     broken_off,
     dripping,
     file,
+    make_certificate,
     redirect,
+    running,
     stalled,
     status,
 )
@@ -76,6 +80,59 @@ def test_redirects_without_end(server: Server, tmp_path: Path) -> None:
 def test_redirects_to_what_is_not_the_web(server: Server, tmp_path: Path, location: str) -> None:
     with pytest.raises(ResolveError, match="answered 302"):
         _download(server.url("/m", redirect(location)), tmp_path)
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_certificate(tmp_path_factory.mktemp("certificate"))
+
+
+@pytest.fixture
+def secure(certificate: Path) -> Iterator[Server]:
+    with running(certificate) as server:
+        yield server
+
+
+def test_a_certificate_that_nobody_vouches_for(secure: Server, tmp_path: Path) -> None:
+    url = secure.url("/m", file(_DATA))
+    with pytest.raises(ResolveError, match=r"(?s)no secure.*TFHUB_DISABLE_CERT_VALIDATION=true"):
+        _download(url, tmp_path)
+    assert not secure.asked
+
+
+@pytest.mark.parametrize("bundle", [False, True])
+def test_certificates_that_are_not_checked(
+    secure: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bundle: bool
+) -> None:
+    monkeypatch.setenv("TFHUB_DISABLE_CERT_VALIDATION", "true")
+    if bundle:  # of others
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", certifi.where())
+    assert _download(secure.url("/m", file(_DATA)), tmp_path) == _DATA
+
+
+def test_a_certificate_to_trust(
+    secure: Server, certificate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    assert _download(secure.url("/m", file(_DATA)), tmp_path) == _DATA
+
+
+def test_redirects_from_a_secure_server(
+    secure: Server,
+    server: Server,
+    certificate: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    server.url("/m", file(_DATA))
+    url = secure.url("/to/http", redirect(server.url("/m")))
+    with pytest.raises(web.NotServedError, match="not secure"):
+        _download(url, tmp_path)
+    assert not server.asked
+    secure.url("/m", file(_DATA))
+    assert _download(server.url("/to/https", redirect(secure.url("/m"))), tmp_path) == _DATA
+    assert _download(secure.url("/to/https", redirect("/m")), tmp_path) == _DATA
 
 
 @pytest.mark.parametrize("code", [408, 429, 500, 502, 503, 504])

@@ -1,0 +1,28 @@
+"""Whether tables can be filled from the columns of files that their nodes name."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+GraphDef = Any
+
+_OPS = frozenset({"InitializeTableFromTextFile", "InitializeTableFromTextFileV2"})
+_LEAST_COLUMN = -2  # the whole line; -1 is its number
+_MOST_COLUMNS = 10**6  # beyond the range of 32 bits TensorFlow reads where there is nothing
+
+
+def find_bad_column(graph_def: GraphDef) -> str | None:
+    """A message on a node that fills a table from a column that there cannot be, or None.
+
+    Args:
+        graph_def: The graph; its functions are looked at, too.
+    """
+    bodies = (graph_def.node, *(function.node_def for function in graph_def.library.function))
+    for node in itertools.chain.from_iterable(bodies):
+        if node.op in _OPS:
+            for name in ("key_index", "value_index"):
+                column = node.attr[name].i
+                if not _LEAST_COLUMN <= column <= _MOST_COLUMNS:
+                    return f"the node {node.name!r} reads the column {column} of a file ({name})"
+    return None

@@ -1,0 +1,144 @@
+"""Mutants: copies of fixture modules, changed at random, the same for the same seed and number."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import random
+import shutil
+import struct
+import tarfile
+from pathlib import Path
+from typing import Any
+
+from google.protobuf.message import DecodeError
+from tensorflow.core.protobuf import saved_model_pb2, tensor_bundle_pb2
+
+from compat_hub import protos
+from tests.fuzz.messages import changed_bytes, mutate
+from tests.fuzz.tables import read_table, write_table
+from tests.records import FIXTURES
+
+INDEX = "variables/variables.index"
+
+
+@dataclasses.dataclass(frozen=True)
+class Mutant:
+    """A changed copy of a module.
+
+    Attributes:
+        fixture: Of which module.
+        handle: Where it is, a folder or an archive.
+        changes: What was done to it.
+    """
+
+    fixture: str
+    handle: str
+    changes: list[str]
+
+
+def fixtures(most_bytes: int) -> list[str]:
+    """The fixtures whose graphs have at most so many bytes."""
+    files = FIXTURES.glob("*/module/saved_model.pb")
+    return sorted(f.parts[-3] for f in files if f.stat().st_size <= most_bytes)
+
+
+def make_mutant(seed: int, number: int, folder: Path, most_bytes: int) -> Mutant:
+    """Makes the mutant of a seed and a number in a folder, which is emptied before."""
+    chance = random.Random(f"{seed}:{number}")
+    shutil.rmtree(folder, ignore_errors=True)
+    fixture = chance.choice(fixtures(most_bytes))
+    module = folder / "module"
+    shutil.copytree(FIXTURES / fixture / "module", module)
+    changes = []
+    for _ in range(chance.choice([1, 1, 1, 2, 3])):
+        change = chance.choice([_change_graph] * 7 + [_change_index] + [_change_file] * 2)
+        changes.append(change(module, chance))
+    handle = module
+    if chance.random() < 0.05:
+        handle = folder / "module.tar.gz"
+        handle.write_bytes(_archive(module))
+        if chance.random() < 0.7:
+            handle.write_bytes(changed_bytes(handle.read_bytes(), chance))
+            changes.append("archive")
+    return Mutant(fixture, str(handle), changes)
+
+
+def _archive(folder: Path) -> bytes:
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w:gz") as archive:
+        archive.add(folder, ".")
+    return data.getvalue()
+
+
+def _change_graph(module: Path, chance: random.Random) -> str:
+    file = module / "saved_model.pb"
+    message = saved_model_pb2.SavedModel()
+    try:
+        message.ParseFromString(file.read_bytes())
+    except (OSError, DecodeError):  # an earlier change
+        return "no graph"
+    names = [n.name for m in message.meta_graphs for n in m.graph_def.node]
+    names += [f.signature.name for m in message.meta_graphs for f in m.graph_def.library.function]
+    change = mutate(message, chance, names)
+    file.write_bytes(message.SerializeToString())
+    return change
+
+
+def _change_index(module: Path, chance: random.Random) -> str:
+    """An entry of the checkpoint's index, with checksums that are right."""
+    file = module / INDEX
+    try:
+        entries = read_table(file.read_bytes())
+    except (OSError, IndexError, struct.error):
+        entries = []  # an earlier change
+    if not entries:
+        return "no index"
+    k = chance.randrange(len(entries))
+    key, value = entries[k]
+    kind = tensor_bundle_pb2.BundleEntryProto if key else tensor_bundle_pb2.BundleHeaderProto
+    message: Any = kind()
+    try:
+        message.ParseFromString(value)
+    except DecodeError:
+        return "no entry"
+    change = mutate(message, chance, [])
+    entries[k] = key, message.SerializeToString()
+    if chance.random() < 0.1:
+        entries[k] = changed_bytes(key, chance), value
+    file.write_bytes(write_table(entries))
+    return f"{INDEX} {key!r} {change}"
+
+
+def _change_file(module: Path, chance: random.Random) -> str:
+    files = sorted(p for p in module.rglob("*") if p.is_file())
+    if not files:
+        return "no files"
+    file, other = chance.choice(files), chance.choice(files)
+    name = str(file.relative_to(module))
+    if name == "tfhub_module.pb" and chance.random() < 0.5:
+        proto = protos.ModuleDef()
+        try:
+            proto.ParseFromString(file.read_bytes())
+            change = mutate(proto, chance, [])
+            file.write_bytes(proto.SerializeToString())
+        except DecodeError:
+            return "no proto"
+        return f"{name} {change}"
+    how = chance.choice(["bytes"] * 6 + ["splice", "delete", "swap", "folder"])
+    data, spare = file.read_bytes(), other.read_bytes()
+    if how == "bytes":
+        file.write_bytes(changed_bytes(data, chance))
+    elif how == "splice":
+        at = chance.randint(0, len(data))
+        start = chance.randint(0, len(spare))
+        file.write_bytes(data[:at] + spare[start:])
+    elif how == "delete":
+        file.unlink()
+    elif how == "swap":
+        file.write_bytes(spare)
+        other.write_bytes(data)
+    else:
+        file.unlink()
+        file.mkdir()
+    return f"{name} {how}"

@@ -1,0 +1,16 @@
+from __future__ import annotations
+
+import pytest
+import tensorflow as tf
+
+from compat_hub.graph.table_files import find_bad_column
+
+
+@pytest.mark.parametrize("name", ["key_index", "value_index"])
+@pytest.mark.parametrize("column", [-2, -1, 0, 7, -3, 2**31])
+def test_columns(name: str, column: int) -> None:
+    graph_def = tf.compat.v1.GraphDef()
+    node = graph_def.node.add(name="fill", op="InitializeTableFromTextFileV2")
+    node.attr[name].i = column
+    message = find_bad_column(graph_def) or ""
+    assert (f"'fill' reads the column {column}" in message) is (column in {-3, 2**31})
