@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from rich import box
@@ -21,6 +22,7 @@ class Report:
 
     Attributes:
         passed: Whether all checks so far did.
+        checks: Each check so far: its text, and whether it passed.
     """
 
     def __init__(self) -> None:
@@ -29,6 +31,7 @@ class Report:
         self._console = Console(highlight=False, markup=False, emoji=False)
         self._steps = 0
         self.passed = True
+        self.checks: list[dict[str, Any]] = []
 
     @property
     def is_terminal(self) -> bool:
@@ -82,6 +85,7 @@ class Report:
     def check(self, passed: bool, text: str) -> None:
         """One line with the outcome of a check."""
         self.passed = self.passed and passed
+        self.checks.append({"check": text, "passed": passed})
         mark = Text("  ok      ", "green") if passed else Text("  FAILED  ", "bold red")
         self._console.print(mark + Text(text), soft_wrap=True)
 

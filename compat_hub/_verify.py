@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from compat_hub.errors import HubError, InputTypeError
+from compat_hub._progress import progress_bar
+from compat_hub.errors import InputTypeError, ModuleFormatError
 from compat_hub.inputs import bind_inputs
 from compat_hub.module import HubModule
 from compat_hub.safety import check_host_access
@@ -27,8 +28,9 @@ class Check:
     Attributes:
         tags: The variant.
         signature: The signature's name.
-        kind: `"output"`, `"gradient"`, `"variable"`, `"regularization loss"`, `"converted output"`,
-            or `"call"` where a signature could not be called at all.
+        kind: `"output"`, `"gradient"`, `"variable"` (after a training call with its update ops),
+            `"regularization loss"`; `"converted output"` and `"converted gradient"` of what
+            `convert` wrote; or `"call"` where a signature could not be called at all.
         name: The tensor's or variable's name.
         max_error: The largest absolute difference; NaN where there is none to give.
         limit: What it may be: `atol + rtol * (largest magnitude expected)`.
@@ -53,10 +55,12 @@ class VerificationReport:
     Attributes:
         handle: The module.
         checks: Every comparison.
+        notes: What was not compared.
     """
 
     handle: str
     checks: tuple[Check, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -74,12 +78,13 @@ class VerificationReport:
             {
                 **dataclasses.asdict(check),
                 "tags": sorted(check.tags),
-                "max_error": None if np.isnan(check.max_error) else check.max_error,
-                "limit": None if np.isnan(check.limit) else check.limit,
+                "max_error": check.max_error if np.isfinite(check.max_error) else None,
+                "limit": check.limit if np.isfinite(check.limit) else None,
             }
             for check in self.checks
         ]
-        return {"handle": self.handle, "passed": self.passed, "checks": rows}
+        notes = list(self.notes)
+        return {"handle": self.handle, "passed": self.passed, "notes": notes, "checks": rows}
 
     def summary(self) -> list[tuple[str, str, str, int, float, bool]]:
         """A row for each variant, signature and kind: how many tensors, their worst error."""
@@ -106,7 +111,7 @@ class VerificationReport:
                 f"{check.name!r}: error {check.max_error:.2e}, limit {check.limit:.2e}. "
                 f"{check.note}".rstrip()
             )
-        return "\n".join(lines)
+        return "\n".join([*lines, *(f"  {note}" for note in self.notes)])
 
 
 def _worst(checks: list[Check]) -> float:
@@ -121,6 +126,8 @@ def verify(
     rtol: float = 1e-4,
     atol: float = 1e-5,
     against: str | os.PathLike[str] | None = None,
+    signatures: Sequence[str] | None = None,
+    progress: bool = False,
 ) -> VerificationReport:
     """Compares what compat_hub makes of a module with a session of TF1 in this TensorFlow.
 
@@ -139,8 +146,10 @@ def verify(
             signature `default`. What is not given is made up to fit: see `sample_inputs`.
         rtol: How large an error may be, relative to the largest magnitude of the tensor.
         atol: How large it may be besides.
-        against: The path of what `compat_hub.convert` made of the module: its signatures are
-            compared, too.
+        against: The path of what `compat_hub.convert` made of the module: its signatures and
+            their gradients are compared, too.
+        signatures: Names of the signatures to compare, all of them when None.
+        progress: Whether to show progress on the standard error.
 
     Returns:
         The `VerificationReport`.
@@ -149,19 +158,48 @@ def verify(
         ResolveError: The handle leads nowhere.
         ModuleFormatError: There is no module that can be read.
         InputTypeError: `inputs` name no signature or input of the module.
+        UnknownNameError: No variant has a signature that `signatures` names.
         UnsafeModuleError: The module's graph would touch the host. If you trust its source, pass
             `compat_hub.load_module_spec(handle, allow_host_access=True)`.
     """
     spec = load_module_spec(handle)
     check_host_access(spec, spec.variants.values())
     given = _by_signature(spec, inputs)
-    converted = None if against is None else tf.saved_model.load(os.fspath(against))
+    for name in signatures or ():
+        if not any(name in variant.signatures for variant in spec.variants.values()):
+            spec.signature(name, next(iter(spec.variants)))  # raises, and says which there are
+    converted = None if against is None else _load_converted(os.fspath(against))
+    chosen = [
+        (variant, signature)
+        for variant in spec.variants.values()
+        for signature in variant.signatures.values()
+        if signatures is None or signature.name in signatures
+    ]
     checks: list[Check] = []
-    for variant in spec.variants.values():
-        for signature in variant.signatures.values():
+    notes: list[str] = []
+    with progress_bar("Signatures", len(chosen), progress) as advance:
+        for variant, signature in chosen:
             compare = _Comparison(spec, variant, signature, rtol, atol)
             checks.extend(compare.run(given.get(signature.name), converted))
-    return VerificationReport(spec.handle, tuple(checks))
+            compared = converted is not None and not variant.tags
+            if compared and signature.name not in converted.signatures:
+                notes.append(f"{against!s} has no signature {signature.name!r}.")
+            advance(1)
+    if converted is not None and not any(check.kind == "converted output" for check in checks):
+        reason = f"{against!s} has none of the module's signatures: nothing of it was compared."
+        none = frozenset[str]()
+        checks.append(Check(none, "", "call", "", float("nan"), float("nan"), False, reason))
+    return VerificationReport(spec.handle, tuple(checks), tuple(notes))
+
+
+def _load_converted(path: str) -> Any:
+    try:
+        return tf.saved_model.load(path)
+    except (OSError, ValueError, tf.errors.OpError) as error:
+        raise ModuleFormatError(
+            f"{path!r} is no SavedModel that TensorFlow can load: {error}. Pass what "
+            "compat_hub.convert() wrote."
+        ) from error
 
 
 def _by_signature(spec: ModuleSpec, inputs: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -200,8 +238,10 @@ class _Comparison:
         values = sample_inputs(self._spec, self._variant, self._signature)
         if given:
             where = f"{self._variant.where}, signature {self._signature.name!r}"
+            # A session takes no tensors of the eager program.
+            arrays = {n: v.numpy() if isinstance(v, tf.Tensor) else v for n, v in given.items()}
             values = bind_inputs(
-                self._signature.inputs, {**values, **given}, self._variant.has_default, where
+                self._signature.inputs, {**values, **arrays}, self._variant.has_default, where
             )
         try:
             expected = run_in_session(self._spec, self._variant, self._signature, values)
@@ -214,8 +254,9 @@ class _Comparison:
             yield from self._bridge(values, expected)
             if converted is not None and self._signature.name in converted.signatures:
                 yield from self._converted(values, expected, converted)
-        except (HubError, tf.errors.OpError) as error:
-            yield self._failed("call", "", " ".join(str(error).split()))
+        except Exception as error:  # whatever it is, the two do not agree
+            reason = " ".join([type(error).__name__, *str(error).split()][:60])
+            yield self._failed("call", "", f"compat_hub could not compute it: {reason}")
 
     def _bridge(self, values: dict[str, Any], expected: SessionResults) -> Iterator[Check]:
         module = HubModule(self._spec, self._variant.tags)
@@ -224,16 +265,7 @@ class _Comparison:
             outputs = module(values, signature=self._signature.name, as_dict=True)
             total = weighted_sum(outputs)
         yield from self._outputs("output", outputs, expected)
-        names = [name for name in expected.gradients if name in trainable]
-        sources = [trainable[name] for name in names]
-        found = tape.gradient(total, sources) if total is not None else [None] * len(names)
-        for name, gradient in zip(names, found, strict=True):
-            value = expected.gradients[name]
-            if value is None and gradient is None:
-                continue
-            got = 0.0 if gradient is None else tf.convert_to_tensor(gradient)
-            want = np.zeros(np.shape(got)) if value is None else value
-            yield self._compare("gradient", name, got, want, expected.is_random)
+        yield from self._gradients("gradient", tape, total, trainable, expected)
         for loss in module.regularization_losses:
             yield self._compare(
                 "regularization loss", loss.name, loss(), expected.losses[loss.name]
@@ -263,12 +295,38 @@ class _Comparison:
                 flat.extend(info.unpack(value))
                 names.extend(info.component_labels(name))
         call = converted.signatures[self._signature.name]
-        results = call(**dict(zip(names, flat, strict=True)))
-        outputs = {
-            name: info.pack([results[label] for label in info.component_labels(name)])
-            for name, info in self._signature.outputs.items()
+        trainable = {
+            variable.name.partition(":")[0]: variable
+            for variable in getattr(converted, "trainable_variables", ())
         }
+        with tf.GradientTape() as tape:
+            results = call(**dict(zip(names, flat, strict=True)))
+            outputs = {
+                name: info.pack([results[label] for label in info.component_labels(name)])
+                for name, info in self._signature.outputs.items()
+            }
+            total = weighted_sum(outputs)
         yield from self._outputs("converted output", outputs, expected)
+        yield from self._gradients("converted gradient", tape, total, trainable, expected)
+
+    def _gradients(
+        self,
+        kind: str,
+        tape: tf.GradientTape,
+        total: tf.Tensor | None,
+        trainable: Mapping[str, tf.Variable],
+        expected: SessionResults,
+    ) -> Iterator[Check]:
+        names = [name for name in expected.gradients if name in trainable]
+        sources = [trainable[name] for name in names]
+        found = tape.gradient(total, sources) if total is not None else [None] * len(names)
+        for name, gradient in zip(names, found, strict=True):
+            value = expected.gradients[name]
+            if value is None and gradient is None:
+                continue
+            got = 0.0 if gradient is None else tf.convert_to_tensor(gradient)
+            want = np.zeros(np.shape(got)) if value is None else value
+            yield self._compare(kind, name, got, want, expected.is_random)
 
     def _outputs(
         self, kind: str, outputs: Mapping[str, Any], expected: SessionResults

@@ -21,18 +21,19 @@ _BASKETS = 512
 Baskets = dict[str, np.ndarray]
 
 
-def run_demo(epochs: int = _EPOCHS, baskets: int = _BASKETS) -> bool:
+def run_demo(epochs: int = _EPOCHS, baskets: int = _BASKETS, report: Report | None = None) -> bool:
     """Runs the demo and prints to the standard output.
 
     Args:
         epochs: For how many epochs to fine-tune.
         baskets: How many examples to make for it.
+        report: What to print with.
 
     Returns:
         Whether every check of the demo passed.
     """
     tf_keras.utils.set_random_seed(_SEED)
-    report = Report()
+    report = report or Report()
     report.line(
         f"compat_hub {compat_hub.__version__}, TensorFlow {tf.__version__}, "
         f"tf_keras {tf_keras.__version__}"

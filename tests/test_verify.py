@@ -112,7 +112,73 @@ def test_against_what_was_converted(tmp_path: Path) -> None:
     good = module.save(tmp_path / "good")
     report = compat_hub.verify(_path("fruit"), against=good)
     assert report.passed
-    assert "converted output" in {check.kind for check in report.checks}
+    assert {"converted output", "converted gradient"} <= {check.kind for check in report.checks}
     module.variables[0].assign_add(tf.ones_like(module.variables[0]))
     report = compat_hub.verify(_path("fruit"), against=module.save(tmp_path / "other"))
-    assert {check.kind for check in report.failures} == {"converted output"}
+    kinds = {check.kind for check in report.failures}
+    assert "converted output" in kinds
+    assert kinds <= {"converted output", "converted gradient"}
+    assert "FAIL" in str(report)
+
+
+def test_against_what_has_fewer_signatures(tmp_path: Path) -> None:
+    module = compat_hub.load(_path("pets"))
+    part = module.save(tmp_path / "part", signatures=["fruit_to_pet"])
+    report = compat_hub.verify(_path("pets"), against=part)
+    assert report.passed
+    assert report.notes == (f"{part} has no signature 'default'.",)
+    report = compat_hub.verify(_path("pets"), against=part, signatures=["default"])
+    assert not report.passed  # nothing that was asked for is there
+    assert "has none of the module's signatures" in report.failures[0].note
+
+
+def test_against_what_is_no_saved_model(tmp_path: Path) -> None:
+    with pytest.raises(compat_hub.ModuleFormatError, match="no SavedModel"):
+        compat_hub.verify(_path("fruit"), against=tmp_path)
+
+
+def test_some_signatures() -> None:
+    report = compat_hub.verify(_path("pets"), signatures=["default"])
+    assert {check.signature for check in report.checks} == {"default"}
+    with pytest.raises(compat_hub.UnknownNameError, match="unknown"):
+        compat_hub.verify(_path("pets"), signatures=["unknown"])
+
+
+def test_an_infinite_error_is_no_number_of_json(monkeypatch) -> None:
+    def run(*args: Any) -> Any:
+        results = run_in_session(*args)
+        wrong = {name: value + np.inf for name, value in results.outputs.items()}
+        return dataclasses.replace(results, outputs=wrong)
+
+    run_in_session = _verify.run_in_session
+    monkeypatch.setattr(_verify, "run_in_session", run)
+    report = compat_hub.verify(_path("while_rnn"))
+    assert not report.passed
+    json.dumps(report.to_dict(), allow_nan=False)
+
+
+def test_sizes_that_the_signature_leaves_open_agree(tmp_path: Path) -> None:
+    """Between inputs, and with a sparse one."""
+
+    def build() -> Any:
+        x = v1.placeholder(tf.float32, [None, None], "x")
+        y = v1.placeholder(tf.float32, [None, 3], "y")
+        s = v1.sparse_placeholder(tf.float32, [None, None])
+        outputs = {"default": tf.matmul(x, y), "both": x + tf.sparse.to_dense(s)}
+        return {"default": ({"x": x, "y": y, "s": s}, outputs)}
+
+    assert compat_hub.verify(write_module(tmp_path / "module", none=build)).passed
+
+
+def test_token_ids_stay_within_a_partitioned_embedding(tmp_path: Path) -> None:
+    def build() -> Any:
+        ids = v1.placeholder(tf.int64, [None, None], "ids")
+        partitioner = v1.fixed_size_partitioner(2)
+        with v1.variable_scope("", partitioner=partitioner, use_resource=True):
+            table = v1.get_variable("table", [6, 3], initializer=v1.ones_initializer())
+        rows = tf.nn.embedding_lookup(table, ids)
+        return {"default": ({"ids": ids}, {"default": tf.reduce_sum(rows, [1])})}
+
+    report = compat_hub.verify(write_module(tmp_path / "module", none=build))
+    assert report.passed, report
+    assert "gradient" in {check.kind for check in report.checks}

@@ -7,6 +7,7 @@ import click
 from compat_hub._quiet_import import import_quietly
 from compat_hub.commands.errors import bad_input
 from compat_hub.commands.host_access import host_access_option
+from compat_hub.commands.json_output import json_option, print_json
 
 
 @click.command()
@@ -19,7 +20,10 @@ from compat_hub.commands.host_access import host_access_option
     help="A signature to write, once for each; all of them when not given.",
 )
 @host_access_option
-def convert(handle: str, path: str, signatures: tuple[str, ...], allow_host_access: bool) -> None:
+@json_option
+def convert(
+    handle: str, path: str, signatures: tuple[str, ...], allow_host_access: bool, as_json: bool
+) -> None:
     """Convert a module to a SavedModel of TensorFlow 2.
 
     PATH is the folder to make. What is written needs neither compat_hub nor the module.
@@ -34,4 +38,7 @@ def convert(handle: str, path: str, signatures: tuple[str, ...], allow_host_acce
     with bad_input():
         module = load_module_spec(handle, allow_host_access=True) if allow_host_access else handle
         written = convert_module(module, path, signatures=signatures or None)
-    click.echo(f"Wrote the SavedModel {written}")
+    if as_json:
+        print_json({"handle": handle, "path": written, "signatures": list(signatures) or None})
+    else:
+        click.echo(f"Wrote the SavedModel {written}")

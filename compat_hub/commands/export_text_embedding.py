@@ -8,6 +8,7 @@ import click
 
 from compat_hub._quiet_import import import_quietly
 from compat_hub.commands.errors import bad_input
+from compat_hub.commands.json_output import json_option, print_json
 
 
 @click.command()
@@ -59,7 +60,8 @@ from compat_hub.commands.errors import bad_input
     default=None,
     help="Whether the first line is `count dimensions`. Found out where neither is given.",
 )
-def export_text_embedding(embedding_file: str, path: str, **options: Any) -> None:
+@json_option
+def export_text_embedding(embedding_file: str, path: str, as_json: bool, **options: Any) -> None:
     """Write a module that embeds texts by the vectors of their words.
 
     EMBEDDING_FILE has a token and the values of its vector on each line, with spaces between them,
@@ -73,4 +75,7 @@ def export_text_embedding(embedding_file: str, path: str, **options: Any) -> Non
 
     with bad_input():
         written = text_embedding.export(embedding_file, path, progress=True, **options)
-    click.echo(f"Wrote the module {written}")
+    if as_json:
+        print_json({"embedding_file": embedding_file, "path": written})
+    else:
+        click.echo(f"Wrote the module {written}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import click
@@ -10,33 +9,8 @@ import click
 from compat_hub._quiet_import import import_quietly
 from compat_hub.commands.errors import bad_input
 from compat_hub.commands.host_access import host_access_option
+from compat_hub.commands.input_options import image_size_option, input_option
 from compat_hub.commands.json_output import json_option, print_json
-
-
-class ImageSize(click.ParamType):
-    """`HEIGHTxWIDTH` in pixels."""
-
-    name = "HEIGHTxWIDTH"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", value)
-        if match is None:
-            self.fail(f"{value!r} is not HEIGHTxWIDTH, as in 224x224.", param, ctx)
-        return [int(match[1]), int(match[2])]
-
-
-input_option = click.option(
-    "--input",
-    "inputs",
-    metavar="NAME=VALUE",
-    multiple=True,
-    help="A value for an input: JSON, or a file. Once for each input.",
-)
-image_size_option = click.option(
-    "--image-size", type=ImageSize(), help="To scale images to. [default: what the module says]"
-)
 
 
 @click.command()

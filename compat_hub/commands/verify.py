@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from typing import Any
+
 import click
 
 from compat_hub._quiet_import import import_quietly
 from compat_hub.commands.errors import bad_input
 from compat_hub.commands.host_access import host_access_option
+from compat_hub.commands.input_options import image_size_option, input_option
 from compat_hub.commands.json_output import json_option, print_json
 
 
@@ -18,6 +22,14 @@ from compat_hub.commands.json_output import json_option, print_json
     help="What convert made of the module: its signatures are compared, too.",
 )
 @click.option(
+    "--signature",
+    "signatures",
+    multiple=True,
+    help="A signature to compare, once for each; all of them when not given.",
+)
+@input_option
+@image_size_option
+@click.option(
     "--rtol", default=1e-4, show_default=True, help="Error allowed, relative to a tensor."
 )
 @click.option("--atol", default=1e-5, show_default=True, help="Error allowed besides.")
@@ -25,46 +37,68 @@ from compat_hub.commands.json_output import json_option, print_json
 @json_option
 def verify(
     handle: str,
-    against: str | None,
-    rtol: float,
-    atol: float,
+    signatures: tuple[str, ...],
+    inputs: tuple[str, ...],
+    image_size: Any,
     allow_host_access: bool,
     as_json: bool,
+    **options: Any,
 ) -> None:
     """Compare a module with a session of TF1, tensor by tensor.
 
-    For every graph variant and signature, on inputs that are made up to fit: the outputs, the
-    gradients of all trainable variables, the variables after a training call, the regularization
-    losses.
+    For every graph variant and signature: the outputs, the gradients of all trainable variables,
+    the variables after a training call with its update ops, the regularization losses. Inputs are
+    made up to fit; values given by --input, as for `compat-hub run`, are for the one signature that
+    --signature names, or for `default`, and then no other is compared.
 
-    The exit status is 0 when all agrees, 1 when something does not, and 2 when HANDLE leads to no
-    module that can be read.
+    The exit status is 0 when all agrees, 1 when something does not, and 2 when something that was
+    given cannot be used.
     """
+    if inputs and len(signatures) > 1:
+        raise click.UsageError("--input takes one --signature")
     import_quietly()
-    from compat_hub._report import Report  # noqa: PLC0415
     from compat_hub._verify import verify as verify_module  # noqa: PLC0415
+    from compat_hub.running.run import read_inputs  # noqa: PLC0415
     from compat_hub.spec import load_module_spec  # noqa: PLC0415
 
     with bad_input():
         spec = load_module_spec(handle, allow_host_access=allow_host_access)
-        result = verify_module(spec, rtol=rtol, atol=atol, against=against)
+        values = None
+        if inputs:
+            signatures = signatures or ("default",)
+            values = {signatures[0]: read_inputs(spec, signatures[0], inputs, image_size)}
+        result = verify_module(
+            spec,
+            inputs=values,
+            signatures=signatures or None,
+            progress=sys.stderr.isatty(),
+            **options,
+        )
     if as_json:
         print_json(result.to_dict())
     else:
-        report = Report()
-        report.rows(
-            ["variant", "signature", "compared", "tensors", "largest error", ""],
-            [
-                (*names, count, f"{worst:.1e}", "ok" if passed else "FAILED")
-                for *names, count, worst, passed in result.summary()
-            ],
-        )
-        for check in result.failures:
-            report.check(
-                False,
-                f"{check.kind} {check.name!r} of {check.signature!r}: error {check.max_error:.2e}, "
-                f"limit {check.limit:.2e}. {check.note}",
-            )
-        report.line("PASS" if result.passed else "FAIL", "bold")
+        _print(result)
     if not result.passed:
         raise SystemExit(1)
+
+
+def _print(result: Any) -> None:
+    from compat_hub._report import Report  # noqa: PLC0415
+
+    report = Report()
+    report.rows(
+        ["variant", "signature", "compared", "tensors", "largest error", ""],
+        [
+            (*names, count, f"{worst:.1e}", "ok" if passed else "FAILED")
+            for *names, count, worst, passed in result.summary()
+        ],
+    )
+    for check in result.failures:
+        report.check(
+            False,
+            f"{check.kind} {check.name!r} of {check.signature!r}: error {check.max_error:.2e}, "
+            f"limit {check.limit:.2e}. {check.note}".rstrip(),
+        )
+    for note in result.notes:
+        report.line(note)
+    report.line("PASS" if result.passed else "FAIL", "bold")

@@ -19,7 +19,7 @@ from compat_hub.module import HubModule, load
 from compat_hub.running.joining import array_of, rows_of
 from compat_hub.running.output_files import check_output, open_output
 from compat_hub.running.plain import plain_rows, plain_value
-from compat_hub.running.sources import Source, batches_of, parse_inputs
+from compat_hub.running.sources import Source, batches_of, parse_inputs, values_of
 from compat_hub.spec import ModuleSpec, Tags, load_module_spec, normalize_tags
 from compat_hub.tensor_info import TensorInfo
 from compat_hub.v1.image_modules import get_expected_image_size
@@ -173,7 +173,36 @@ def run(
     )
 
 
-def _expected_size(module: HubModule, signature: str, name: str) -> Sequence[int]:
+def read_inputs(
+    spec: ModuleSpec, signature: str, inputs: Sequence[str], image_size: Sequence[int] | None = None
+) -> dict[str, Any]:
+    """Reads all values for a signature at once.
+
+    Args:
+        spec: The module.
+        signature: The signature's name, in the variant for inference or the first that has it.
+        inputs: What `compat-hub run --input` takes.
+        image_size: As for `run`.
+
+    Returns:
+        The values by input name.
+
+    Raises:
+        UnknownNameError: There is no such signature.
+        ResolveError: A file cannot be read.
+        InputTypeError: A value does not fit.
+    """
+    having = [tags for tags in spec.variants if signature in spec.variants[tags].signatures]
+    tags = having[0] if having and frozenset() not in having else frozenset()
+    infos = spec.signature(signature, tags).inputs
+
+    def size_for(name: str) -> Sequence[int]:
+        return image_size or _expected_size(spec, signature, name)
+
+    return values_of(parse_inputs(inputs, infos, size_for))
+
+
+def _expected_size(module: HubModule | ModuleSpec, signature: str, name: str) -> Sequence[int]:
     try:
         return get_expected_image_size(module, signature, name)
     except SignatureError as error:

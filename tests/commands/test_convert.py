@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
+from click.testing import CliRunner
 
 import compat_hub
+from compat_hub.cli import main
 from tests.authoring import write_module
 from tests.commands.processes import run_process
 from tests.records import FIXTURES
@@ -66,3 +68,10 @@ def test_bad_input(tmp_path: Path) -> None:
     assert result.returncode == 2
     assert "unknown" in result.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_json(tmp_path: Path) -> None:
+    path = str(tmp_path / "converted")
+    result = CliRunner().invoke(main, ["convert", FRUIT, path, "--json"])
+    expected = {"handle": FRUIT, "path": path, "signatures": None}
+    assert (result.exit_code, json.loads(result.stdout)) == (0, expected)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 from click.testing import CliRunner
 
@@ -22,15 +24,25 @@ def test_demo_in_a_process_of_its_own() -> None:
 def test_exit_status_of_the_demo(
     monkeypatch: pytest.MonkeyPatch, passed: bool, status: int
 ) -> None:
-    monkeypatch.setattr(demo, "run_demo", lambda: passed)
+    monkeypatch.setattr(demo, "run_demo", lambda report: passed)
     assert CliRunner().invoke(cli.main, ["demo"]).exit_code == status
 
 
 def test_an_error_of_the_library_is_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail() -> bool:
+    def fail(report: object) -> bool:
         raise compat_hub.ResolveError("The handle leads nowhere.")
 
     monkeypatch.setattr(demo, "run_demo", fail)
     result = CliRunner().invoke(cli.main, ["demo"])
     assert result.exit_code == 1
     assert result.stderr == "Error: The handle leads nowhere.\n"
+
+
+def test_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = demo.run_demo
+    monkeypatch.setattr(demo, "run_demo", lambda report: run(epochs=2, baskets=64, report=report))
+    result = CliRunner().invoke(cli.main, ["demo", "--json"])
+    report = json.loads(result.stdout)
+    assert len(report["checks"]) == 8
+    assert report["passed"] == all(check["passed"] for check in report["checks"])
+    assert "Load a module in TF1 Hub format" in result.stderr

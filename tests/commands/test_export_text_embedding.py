@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,15 @@ def test_export_text_embedding_of_bad_files(
     assert lines[0].startswith("Error: ")
     assert expected in lines[0]
     assert not module.exists()
+
+
+def test_json(tmp_path: Path) -> None:
+    vectors, module = tmp_path / "vectors.txt", tmp_path / "module"
+    vectors.write_text("cat 1 2\ndog 3 4\n")
+    command = ["export-text-embedding", str(vectors), str(module), "--json"]
+    result = CliRunner().invoke(cli.main, command)
+    expected = {"embedding_file": str(vectors), "path": str(module)}
+    assert (result.exit_code, json.loads(result.stdout)) == (0, expected)
 
 
 def test_export_text_embedding_passes_its_options_on(monkeypatch: pytest.MonkeyPatch) -> None:
