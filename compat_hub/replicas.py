@@ -54,7 +54,7 @@ def make_variable(info: VariableInfo, value: tf.Tensor, written: bool, where: st
             "aggregation": aggregation.MEAN if has_mean else aggregation.ONLY_FIRST_REPLICA,
         }
     try:
-        return tf.Variable(
+        variable = tf.Variable(
             value,
             trainable=info.trainable,
             name=info.name,
@@ -66,10 +66,17 @@ def make_variable(info: VariableInfo, value: tf.Tensor, written: bool, where: st
         if not tf.distribute.has_strategy():
             raise
         raise HubError(
-            f"In {where}: {type(tf.distribute.get_strategy()).__name__} cannot have a variable of "
-            f"dtype {info.dtype.name} and shape {info.shape}. Use the module in a strategy of one "
-            f"process, or without one.\n{error}"
+            f"In {where}: the strategy cannot have a variable of dtype {info.dtype.name} and shape "
+            f"{info.shape}. Use the module in a strategy of one process, or without one.\n{error}"
         ) from error
+    if not isinstance(variable, tf.Variable):
+        raise HubError(
+            f"In {where}: the strategy's variable_partitioner splits this variable of shape "
+            f"{info.shape}, which the module's graph takes as a whole. Give the strategy a "
+            "variable_partitioner that leaves this shape whole, or none. Variables that the module "
+            "has in parts are placed on different servers without one."
+        )
+    return variable
 
 
 class StateVariable:

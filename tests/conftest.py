@@ -26,6 +26,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="DIR",
         help="a folder of further modules with records, to go through the conformance tests too",
     )
+    parser.addoption(
+        "--every-module",
+        action="store_true",
+        help="to take every module through tests that choose some: those of tf.distribute",
+    )
 
 
 def _records(config: pytest.Config) -> dict[str, Record]:
