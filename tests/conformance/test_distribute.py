@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -144,6 +147,16 @@ def test_a_worker_that_is_killed(tmp_path: Path) -> None:
         values = _values(tmp_path, "backup", name, k)
         assert isinstance(values, dict)
         assert_same(values, expected)
+
+
+def test_parameter_servers(tmp_path: Path) -> None:
+    """In a process of its own: whoever joins a cluster stays in it."""
+    command = [sys.executable, "-m", "tests.distribute.parameter_servers", str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": str(FIXTURES.parents[1])}
+    result = subprocess.run(
+        command, capture_output=True, text=True, timeout=SECONDS, env=environment, check=False
+    )
+    assert result.stdout.strip().endswith("all passed"), result.stderr[-5000:]
 
 
 def _values(folder: Path, job: str, name: str, worker: int) -> Values | str:

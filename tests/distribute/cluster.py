@@ -29,7 +29,7 @@ class Cluster:
 
     def __enter__(self) -> Cluster:
         self._folder.mkdir(exist_ok=True)
-        addresses = [f"127.0.0.1:{port}" for port in _free_ports(WORKERS)]
+        addresses = [f"127.0.0.1:{port}" for port in free_ports(WORKERS)]
         for index in range(WORKERS):
             task = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
             environment = {
@@ -89,7 +89,8 @@ class Cluster:
         return "\n".join([what, *(f"--- log of worker {k}:\n{end}" for k, end in enumerate(ends))])
 
 
-def _free_ports(number: int) -> list[int]:
+def free_ports(number: int) -> list[int]:
+    """Ports of this machine that nobody listens at."""
     sockets = [socket.socket() for _ in range(number)]
     try:
         for one in sockets:
