@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+import tensorflow as tf
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -38,3 +39,11 @@ def test_migration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert _run_examples("migration.md") == 2
     assert {"trained", "trained_in_a_graph"} <= {path.name for path in tmp_path.iterdir()}
+
+
+def test_distribute(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Not by the collective ops that are the default on CPUs: these mix up programs of one process.
+    reduce = tf.distribute.HierarchicalCopyAllReduce()
+    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"], cross_device_ops=reduce)
+    monkeypatch.setattr(tf.distribute, "MirroredStrategy", lambda: strategy)
+    assert _run_examples("distribute.md") == 2

@@ -197,6 +197,24 @@ def test_weights_of_a_model(file: str, strategy, tmp_path: Path) -> None:
         _assert_same(_values(other.layers[0].resolved_object), _expected(before))
 
 
+@pytest.mark.parametrize("in_scope", [False, True], ids=["outside", "in scope"])
+@pytest.mark.parametrize("fixture", ["hparams", "text_table"])
+def test_a_dataset_that_is_distributed(fixture: str, in_scope: bool, strategy) -> None:
+    module = _load(strategy, fixture)
+    if fixture == "hparams":
+        _train(strategy, module)  # elsewhere than in replicas, its averages are the means
+    x: Any = X if fixture == "hparams" else np.array(["a cat", "dog"] * 4)
+    name = next(iter(module.get_input_info_dict()))
+    with strategy.scope() if in_scope else contextlib.nullcontext():
+        data = tf.data.Dataset.from_tensor_slices(x).batch(4)
+        distributed = strategy.experimental_distribute_dataset(
+            data.map(lambda batch: module({name: batch}))
+        )
+        parts = [p for b in distributed for p in strategy.experimental_local_results(b)]
+    expected = module({name: x})
+    np.testing.assert_allclose(np.concatenate(parts), expected, rtol=1e-5, atol=1e-6)
+
+
 def test_a_module_from_outside_the_scope_has_ordinary_variables(strategy, fixture_path) -> None:
     module = compat_hub.load(fixture_path("hparams"))
     expected = [module({"x": half}).numpy() for half in HALVES]

@@ -91,7 +91,12 @@ def check_a_dataset(strategy: Any, coordinator: Any) -> None:
             lambda: tf.data.Dataset.from_tensors(WORDS).map(module)
         )
     )
-    found = coordinator.schedule(tf.function(next), args=(iterator,))
+
+    @tf.function
+    def take(source: Any) -> tf.Tensor:
+        return next(source)
+
+    found = coordinator.schedule(take, args=(iterator,))
     np.testing.assert_allclose(found.fetch(), module(WORDS), rtol=1e-6)
 
 
