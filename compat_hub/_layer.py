@@ -217,17 +217,23 @@ class _HubModuleTarget:
         if strings:
             return f"strings, as the input {strings[0]!r}"
 
+        def call(values: Any) -> Any:
+            return self(values, False, False)[0]
+
         def step(values: Any) -> Any:
             with tf.GradientTape() as tape:
-                output, losses = self(values, trainable, trainable)
+                output, losses = self(values, True, True)
                 floats = [t for t in tf.nest.flatten([output, losses]) if t.dtype.is_floating]
-            return output, tape.gradient(floats, self.trainable_variables) if trainable else []
+            return output, tape.gradient(floats, self.trainable_variables)
 
         try:
-            traced = tf.function(step, autograph=False).get_concrete_function(specs)
+            # Traced for XLA, and not compiled: gradients of conditionals are made otherwise then.
+            function = step if trainable else call
+            traced = tf.function(function, autograph=False, jit_compile=True)
+            graph_def = traced.get_concrete_function(specs).graph.as_graph_def()
         except HubError as error:  # there is no gradient
             return str(error)
-        return find_uncompilable_op(traced.graph.as_graph_def())
+        return find_uncompilable_op(graph_def)
 
     def _named(self, inputs: Any) -> Mapping[str, Any]:
         module = self.resolved_object
