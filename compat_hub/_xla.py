@@ -13,6 +13,7 @@ from compat_hub import _tensorflow
 _SIZED_BY_VALUES = frozenset(
     {"DynamicPartition", "EmptyTensorList", "ListDiff", "Unique", "UniqueV2", "Where"}
 )
+_CONDITIONALS = frozenset({"Case", "If", "StatelessCase", "StatelessIf"})
 _NO_VALUES = frozenset({"Placeholder", "VarHandleOp"})
 
 
@@ -29,6 +30,10 @@ def find_uncompilable_op(graph_def: Any) -> str | None:
         dtypes = _tensorflow.xla_dtypes(node.op)
         if dtypes is None or node.op in _SIZED_BY_VALUES:
             return node.op
+        if node.op in _CONDITIONALS and any(
+            shape.unknown_rank for shape in node.attr["output_shapes"].list.shape
+        ):
+            return f"{node.op} with branches of different shapes"
         for name, allowed in dtypes.items():
             attribute = node.attr[name]
             found = [attribute.type] if attribute.type else attribute.list.type

@@ -28,6 +28,10 @@ def _of_bytes(x: tf.Tensor) -> tf.Tensor:
     return tf.matmul(tf.cast(x, tf.uint8), tf.cast(x, tf.uint8), transpose_b=True)
 
 
+def _of_two_ranks(x: tf.Tensor) -> tf.Tensor:
+    return tf.cond(tf.reduce_sum(x) > 0, lambda: x, lambda: x[0])
+
+
 @pytest.mark.parametrize(
     ("function", "dtype", "expected"),
     [
@@ -37,8 +41,9 @@ def _of_bytes(x: tf.Tensor) -> tf.Tensor:
         (tf.as_string, "float32", "AsString"),
         (_in_a_loop, "int32", "Unique"),
         (_of_bytes, "int32", "MatMul of uint8"),
+        (_of_two_ranks, "float32", "StatelessIf with branches of different shapes"),
     ],
-    ids=["softmax", "strings", "where", "as_string", "in a loop", "dtype"],
+    ids=["softmax", "strings", "where", "as_string", "in a loop", "dtype", "ranks"],
 )
 def test_ops(function: Any, dtype: str, expected: str | None) -> None:
     assert find_uncompilable_op(_graph(function, tf.TensorSpec([3, 4], dtype))) == expected
