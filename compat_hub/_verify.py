@@ -181,8 +181,11 @@ def verify(
         for variant, signature in chosen:
             compare = _Comparison(spec, variant, signature, rtol, atol)
             checks.extend(compare.run(given.get(signature.name), converted))
-            compared = converted is not None and not variant.tags
-            if compared and signature.name not in converted.signatures:
+            if converted is None or variant.tags:
+                lacks = False
+            else:
+                lacks = signature.name not in converted.signatures
+            if lacks:
                 notes.append(f"{against!s} has no signature {signature.name!r}.")
             advance(1)
     if converted is not None and not any(check.kind == "converted output" for check in checks):

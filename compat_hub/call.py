@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from compat_hub.errors import SignatureError, UnknownNameError
-from compat_hub.function import GraphFunction, StateTensor
+from compat_hub.function import GraphFunction, Program, StateTensor, shared_program
 from compat_hub.inputs import convert_input
 from compat_hub.variant import GraphVariant, Signature
 
@@ -75,16 +75,19 @@ class SignatureFunction:
         fetches = [tensor for info in self._outputs.values() for tensor in info.components]
         given = [*feeds, *state]
         self._check_is_fed(variant, given)
-        self._losses = find_input_losses(variant, given) if key.losses else []
-        self.function = GraphFunction(
-            variant,
-            feeds,
-            state,
-            [*fetches, *self._losses],
-            find_update_ops(variant, given) if key.update_ops else (),
-            name=signature.name,
-            portable=key.portable,
-        )
+
+        def build() -> Program:
+            return Program(
+                variant,
+                feeds,
+                state,
+                [*fetches, *(find_input_losses(variant, given) if key.losses else [])],
+                find_update_ops(variant, given) if key.update_ops else (),
+                name=signature.name,
+                portable=key.portable,
+            )
+
+        self.function = GraphFunction(shared_program(variant, key, build), state)
 
     def __call__(
         self, values: Mapping[str, Any], is_watched: Callable[[StateTensor], bool]

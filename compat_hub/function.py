@@ -12,6 +12,7 @@ from compat_hub.building import building
 from compat_hub.custom_gradients import bind_gradients
 from compat_hub.errors import HubError
 from compat_hub.graph.names import node_of
+from compat_hub.graph.random_seeds import draws
 from compat_hub.graph.subgraph import consumed_tensors
 from compat_hub.graph.written import written_variables
 from compat_hub.rewrite import complete_handle_data, import_graph, rewrite
@@ -42,16 +43,16 @@ class StateTensor(Protocol):
         ...
 
 
-class GraphFunction:
-    """A callable from a list of tensors to a list of tensors.
+class Program:
+    """The part of a variant that a graph function runs, rewritten and imported once.
 
-    The state it uses enters as arguments at each call, not as captures: so one graph function
-    serves the eager program, a `tf.function` and every replica of a strategy.
+    It knows no variables, only what kind they are: all modules that are loaded from one description
+    share it.
 
     Args:
         variant: Where the graph comes from.
         feeds: Specs of the arguments, by the name of the graph's tensor that each is fed to.
-        state: The state tensors of the variant, by the name of the graph's tensor.
+        state: The state tensors of a module, by the name of the graph's tensor.
         fetches: Names of the tensors to return.
         targets: Names of nodes that run at each call besides.
         name: What the function is called in graphs and profiles.
@@ -59,6 +60,13 @@ class GraphFunction:
 
     Raises:
         ModuleFormatError: The graph cannot be imported into this TensorFlow.
+
+    Attributes:
+        graph_def: The graph that it runs.
+        draws: Whether it draws random numbers.
+        uses: The names of the state tensors that it takes, and whether it writes to them.
+        no_gradient: Why there is no gradient, or None.
+        portable: As the argument.
     """
 
     def __init__(
@@ -77,23 +85,150 @@ class GraphFunction:
         specs = {tensor: _spec_of(s) for tensor, s in state.items()}
         handles = {t: state[t].tensor() for t in variant.variable_tensors if t in state}
         given = {**specs, **self._feeds}
-        self._portable = portable
+        self.portable = portable
         with building(variant.where):
             self._graph = rewrite(variant, fetches, targets, given, handles, portable)
-        if portable and self._graph.no_gradient is not None:
+        self.no_gradient = self._graph.no_gradient
+        if portable and self.no_gradient is not None:
             raise HubError(
-                f"{self._graph.no_gradient} Nor can it be written as a SavedModel, which others "
+                f"{self.no_gradient} Nor can it be written as a SavedModel, which others "
                 "train; HubModule.export() writes TF1 Hub format."
             )
-        used = consumed_tensors(self._graph.graph_def, state.keys())
+        self.graph_def = self._graph.graph_def
+        self.draws = draws(self.graph_def, _tensorflow.op_def)
+        used = consumed_tensors(self.graph_def, state.keys())
         used.update(state.keys() & set(self._graph.fetches))
-        self._state = {tensor: state[tensor] for tensor in state if tensor in used}
-        self._written = self._find_written()
-        self._uses = [(s, tensor in self._written) for tensor, s in self._state.items()]
+        names = [tensor for tensor in state if tensor in used]
+        written = self._find_written(names)
+        self.uses = {tensor: tensor in written for tensor in names}
         self._shapes: dict[Any, list[tf.TensorShape]] = {}
-        self._specs = [*self._feeds.values(), *(specs[tensor] for tensor in self._state)]
-        with building(variant.where), tf.init_scope():
-            self._function = tf.compat.v1.wrap_function(self._import, self._specs, name=name)
+        self._specs = [*self._feeds.values(), *(specs[tensor] for tensor in names)]
+        with building(variant.where):
+            self._function = self._wrap(self._specs, [state[tensor] for tensor in names], name)
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether it draws random numbers by an older `tf.random.set_seed` than the last."""
+        return self._graph.draws and self._seed_epoch is not _tensorflow.seed_epoch()
+
+    def run(self, arguments: list[tf.Tensor], recorded: bool) -> list[tf.Tensor]:
+        """Runs it.
+
+        Args:
+            arguments: One tensor for each of the feeds, and for each of `uses`.
+            recorded: Whether a tape, or a function that is being built, may see it.
+
+        Raises:
+            HubError: A gradient is asked for and cannot be computed; or the graph failed, over a
+                string that is no text.
+        """
+        try:
+            if not recorded:
+                return _tensorflow.call_unrecorded(self._function, arguments)
+            if self.no_gradient is None:
+                return self._function(*arguments)
+            return _without_gradient(self._function, arguments, self.no_gradient)
+        except UnicodeDecodeError as error:  # in place of TensorFlow's error
+            raise HubError(
+                f"In {self._variant.where}: the graph failed on the values of this call, and what "
+                f"TensorFlow says of it is no text: {error.object!r:.500}. Check these values."
+            ) from error
+
+    def refine_shapes(
+        self,
+        inputs: Sequence[tf.Tensor],
+        outputs: Sequence[tf.Tensor],
+        states: Sequence[StateTensor],
+    ) -> None:
+        """Gives outputs the static shapes that follow from these inputs' static shapes.
+
+        A program is built once, for the declared shapes. In a graph hub.Module told more: a
+        convolution over images of a known size has a known size, and a Dense layer needs it.
+        """
+        if all(o.shape.is_fully_defined() for o in outputs):
+            return
+        shapes = [_merged(s.shape, i.shape) for s, i in zip(self._specs, inputs, strict=False)]
+        key = tuple(_dims(shape) for shape in shapes)
+        if key == tuple(_dims(spec.shape) for spec in self._feeds.values()):
+            return
+        if key not in self._shapes:
+            self._shapes[key] = self._infer_shapes(shapes, states)
+        for output, shape in zip(outputs, self._shapes[key], strict=True):
+            output.set_shape(shape)
+
+    def _infer_shapes(
+        self, shapes: Iterable[tf.TensorShape], states: Sequence[StateTensor]
+    ) -> list[tf.TensorShape]:
+        specs = list(self._specs)
+        for k, shape in enumerate(shapes):
+            specs[k] = tf.TensorSpec(shape, specs[k].dtype)
+        return [output.shape for output in self._wrap(specs, states, "shapes").outputs]
+
+    def _wrap(
+        self, specs: Sequence[tf.TensorSpec], states: Sequence[StateTensor], name: str
+    ) -> Any:
+        def body(*arguments: tf.Tensor) -> list[tf.Tensor]:
+            for state, placeholder in zip(states, arguments[len(self._feeds) :], strict=True):
+                state.prepare(placeholder)
+            return self._import(arguments)
+
+        with tf.init_scope():
+            return tf.compat.v1.wrap_function(body, specs, name=name)
+
+    def _import(self, arguments: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+        """The body: imports the graph into the current one and returns the fetches."""
+        given = dict(zip([*self._feeds, *self.uses], arguments, strict=True))
+        computed = [name for name in self._graph.fetches if name not in given]
+        elements = import_graph(
+            self._variant,
+            self.graph_def,
+            given,
+            [*computed, *self._graph.targets, *self._graph.effects],
+        )
+        graph: Any = tf.compat.v1.get_default_graph()
+        graph.control_outputs.extend(elements[len(computed) :])
+        complete_handle_data(graph)
+        if self.portable:
+            bind_gradients(graph)
+        given.update(zip(computed, elements, strict=False))
+        return [given[name] for name in self._graph.fetches]
+
+    def _find_written(self, names: Sequence[str]) -> set[str]:
+        """Which of the state tensors the graph writes to."""
+        nodes = {node_of(t): t for t in names if t in self._variant.variable_tensors}
+        library = self.graph_def.library
+        found = written_variables(self.graph_def.node, list(nodes), library, _tensorflow.op_def)
+        return {nodes[name] for name in found if name in nodes}
+
+
+def shared_program(variant: GraphVariant, key: Any, build: Callable[[], Program]) -> Program:
+    """The program of that key, which all modules of one description share.
+
+    One that draws random numbers is not shared: a module's numbers would depend on the others'.
+    """
+    program = variant.programs.get(key)
+    if program is None:
+        program = build()
+        if not program.draws:
+            variant.programs[key] = program
+    return program
+
+
+class GraphFunction:
+    """A callable from a list of tensors to a list of tensors: a program, and a module's state.
+
+    The state enters as arguments at each call, not as captures: so one program serves the eager
+    program, a `tf.function`, every replica of a strategy, and other modules.
+
+    Args:
+        program: What it runs.
+        state: The state tensors of the variant, by the name of the graph's tensor.
+    """
+
+    def __init__(self, program: Program, state: Mapping[str, StateTensor]) -> None:
+        self.program = program
+        self._uses = [(state[tensor], writes) for tensor, writes in program.uses.items()]
+        self._written = [state for state, writes in self._uses if writes]
 
     def __call__(
         self,
@@ -103,104 +238,28 @@ class GraphFunction:
         """Runs it.
 
         Args:
-            inputs: One tensor for each of `feeds`, in their order.
+            inputs: One tensor for each of the program's feeds, in their order.
             is_watched: Which of the state a gradient tape shall see.
 
         Raises:
             HubError: A gradient is asked for and cannot be computed; or the graph failed, over a
                 string that is no text.
         """
+        program = self.program
         # In a program that is written there is no strategy.
-        states = [s.tensor() if self._portable else s.argument(w) for s, w in self._uses]
-        try:
-            if _tensorflow.may_record():
-                outputs = self._call_recorded([*inputs, *states], is_watched)
-            else:
-                outputs = _tensorflow.call_unrecorded(self._function, [*inputs, *states])
-        except UnicodeDecodeError as error:  # in place of TensorFlow's error
-            raise HubError(
-                f"In {self._variant.where}: the graph failed on the values of this call, and what "
-                f"TensorFlow says of it is no text: {error.object!r:.500}. Check these values."
-            ) from error
-        if not self._portable:
-            for tensor in self._written:
-                self._state[tensor].written()
+        states = [s.tensor() if program.portable else s.argument(w) for s, w in self._uses]
+        recorded = _tensorflow.may_record()
+        if recorded:
+            for state, _ in self._uses:
+                if is_watched(state):
+                    state.accessed()
+        outputs = program.run([*inputs, *states], recorded)
+        if not program.portable:
+            for state in self._written:
+                state.written()
         if not tf.executing_eagerly():
-            self._refine_shapes(inputs, outputs)
+            program.refine_shapes(inputs, outputs, [state for state, _ in self._uses])
         return outputs
-
-    def _call_recorded(
-        self, arguments: list[tf.Tensor], is_watched: Callable[[StateTensor], bool]
-    ) -> list[tf.Tensor]:
-        """Calls where a tape or a function that is being built may see it."""
-        for state, _ in self._uses:
-            if is_watched(state):
-                state.accessed()
-        if self._graph.no_gradient is None:
-            return self._function(*arguments)
-        return _without_gradient(self._function, arguments, self._graph.no_gradient)
-
-    @property
-    def graph_def(self) -> Any:
-        """The graph that it runs."""
-        return self._graph.graph_def
-
-    @property
-    def is_stale(self) -> bool:
-        """Whether it draws random numbers by an older `tf.random.set_seed` than the last."""
-        return self._graph.draws and self._seed_epoch is not _tensorflow.seed_epoch()
-
-    def _import(self, *arguments: tf.Tensor) -> list[tf.Tensor]:
-        """The body: imports the graph into the current one and returns the fetches."""
-        given = dict(zip([*self._feeds, *self._state], arguments, strict=True))
-        for tensor, state in self._state.items():
-            state.prepare(given[tensor])
-        computed = [name for name in self._graph.fetches if name not in given]
-        elements = import_graph(
-            self._variant,
-            self._graph.graph_def,
-            given,
-            [*computed, *self._graph.targets, *self._graph.effects],
-        )
-        graph: Any = tf.compat.v1.get_default_graph()
-        graph.control_outputs.extend(elements[len(computed) :])
-        complete_handle_data(graph)
-        if self._portable:
-            bind_gradients(graph)
-        given.update(zip(computed, elements, strict=False))
-        return [given[name] for name in self._graph.fetches]
-
-    def _find_written(self) -> list[str]:
-        """Which of the state the graph writes to."""
-        graph_def = self._graph.graph_def
-        names = [node_of(t) for t in self._state if t in self._variant.variable_tensors]
-        found = written_variables(graph_def.node, names, graph_def.library, _tensorflow.op_def)
-        return [tensor for tensor in self._state if node_of(tensor) in found]
-
-    def _refine_shapes(self, inputs: Sequence[tf.Tensor], outputs: Sequence[tf.Tensor]) -> None:
-        """Gives outputs the static shapes that follow from these inputs' static shapes.
-
-        A graph function is built once, for the declared shapes. In a graph hub.Module told more:
-        a convolution over images of a known size has a known size, and a Dense layer needs it.
-        """
-        if all(o.shape.is_fully_defined() for o in outputs):
-            return
-        shapes = [_merged(s.shape, i.shape) for s, i in zip(self._specs, inputs, strict=False)]
-        key = tuple(_dims(shape) for shape in shapes)
-        if key == tuple(_dims(spec.shape) for spec in self._feeds.values()):
-            return
-        if key not in self._shapes:
-            self._shapes[key] = self._infer_shapes(shapes)
-        for output, shape in zip(outputs, self._shapes[key], strict=True):
-            output.set_shape(shape)
-
-    def _infer_shapes(self, shapes: Iterable[tf.TensorShape]) -> list[tf.TensorShape]:
-        specs = list(self._specs)
-        for k, shape in enumerate(shapes):
-            specs[k] = tf.TensorSpec(shape, specs[k].dtype)
-        with tf.init_scope():
-            function = tf.compat.v1.wrap_function(self._import, specs, name="shapes")
-        return [output.shape for output in function.outputs]
 
 
 def _without_gradient(

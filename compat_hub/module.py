@@ -20,7 +20,7 @@ from compat_hub.call import (
     select_outputs,
 )
 from compat_hub.errors import InputTypeError, ModuleFormatError, ResolveError
-from compat_hub.function import GraphFunction, StateTensor
+from compat_hub.function import GraphFunction, Program, StateTensor, shared_program
 from compat_hub.inputs import bind_inputs
 from compat_hub.known_ops import find_unknown_ops
 from compat_hub.reusable import save_reusable
@@ -266,10 +266,10 @@ class HubModule(tf.Module):
     def _function(self, key: CallKey) -> SignatureFunction:
         functions = self._known.functions
         known = functions.get(key)
-        if known is None or known.function.is_stale:
+        if known is None or known.function.program.is_stale:
             with self._lock:
                 known = functions.get(key)
-                if known is None or known.function.is_stale:
+                if known is None or known.function.program.is_stale:
                     variant = self.spec.variant(key.tags)
                     known = functions[key] = SignatureFunction(
                         variant,
@@ -459,16 +459,18 @@ class RegularizationLoss:
         portable = portable or _tensorflow.is_saving()
         with self._lock:
             if portable not in self._functions:
-                tensors = self._state.tensors(self._variant)
-                self._functions[portable] = GraphFunction(
-                    self._variant,
-                    {},
-                    tensors,
-                    [self.name],
-                    name="regularization_loss",
-                    portable=portable,
-                )
+                self._functions[portable] = self._make_function(portable)
         return self._functions[portable]([])[0]
+
+    def _make_function(self, portable: bool) -> GraphFunction:
+        tensors = self._state.tensors(self._variant)
+
+        def build() -> Program:
+            name = "regularization_loss"
+            return Program(self._variant, {}, tensors, [self.name], (), name, portable)
+
+        key = ("regularization loss", self.name, portable)
+        return GraphFunction(shared_program(self._variant, key, build), tensors)
 
     def __repr__(self) -> str:
         return f"<compat_hub regularization loss {self.name!r}>"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -13,6 +14,7 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
 
 from compat_hub import protos
+from compat_hub._file_stamp import file_stamp
 from compat_hub._resolve import resolve
 from compat_hub.checkpoint_copy import copy_variables
 from compat_hub.errors import InputTypeError, ModuleFormatError, SignatureError, UnknownNameError
@@ -23,6 +25,8 @@ from compat_hub.variant import GraphVariant, Signature, format_tags
 from compat_hub.writer import MODULE_PROTO, write_module_directory
 
 _SUPPORTED_FEATURES: frozenset[str] = frozenset()
+
+_read: weakref.WeakValueDictionary[Any, ModuleSpec] = weakref.WeakValueDictionary()
 
 Tags = str | Iterable[str] | None
 
@@ -362,10 +366,23 @@ def is_module_directory(path: str) -> bool:
 
 
 def read_module_spec(handle: str, path: str, allow_host_access: bool = False) -> ModuleSpec:
-    """Reads a module directory; `handle` is how messages name it."""
+    """Reads a module directory; `handle` is how messages name it.
+
+    What somebody has read already, and still has, is not read again unless its files have changed:
+    then modules that are loaded from it share what is built of it, too.
+    """
+    names = (MODULE_PROTO, tf.saved_model.SAVED_MODEL_FILENAME_PB)
+    stamp = file_stamp(os.path.join(path, name) for name in names)
+    key = (handle, path, allow_host_access, stamp)
+    known = _read.get(key) if stamp else None
+    if known is not None:
+        return known
     _check_module_proto(handle, path)
     saved_model = read_saved_model(handle, path)
-    return ModuleSpec(handle, path, saved_model, allow_host_access=allow_host_access)
+    spec = ModuleSpec(handle, path, saved_model, allow_host_access=allow_host_access)
+    if stamp:
+        _read[key] = spec
+    return spec
 
 
 def _read_file(handle: str, path: str) -> bytes:

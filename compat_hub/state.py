@@ -16,7 +16,7 @@ from compat_hub import _tensorflow
 from compat_hub._folder_progress import byte_size, folder_progress
 from compat_hub.checkpoint import read_variables
 from compat_hub.errors import ModuleFormatError, SignatureError
-from compat_hub.function import GraphFunction, StateTensor
+from compat_hub.function import GraphFunction, Program, StateTensor
 from compat_hub.graph.names import node_of, tensor_of
 from compat_hub.replicas import StateVariable, make_variable, written_in_calls
 from compat_hub.spec import ModuleSpec
@@ -243,7 +243,8 @@ class ModuleState:
             return []
         tensors = self._tensors[variant.tags]
         try:
-            return GraphFunction(variant, {}, tensors, fetches, targets, name)([])
+            program = Program(variant, {}, tensors, fetches, targets, name)
+            return GraphFunction(program, tensors)([])
         except (tf.errors.OpError, UnicodeDecodeError) as error:
             files = _files_of(variant, [*fetches, *targets])
             culprits = f", or its asset files: {', '.join(files)}" if files else ""

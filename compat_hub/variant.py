@@ -118,6 +118,7 @@ class GraphVariant:
         table_initializers: Names of nodes.
         assets: File name inside the assets folder, by the name of the tensor that holds its path.
         attachments: Serialized messages by key.
+        programs: What has been built of it, for all modules that are loaded from it.
 
     Raises:
         ModuleFormatError: The MetaGraph contradicts itself.
@@ -135,6 +136,7 @@ class GraphVariant:
         self.table_initializers = tuple(map(node_of, self._node_list(_TABLE_INITIALIZERS)))
         self.assets = self._read_assets()
         self.attachments = self._read_attachments()
+        self.programs: dict[Any, Any] = {}
         self._check_references()
 
     def subgraph(self, wanted: Iterable[str], fed: Iterable[str]) -> Any:

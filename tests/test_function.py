@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 import compat_hub
-from compat_hub.function import GraphFunction
+from compat_hub.function import GraphFunction, Program
 from tests.authoring import write_module
 from tests.copies import node
 from tests.records import FIXTURES
@@ -20,8 +20,9 @@ def _function(
     module = compat_hub.load(FIXTURES / fixture / "module")
     variant = module.spec.variant()
     specs = {name: tf.TensorSpec(shape) for name, shape in feeds.items()}
-    function = GraphFunction(variant, specs, module.state.tensors(variant), fetches, targets or [])
-    return module, function
+    state = module.state.tensors(variant)
+    program = Program(variant, specs, state, fetches, targets or [])
+    return module, GraphFunction(program, state)
 
 
 def test_it_returns_the_fetches_in_order() -> None:
@@ -38,12 +39,15 @@ def test_it_returns_the_fetches_in_order() -> None:
 
 def test_it_holds_what_the_fetches_need_and_no_more() -> None:
     _, function = _function("fruit", {"Placeholder:0": [None, 5]}, ["MatMul_2:0"])
-    assert [n.name for n in function.graph_def.node] == ["MatMul_2/ReadVariableOp", "MatMul_2"]
+    assert [n.name for n in function.program.graph_def.node] == [
+        "MatMul_2/ReadVariableOp",
+        "MatMul_2",
+    ]
 
 
 def test_variables_are_arguments_and_no_captures() -> None:
     module, function = _function("fruit", {"Placeholder:0": [None, 5]}, ["MatMul_2:0"])
-    concrete = function._function
+    concrete = function.program._function
     assert not concrete.captured_inputs
     assert [i.dtype for i in concrete.inputs] == [tf.float32, tf.resource]
     module.variable_map["from_apples"].assign(tf.zeros([4, 5]))

@@ -4,6 +4,8 @@ import collections
 import gc
 import shutil
 import threading
+import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -50,6 +52,8 @@ def built(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return wrap_function(function, signature, name=name)
 
     monkeypatch.setattr(tf.compat.v1, "wrap_function", count)
+    # What other tests have loaded is not shared here.
+    monkeypatch.setattr("compat_hub.spec._read", weakref.WeakValueDictionary())
     return names
 
 
@@ -776,3 +780,60 @@ def test_an_export_replaces_nothing(tmp_path: Path) -> None:
     with pytest.raises(FileExistsError):
         _load("fruit").export(tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def _aged(copy: Any) -> str:
+    """The path of a module whose files were written a while ago."""
+    time.sleep(0.15)
+    return copy.path
+
+
+def test_modules_of_one_folder_share_programs_and_no_values(copy_of) -> None:
+    path = _aged(copy_of("fruit"))
+    first, second = compat_hub.load(path), compat_hub.load(path)
+    assert first.spec is second.spec
+    inputs = {"apples": np.ones([1, 4]), "oranges": np.ones([1, 3])}
+
+    def cats(module: compat_hub.HubModule) -> np.ndarray:
+        return module(inputs, "fruit_to_pet", as_dict=True)["cats"].numpy()
+
+    before = cats(first)
+    (program,) = first.spec.variant().programs.values()
+    np.testing.assert_array_equal(cats(second), before)
+    assert list(first.spec.variant().programs.values()) == [program]
+    for variable in second.variables:
+        variable.assign(tf.zeros_like(variable))
+    np.testing.assert_array_equal(cats(second), np.zeros_like(before))
+    np.testing.assert_array_equal(cats(first), before)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(second(inputs, "fruit_to_pet", as_dict=True)["cats"])
+    found = tape.gradient(loss, [*first.trainable_variables, *second.trainable_variables])
+    count = len(first.trainable_variables)
+    assert all(gradient is None for gradient in found[:count])
+    assert any(gradient is not None for gradient in found[count:])
+
+
+def test_a_folder_that_has_changed_is_read_again(copy_of) -> None:
+    copy = copy_of("fruit")
+    first = compat_hub.load(_aged(copy))
+    with copy.meta_graph() as meta_graph:
+        del meta_graph.signature_def["default"]
+    second = compat_hub.load(_aged(copy))
+    assert "default" in first.get_signature_names()
+    assert "default" not in second.get_signature_names()
+
+
+def test_a_module_that_is_gone_leaves_no_description(copy_of) -> None:
+    module = compat_hub.load(_aged(copy_of("fruit")))
+    module(np.ones([1, 5]))
+    left = weakref.ref(module.spec)
+    del module
+    gc.collect()
+    assert left() is None
+
+
+def test_programs_that_draw_random_numbers_are_not_shared(copy_of) -> None:
+    module = compat_hub.load(_aged(copy_of("dropout")))
+    (name, info), *_ = module.get_input_info_dict(tags={"train"}).items()
+    module({name: np.ones([4, *info.get_shape()[1:]])}, training=True)
+    assert not module.spec.variant({"train"}).programs

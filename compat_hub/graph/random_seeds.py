@@ -21,6 +21,11 @@ def unseeded_nodes(graph_def: GraphDef, op_def: Callable[[str], OpDef]) -> list[
     ]
 
 
+def draws(graph_def: GraphDef, op_def: Callable[[str], OpDef]) -> bool:
+    """Whether a graph or one of its functions draws random numbers, with a seed or without."""
+    return any(takes_seeds(op_def(node.op)) for node in _all_nodes(graph_def))
+
+
 def seed_nodes(nodes: list[NodeDef], seed: int) -> None:
     """Gives each node a seed of its own that follows from `seed` and its name, in place."""
     for node in nodes:

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from compat_hub import _tensorflow
-from compat_hub.graph.random_seeds import seed_nodes, takes_seeds, unseeded_nodes
+from compat_hub.graph.random_seeds import draws, seed_nodes, takes_seeds, unseeded_nodes
 from tests.graph.graphs import FLOAT, make_function, make_graph, make_node, run
 
 SHAPE = make_node("shape", "Const", dtype=tf.int32, value=np.array([5], "int32"))
@@ -33,6 +33,11 @@ def test_nodes_without_seeds() -> None:
     ]
     graph = make_graph(SHAPE, _random("none"), _random("zeros", seed=0, seed2=0), *seeded)
     assert _unseeded(graph) == ["none", "zeros"]
+
+
+def test_whether_a_graph_draws() -> None:
+    assert draws(make_graph(SHAPE, _random("seeded", seed=1)), _tensorflow.op_def)
+    assert not draws(make_graph(SHAPE), _tensorflow.op_def)
 
 
 def test_nodes_in_functions() -> None:
