@@ -223,7 +223,8 @@ class _HubModuleTarget:
         def step(values: Any) -> Any:
             with tf.GradientTape() as tape:
                 output, losses = self(values, True, True)
-                floats = [t for t in tf.nest.flatten([output, losses]) if t.dtype.is_floating]
+                tensors = tf.nest.flatten([output, losses], expand_composites=True)
+                floats = [t for t in tensors if t.dtype.is_floating]
             return output, tape.gradient(floats, self.trainable_variables)
 
         try:

@@ -85,3 +85,9 @@ def test_modules(name: str) -> None:
         else:
             with pytest.raises(tf.errors.OpError):
                 function()
+
+
+def test_sparse_and_ragged_outputs() -> None:
+    for name in ("sparse_io", "ragged_io"):
+        target = make_target(FIXTURES / name / "module", signature_outputs_as_dict=True)
+        assert target.uncompilable_op(True) is not None
