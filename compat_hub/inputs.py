@@ -134,6 +134,8 @@ def _to_dense(value: Any, name: str, info: TensorInfo, where: str) -> tf.Tensor:
         )
     if tf.is_tensor(value) and value.dtype.base_dtype != dtype:
         raise _mismatch(name, info, value, where, " Convert it with tf.cast().")
+    if dtype.is_integer and isinstance(value, int | list | tuple):
+        _check_range(value, name, info, where)
     plain: Any = value
     try:
         return tf.convert_to_tensor(plain, dtype)
@@ -142,6 +144,17 @@ def _to_dense(value: Any, name: str, info: TensorInfo, where: str) -> tf.Tensor:
             f"In {where}, input {name!r}: expected {info}, found a {type(value).__name__} that "
             f"does not convert to it: {error}"
         ) from error
+
+
+def _check_range(value: Any, name: str, info: TensorInfo, where: str) -> None:
+    """Refuses Python numbers that do not fit: TensorFlow would take them modulo 2**32."""
+    numbers = [number for number in tf.nest.flatten(value) if type(number) is int]
+    wrong = [n for n in numbers if not info.dtype.min <= n <= info.dtype.max]
+    if wrong:
+        raise InputTypeError(
+            f"In {where}, input {name!r}: expected {info}, found the number {wrong[0]}, which does "
+            "not fit. Pass values that do."
+        )
 
 
 def _composite_hint(value: Any, info: TensorInfo) -> str:

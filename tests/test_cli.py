@@ -81,3 +81,9 @@ def test_a_usage_error_in_a_process_of_its_own() -> None:
     result = run_process("bogus")
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr == "Error: No such command 'bogus'. See `compat-hub --help`.\n"
+
+
+def test_the_package_as_a_command() -> None:
+    command = [sys.executable, "-m", "compat_hub", "--version"]
+    found = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert found.stdout == f"compat-hub {compat_hub.__version__}\n"

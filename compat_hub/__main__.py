@@ -1,0 +1,6 @@
+"""`python -m compat_hub` is `compat-hub`."""
+
+from compat_hub.cli import main
+
+if __name__ == "__main__":
+    main(prog_name="python -m compat_hub")
