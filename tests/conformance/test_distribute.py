@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -84,6 +85,31 @@ def test_fit_on_one_global_batch(name: str) -> None:
     with _mirrored().scope():
         model = make_model(name)
     assert_same(fit(model, name), fit(make_model(name), name))
+
+
+def test_fit_of_keras_3_on_one_global_batch() -> None:
+    numbers = np.random.default_rng(1)
+    sizes = {"apples": 4, "oranges": 3}
+    fruit = {n: numbers.random((8, size), np.float32) for n, size in sizes.items()}
+
+    def train() -> Values:
+        layer = compat_hub.keras3.KerasLayer(
+            FIXTURES / "fruit" / "module",
+            trainable=True,
+            signature="fruit_to_pet",
+            signature_outputs_as_dict=True,
+        )
+        inputs = {n: keras.Input([size], name=n) for n, size in sizes.items()}
+        outputs = layer(inputs)
+        model = keras.Model(inputs, [outputs["cats"], outputs["dogs"]])
+        model.compile(keras.optimizers.SGD(0.05), ["mse", "mse"])
+        target = [np.ones([8, tensor.shape[1]], "f") for tensor in model.outputs]
+        model.fit(fruit, target, batch_size=8, epochs=2, verbose=0)
+        return values_of(layer.resolved_object)
+
+    with _mirrored().scope():
+        found = train()
+    assert_same(found, train())
 
 
 def test_outputs_where_nothing_trains() -> None:
