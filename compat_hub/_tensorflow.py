@@ -6,6 +6,7 @@ All were seen in TensorFlow 2.16.2 and 2.21.0.
 from __future__ import annotations
 
 import functools
+import traceback
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -15,7 +16,7 @@ from tensorflow.python.distribute import load_context
 from tensorflow.python.eager import context, record
 from tensorflow.python.eager.polymorphic_function import atomic_function
 from tensorflow.python.framework import kernels, op_def_registry, ops
-from tensorflow.python.ops import handle_data_util, resource_variable_ops
+from tensorflow.python.ops import gradients_util, handle_data_util, resource_variable_ops
 from tensorflow.python.saved_model import nested_structure_coder, save_context
 from tensorflow.python.trackable import base as tracking_base
 from tensorflow.python.trackable import data_structures as tracking_structures
@@ -191,6 +192,12 @@ def set_colocation(operation: Any, groups: list[bytes], device: str) -> None:
 def gradient_function(op_type: str) -> Any:
     """The gradient that TensorFlow has for a type of op."""
     return ops.gradient_registry.lookup(op_type)
+
+
+def is_of_gradients(error: BaseException) -> bool:
+    """Whether it was raised while a gradient was built: a call under a tape does that, too."""
+    frames = traceback.walk_tb(error.__traceback__)
+    return any(f.f_globals.get("__name__") == gradients_util.__name__ for f, _ in frames)
 
 
 def gradient_name(operation: Any) -> str | None:

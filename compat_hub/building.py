@@ -1,4 +1,4 @@
-"""What TensorFlow raises while it builds a graph, as an error of the module."""
+"""What TensorFlow raises while it builds a graph or its gradient, as an error of the module."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
+from compat_hub import _tensorflow
 from compat_hub.errors import HubError, ModuleFormatError
 
 # For nodes that do not fit their ops, functions that are not there, and contexts and variables in
@@ -34,4 +35,32 @@ def building(where: str) -> Iterator[None]:
             f"In {where}: TensorFlow {tf.__version__} cannot build the graph "
             f"({type(error).__name__}): {error}. If other modules work, this one is damaged; get a "
             "fresh copy of it."
+        ) from error
+
+
+@contextlib.contextmanager
+def differentiating(where: str) -> Iterator[None]:
+    """Makes errors those of the module, if TensorFlow raises them while it builds a gradient.
+
+    A call under a tape builds it. What the call itself raises passes, and so does the LookupError
+    that TensorFlow raises for an op without a gradient.
+
+    Args:
+        where: How messages name the module.
+
+    Raises:
+        ModuleFormatError: TensorFlow cannot build the gradient.
+    """
+    try:
+        yield
+    except HubError:
+        raise
+    except _ERRORS as error:
+        if type(error) is LookupError or not _tensorflow.is_of_gradients(error):
+            raise
+        raise ModuleFormatError(
+            f"In {where}: TensorFlow {tf.__version__} cannot build the gradient of the graph "
+            f"({type(error).__name__}): {error}. Call it outside of a gradient tape, or use a layer "
+            "with trainable=False. If other modules train, this one is damaged; get a fresh copy of "
+            "it."
         ) from error

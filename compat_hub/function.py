@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import tensorflow as tf
 
 from compat_hub import _tensorflow
-from compat_hub.building import building
+from compat_hub.building import building, differentiating
 from compat_hub.custom_gradients import bind_gradients
 from compat_hub.errors import HubError
 from compat_hub.graph.names import node_of
@@ -119,14 +119,15 @@ class Program:
             recorded: Whether a tape, or a function that is being built, may see it.
 
         Raises:
-            HubError: A gradient is asked for and cannot be computed; or the graph failed, over a
+            HubError: A gradient is asked for and cannot be built; or the graph failed, over a
                 string that is no text.
         """
         try:
             if not recorded:
                 return _tensorflow.call_unrecorded(self._function, arguments)
             if self.no_gradient is None:
-                return self._function(*arguments)
+                with differentiating(self._variant.where):
+                    return self._function(*arguments)
             return _without_gradient(self._function, arguments, self.no_gradient)
         except UnicodeDecodeError as error:  # in place of TensorFlow's error
             raise HubError(

@@ -24,6 +24,7 @@ from compat_hub.graph.control_flow import has_control_flow, raise_control_flow
 from compat_hub.graph.effects import find_effects
 from compat_hub.graph.hoisted_reads import hoist_reads
 from compat_hub.graph.inline import inline_calls
+from compat_hub.graph.iterations import find_bad_iteration
 from compat_hub.graph.library import library_digest, rename_functions
 from compat_hub.graph.random_seeds import seed_nodes, unseeded_nodes
 from compat_hub.graph.reference_values import ReferenceNeededError, to_values
@@ -160,12 +161,13 @@ def check_graph(variant: GraphVariant, graph_def: Any) -> None:
     """Checks what TensorFlow does not: over some graphs it ends the process.
 
     Raises:
-        ModuleFormatError: A constant, a shape or a call in a part of the variant's graph cannot be.
+        ModuleFormatError: A constant, a shape, a loop or a call in a part of the variant's graph cannot be.
     """
     problem = (
         find_bad_constant(graph_def)
         or find_bad_shape(graph_def)
         or find_bad_column(graph_def)
+        or find_bad_iteration(graph_def)
         or find_bad_call(graph_def, _tensorflow.is_registered_op)
     )
     if problem:

@@ -16,10 +16,9 @@ import compat_hub
 from compat_hub.sample_inputs import sample_inputs
 from tests.fuzz.mutants import Mutant
 
-# What TensorFlow itself says of a graph that it can run, and not on these values, or not
-# differentiate: as of any other model.
+# What TensorFlow itself says of a graph that it can run, and not on these values: as of any other
+# model.
 _KERNEL_ERRORS = (tf.errors.OpError,)
-_GRADIENT_ERRORS = (tf.errors.OpError, LookupError)
 
 
 class _Outcomes:
@@ -140,7 +139,7 @@ def _call(
     tape, total = found
     variables = module.trainable_variables
     if total and variables:
-        outcomes.run("gradient", _GRADIENT_ERRORS, lambda: tape.gradient(total, variables))
+        outcomes.run("gradient", _KERNEL_ERRORS, lambda: tape.gradient(total, variables))
     if not training:
         outcomes.run(
             "training call",

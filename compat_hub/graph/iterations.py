@@ -1,0 +1,58 @@
+"""Whether what a loop hands to its next iteration stays on its way around the loop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from compat_hub.graph.names import is_control
+
+GraphDef = Any
+NodeDef = Any
+
+_ENTER = frozenset({"Enter", "RefEnter"})
+_MERGE = frozenset({"Merge", "RefMerge"})
+_NEXT = frozenset({"NextIteration", "RefNextIteration"})
+
+
+def find_bad_iteration(graph_def: GraphDef) -> str | None:
+    """A message on a NextIteration that leads to no loop variable, or None where all do.
+
+    A loop variable is a Merge of an Enter and a NextIteration. The runtime takes any other node
+    behind a NextIteration for one that has all of its inputs, in an iteration where some never
+    come, and reads what is not there.
+
+    Args:
+        graph_def: The graph; its functions are looked at, too.
+    """
+    bodies = (graph_def.node, *(function.node_def for function in graph_def.library.function))
+    for nodes in bodies:
+        nexts = {node.name for node in nodes if node.op in _NEXT}
+        if nexts:
+            problem = _problem(nodes, nexts)
+            if problem:
+                return problem
+    return None
+
+
+def _problem(nodes: Sequence[NodeDef], nexts: set[str]) -> str | None:
+    enters = {node.name for node in nodes if node.op in _ENTER}
+    around = set()
+    for node in nodes:
+        given = [_node_of(source) for source in node.input]
+        taken = nexts.intersection(given)
+        if not taken:
+            continue
+        data = given[: sum(not is_control(source) for source in node.input)]
+        is_variable = node.op in _MERGE and len(data) == 2 and enters.intersection(data)
+        if not is_variable or not taken.issubset(data):
+            return f"the node {node.name!r} is behind {min(taken)!r} and is no loop variable"
+        around.update(taken)
+    if nexts - around:
+        return f"the node {min(nexts - around)!r} leads to no loop variable"
+    return None
+
+
+def _node_of(source: str) -> str:
+    """The node of an input, in a graph or in a function: of `"a:1"`, `"a:output:0"` or `"^a"`."""
+    return source.removeprefix("^").partition(":")[0]

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+
+import compat_hub
+from compat_hub.graph.iterations import find_bad_iteration
+from compat_hub.graph.names import node_of
+from tests.copies import node
+from tests.records import FIXTURES
+
+_LOOP = {
+    "enter": ("Enter", ["x"]),
+    "merge": ("Merge", ["enter", "next"]),
+    "less": ("Less", ["merge", "limit"]),
+    "end": ("LoopCond", ["less"]),
+    "switch": ("Switch", ["merge", "end"]),
+    "next": ("NextIteration", ["switch:1"]),
+    "exit": ("Exit", ["switch"]),
+}
+
+
+def _fill(nodes: Any, changes: dict[str, tuple[str, list[str]]]) -> None:
+    for name, (op, inputs) in {**_LOOP, **changes}.items():
+        nodes.add(name=name, op=op, input=inputs)
+
+
+CHANGES = {
+    "none": ({}, ""),
+    "the other way round": ({"merge": ("Merge", ["next", "enter"])}, ""),
+    "references": ({"merge": ("RefMerge", ["enter", "next"])}, ""),
+    "a control input besides": ({"merge": ("Merge", ["enter", "next", "^x"])}, ""),
+    "elsewhere, too": ({"more": ("Add", ["merge", "next"])}, "'more' is behind 'next'"),
+    "waited for": ({"more": ("Add", ["merge", "limit", "^next"])}, "'more' is behind 'next'"),
+    "without an Enter": ({"merge": ("Merge", ["x", "next"])}, "'merge' is behind 'next'"),
+    "by a control input": ({"merge": ("Merge", ["enter", "x", "^next"])}, "'merge' is behind"),
+    "three": ({"merge": ("Merge", ["enter", "x", "next"])}, "'merge' is behind 'next'"),
+    "nowhere": ({"merge": ("Merge", ["enter", "x"])}, "'next' leads to no loop variable"),
+    "another op": ({"less": ("NextIteration", ["merge"])}, "'end' is behind 'less'"),
+}
+
+
+@pytest.mark.parametrize("in_function", [False, True], ids=["graph", "function"])
+@pytest.mark.parametrize("change", CHANGES)
+def test_loops(change: str, in_function: bool) -> None:
+    changes, expected = CHANGES[change]
+    graph_def = tf.compat.v1.GraphDef()
+    if in_function:
+        nodes = graph_def.library.function.add().node_def
+        changes = {
+            name: (op, [i if i[0] == "^" else f"{node_of(i)}:output:0" for i in inputs])
+            for name, (op, inputs) in {**_LOOP, **changes}.items()
+        }
+    else:
+        nodes = graph_def.node
+    _fill(nodes, changes)
+    message = find_bad_iteration(graph_def)
+    assert (message is None) if not expected else (expected in (message or ""))
+
+
+def test_the_fixtures_pass() -> None:
+    loops = 0
+    for path in sorted(FIXTURES.glob("*/module/saved_model.pb")):
+        for meta_graph in saved_model_pb2.SavedModel.FromString(path.read_bytes()).meta_graphs:
+            assert find_bad_iteration(meta_graph.graph_def) is None, path
+            loops += any(n.op == "NextIteration" for n in meta_graph.graph_def.node)
+    assert loops > 20
+
+
+def test_a_module_that_would_end_the_process(copy_of) -> None:
+    copy = copy_of("cond_in_while_effects")
+    with copy.meta_graph() as meta_graph:
+        node(meta_graph, "while/cond/pred_id").op = "NextIteration"
+    module = compat_hub.load(copy.path)
+    with pytest.raises(compat_hub.ModuleFormatError, match="'while/cond/pred_id' and is no loop"):
+        module(np.ones([2, 3], "float32"))
