@@ -60,7 +60,7 @@ def differentiating(where: str) -> Iterator[None]:
             raise
         raise ModuleFormatError(
             f"In {where}: TensorFlow {tf.__version__} cannot build the gradient of the graph "
-            f"({type(error).__name__}): {error}. Call it outside of a gradient tape, or use a layer "
-            "with trainable=False. If other modules train, this one is damaged; get a fresh copy of "
-            "it."
+            f"({type(error).__name__}): {error}. Call it outside of a gradient tape, or use a "
+            "layer with trainable=False. If other modules train, this one is damaged; get a fresh "
+            "copy of it."
         ) from error

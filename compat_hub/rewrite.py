@@ -161,7 +161,8 @@ def check_graph(variant: GraphVariant, graph_def: Any) -> None:
     """Checks what TensorFlow does not: over some graphs it ends the process.
 
     Raises:
-        ModuleFormatError: A constant, a shape, a loop or a call in a part of the variant's graph cannot be.
+        ModuleFormatError: A constant, a shape, a loop or a call in a part of the variant's graph
+            cannot be.
     """
     problem = (
         find_bad_constant(graph_def)

@@ -198,3 +198,16 @@ def test_a_failure_over_a_string_that_is_no_text(tmp_path: Path) -> None:
         module(["abc"])
     with pytest.raises(compat_hub.HubError, match=r"no text.*\\xdc"):
         module([b"\xdc"])
+
+
+def test_a_gradient_that_tensorflow_cannot_build(copy_of) -> None:
+    copy = copy_of("partitioned_control_flow")
+    with copy.meta_graph() as meta_graph:
+        library = meta_graph.graph_def.library.function
+        body = next(f for f in library if f.signature.name.startswith("while_body"))
+        next(n for n in body.node_def if n.name == "Tanh").input[0] = "gone:product:0"
+    module = compat_hub.load(copy.path)
+    expected = "cannot build the gradient.*KeyError.*gone:product:0.*trainable=False"
+    with tf.GradientTape(), pytest.raises(compat_hub.ModuleFormatError, match=expected) as caught:
+        module(np.ones([2, 3], "float32"))
+    assert copy.path in str(caught.value)

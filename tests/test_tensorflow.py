@@ -166,3 +166,14 @@ def test_a_method_that_autograph_leaves_alone() -> None:
     traced(tf.ones([]))
     assert found == [True, True]
     assert Owner.method.__doc__ == "What it does."
+
+
+def test_errors_of_gradients() -> None:
+    with tf.Graph().as_default():
+        x = tf.eye(2)
+        with pytest.raises(LookupError) as caught:
+            tf.gradients(tf.math.real(tf.linalg.logm(tf.complex(x, x))), [x])
+        assert _tensorflow.is_of_gradients(caught.value)
+        with pytest.raises(ValueError, match="shape") as caught:
+            tf.reshape(x, [3])
+        assert not _tensorflow.is_of_gradients(caught.value)
