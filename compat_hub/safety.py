@@ -41,7 +41,7 @@ def find_host_access(
     found: dict[tuple[str, str], tuple[str, str, str, str]] = {}
     for user, wanted, fed in users(variant, initial_values=not has_checkpoint):
         # What a caller passes is no asset, though it take the place of one.
-        own = assets - passed_on(fed, variant.nodes)
+        own = assets - passed_on(fed, variant.nodes) if assets else assets
         needed = suspects & variant.needed_nodes(wanted, fed)
         places = [(name, variant.nodes[name], own) for name in needed]
         if has_functions:

@@ -114,6 +114,8 @@ def passed_on(tensors: Collection[str], nodes: Mapping[str, NodeDef]) -> frozens
         nodes: The graph's nodes by name.
     """
     found = set(tensors)
+    if not found:
+        return frozenset()
     copies = {name: node for name, node in nodes.items() if node.op == "Identity" and node.input}
     for first in copies:
         name, chain = first, dict[str, None]()
