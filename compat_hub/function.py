@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -17,6 +20,8 @@ from compat_hub.graph.subgraph import consumed_tensors
 from compat_hub.graph.written import written_variables
 from compat_hub.rewrite import complete_handle_data, import_graph, rewrite
 from compat_hub.variant import GraphVariant
+
+_CONTROL_FLOW = {"While", "StatelessWhile", "If", "StatelessIf", "Case", "StatelessCase"}
 
 
 class StateTensor(Protocol):
@@ -103,32 +108,38 @@ class Program:
         self.uses = {tensor: tensor in written for tensor in names}
         self._shapes: dict[Any, list[tf.TensorShape]] = {}
         self._specs = [*self._feeds.values(), *(specs[tensor] for tensor in names)]
-        with building(variant.where):
-            self._function = self._wrap(self._specs, [state[tensor] for tensor in names], name)
+        self._name = name
+        self._lock = threading.Lock()
+        self._functions: dict[bool, Any] = {}
+        self._function([state[tensor] for tensor in names])
 
     @property
     def is_stale(self) -> bool:
         """Whether it draws random numbers by an older `tf.random.set_seed` than the last."""
         return self._graph.draws and self._seed_epoch is not _tensorflow.seed_epoch()
 
-    def run(self, arguments: list[tf.Tensor], recorded: bool) -> list[tf.Tensor]:
+    def run(
+        self, arguments: list[tf.Tensor], recorded: bool, states: Sequence[StateTensor]
+    ) -> list[tf.Tensor]:
         """Runs it.
 
         Args:
             arguments: One tensor for each of the feeds, and for each of `uses`.
             recorded: Whether a tape, or a function that is being built, may see it.
+            states: What gave the tensors for `uses`.
 
         Raises:
             HubError: A gradient is asked for and cannot be built; or the graph failed, over a
                 string that is no text.
         """
+        function = self._function(states)
         try:
             if not recorded:
-                return _tensorflow.call_unrecorded(self._function, arguments)
+                return _tensorflow.call_unrecorded(function, arguments)
             if self.no_gradient is None:
                 with differentiating(self._variant.where):
-                    return self._function(*arguments)
-            return _without_gradient(self._function, arguments, self.no_gradient)
+                    return function(*arguments)
+            return _without_gradient(function, arguments, self.no_gradient)
         except UnicodeDecodeError as error:  # in place of TensorFlow's error
             raise HubError(
                 f"In {self._variant.where}: the graph failed on the values of this call, and what "
@@ -156,6 +167,29 @@ class Program:
             self._shapes[key] = self._infer_shapes(shapes, states)
         for output, shape in zip(outputs, self._shapes[key], strict=True):
             output.set_shape(shape)
+
+    def _function(self, states: Sequence[StateTensor]) -> Any:
+        """The import of the graph that calls in this context use.
+
+        Eager tapes and functions that are being built take gradients of it in ways of their own,
+        and both change its loops and conditionals in place, under fixed names: the second would
+        find what the first has left, and miss some gradients.
+        """
+        eager = tf.executing_eagerly() or not self._has_control_flow
+        function = self._functions.get(eager)
+        if function is None:
+            with self._lock, building(self._variant.where):
+                function = self._functions.get(eager)
+                if function is None:
+                    function = self._wrap(self._specs, states, self._name)
+                    self._functions[eager] = function
+        return function
+
+    @functools.cached_property
+    def _has_control_flow(self) -> bool:
+        library = self.graph_def.library.function
+        nodes = itertools.chain(self.graph_def.node, *(f.node_def for f in library))
+        return any(node.op in _CONTROL_FLOW for node in nodes)
 
     def _infer_shapes(
         self, shapes: Iterable[tf.TensorShape], states: Sequence[StateTensor]
@@ -229,6 +263,7 @@ class GraphFunction:
     def __init__(self, program: Program, state: Mapping[str, StateTensor]) -> None:
         self.program = program
         self._uses = [(state[tensor], writes) for tensor, writes in program.uses.items()]
+        self._states = [state for state, _ in self._uses]
         self._written = [state for state, writes in self._uses if writes]
 
     def __call__(
@@ -254,12 +289,12 @@ class GraphFunction:
             for state, _ in self._uses:
                 if is_watched(state):
                     state.accessed()
-        outputs = program.run([*inputs, *states], recorded)
+        outputs = program.run([*inputs, *states], recorded, self._states)
         if not program.portable:
             for state in self._written:
                 state.written()
         if not tf.executing_eagerly():
-            program.refine_shapes(inputs, outputs, [state for state, _ in self._uses])
+            program.refine_shapes(inputs, outputs, self._states)
         return outputs
 
 

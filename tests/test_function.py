@@ -47,7 +47,7 @@ def test_it_holds_what_the_fetches_need_and_no_more() -> None:
 
 def test_variables_are_arguments_and_no_captures() -> None:
     module, function = _function("fruit", {"Placeholder:0": [None, 5]}, ["MatMul_2:0"])
-    concrete = function.program._function
+    concrete = function.program._functions[True]
     assert not concrete.captured_inputs
     assert [i.dtype for i in concrete.inputs] == [tf.float32, tf.resource]
     module.variable_map["from_apples"].assign(tf.zeros([4, 5]))

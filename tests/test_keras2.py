@@ -474,7 +474,7 @@ def test_output_key_computes_nothing_else() -> None:
     assert calls.numpy() == 0
     counting = compat_hub.KerasLayer(layer.resolved_object, output_key="calls")
     assert [counting(x).numpy() for _ in range(3)] == [1, 2, 3]
-    keys = {key.outputs for key in layer.resolved_object._functions}
+    keys = {key.outputs for key in layer.resolved_object._known.functions}
     assert keys == {("default",), ("calls",)}
 
 

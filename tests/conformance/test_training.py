@@ -12,7 +12,7 @@ import tf_keras
 
 import compat_hub
 from compat_hub import keras3
-from tests.records import STEP_TOLERANCE, Record, assert_close, value_of
+from tests.records import FIXTURES, STEP_TOLERANCE, Record, assert_close, value_of
 
 
 def _check_variables(record: Record, step: int, module: compat_hub.HubModule) -> None:
@@ -162,3 +162,28 @@ def test_keras3_fit(trained: Record) -> None:
     for k in range(train["steps"]):
         model.fit(data, shuffle=False, verbose=0)
         _check_variables(trained, k + 1, module)
+
+
+@pytest.mark.parametrize("eager_first", [True, False], ids=["eager first", "function first"])
+@pytest.mark.parametrize("name", ["while_in_while", "map_fn_many", "cond_in_while_in_cond"])
+def test_one_module_eagerly_and_in_a_function(name: str, eager_first: bool) -> None:
+    """TensorFlow changes loops while it takes gradients, in a way of its own in each."""
+    record = Record(FIXTURES / name)
+    assert record.train
+    module = compat_hub.load(record.path, tags=record.train["tags"])
+    variables = module.trainable_variables
+
+    def gradients() -> list[tf.Tensor]:
+        with tf.GradientTape() as tape:
+            loss = _loss(record, module, training=False)
+        found = tape.gradient(loss, variables, unconnected_gradients="zero")
+        return [tf.convert_to_tensor(gradient) for gradient in found]
+
+    calls = [gradients, tf.function(gradients)]
+    first, second, third = (
+        call() for call in (calls if eager_first else calls[::-1]) + [calls[not eager_first]]
+    )
+    for a, b, c in zip(first, second, third, strict=True):
+        np.testing.assert_allclose(b, a, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(c, a, rtol=1e-4, atol=1e-6)
+    assert any(np.any(gradient) for gradient in first)
