@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -87,3 +88,27 @@ def test_the_package_as_a_command() -> None:
     command = [sys.executable, "-m", "compat_hub", "--version"]
     found = subprocess.run(command, capture_output=True, text=True, check=True)
     assert found.stdout == f"compat-hub {compat_hub.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("cache", "verify", "nowhere"),
+        ("cache", "clear", "https://example.com/nothing"),
+        ("demo", "nothing"),
+        ("export-text-embedding", "nowhere.txt", "module"),
+        ("verify", "nowhere"),
+    ],
+    ids=lambda command: "-".join(command[:2]).replace("/", "").replace(":", ""),
+)
+def test_bad_input_of_a_process(command: tuple[str, ...], tmp_path: Path) -> None:
+    result = run_process(*command, TFHUB_CACHE_DIR=str(tmp_path / "cache"))
+    assert (result.returncode, result.stdout) == (2, "")
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("Error: ")
+
+
+def test_an_empty_cache_as_a_process(tmp_path: Path) -> None:
+    result = run_process("cache", "list", TFHUB_CACHE_DIR=str(tmp_path / "cache"))
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout == f"0 modules, 0 bytes, in {tmp_path / 'cache'}\n"

@@ -9,10 +9,13 @@ from typing import Any
 
 import click
 
+from compat_hub._quiet_import import import_quietly
 from compat_hub.cache import digests, files, layout, settings, store
 from compat_hub.commands.errors import BadInputError, bad_input
 from compat_hub.commands.json_output import json_option, print_json
 from compat_hub.errors import HubError
+
+_WEB = ("http://", "https://")
 
 
 @click.group()
@@ -22,6 +25,8 @@ def cache() -> None:
     It is the folder TFHUB_CACHE_DIR, by default tfhub_modules in the temporary folder, which
     tensorflow_hub uses too.
     """
+    if not files.is_local(settings.cache_folder()):
+        import_quietly()
 
 
 @cache.command("list")
@@ -125,9 +130,8 @@ def _chosen(handles: Iterable[str]) -> list[layout.Entry]:
     chosen = []
     for handle in handles:
         found = [entry for entry in entries if handle in {entry.handle, entry.path}]
-        path = os.path.expanduser(handle) if files.is_local(handle) else handle
-        if not found and files.is_folder(path):
-            found = [layout.Entry(handle, path, None, None)]
+        if not found and not handle.startswith(_WEB) and _is_folder(handle):
+            found = [layout.Entry(handle, os.path.expanduser(handle), None, None)]
         if not found:
             raise BadInputError(
                 f"{handle!r} is neither in the cache {settings.cache_folder()!r} nor a folder. "
@@ -135,6 +139,12 @@ def _chosen(handles: Iterable[str]) -> list[layout.Entry]:
             )
         chosen += found
     return chosen or entries
+
+
+def _is_folder(path: str) -> bool:
+    if not files.is_local(path):
+        import_quietly()
+    return files.is_folder(os.path.expanduser(path))
 
 
 def _facts(entry: layout.Entry) -> dict[str, Any]:
