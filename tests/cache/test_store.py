@@ -20,7 +20,11 @@ from compat_hub.cache import archives, digests, layout, locks, settings, store
 from tests.cache.server import Server, archive_of, dripping, file
 
 ROOT = Path(__file__).parents[2]
-_CODE = "import sys, compat_hub; print(compat_hub.resolve(sys.argv[1]))"
+_CODE = """
+import signal, sys, compat_hub
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+print(compat_hub.resolve(sys.argv[1]))
+"""
 
 
 def _start(handle: str, code: str = _CODE, **variables: str) -> subprocess.Popen[str]:
@@ -134,9 +138,7 @@ def test_a_lock_that_its_process_left_behind(
     folder = layout.module_directory(str(cache), handle)
     while not server.asked:
         time.sleep(0.02)
-    while process.poll() is None:  # Python ignores a KeyboardInterrupt within a __del__
-        process.send_signal(killed)
-        time.sleep(0.2)
+    process.send_signal(killed)
     process.communicate()
     assert not os.path.exists(folder)
     assert os.path.exists(layout.lock_file(folder)) == (killed == signal.SIGKILL)
