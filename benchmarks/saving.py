@@ -16,7 +16,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -25,6 +24,7 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 import tensorflow as tf
 
 import compat_hub
+from benchmarks.processes import forget_peak, resident_bytes
 
 v1 = tf.compat.v1
 
@@ -71,24 +71,15 @@ def write_module(kind: str, megabytes: int, path: str) -> str:
     return compat_hub.load(spec).export(path)
 
 
-def _status(key: str) -> int:
-    """A figure of this process in bytes."""
-    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-        name, _, value = line.partition(":")
-        if name == key:
-            return int(value.split()[0]) * 1024
-    raise ValueError(f"/proc/self/status has no {key}.")
-
-
 def _peak_of(call: Callable[[], Any]) -> tuple[int, float]:
     """By how much this process grows at most while it calls, in bytes; seconds."""
-    before = _status("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # forget the peak until now
+    before = resident_bytes()
+    forget_peak()
     start = time.perf_counter()
     result = call()
     seconds = time.perf_counter() - start
     del result
-    return _status("VmHWM") - before, seconds
+    return resident_bytes(peak=True) - before, seconds
 
 
 def _measure(what: str, module_path: str, path: str, weights: int) -> None:

@@ -181,11 +181,11 @@ def verify(
         for variant, signature in chosen:
             compare = _Comparison(spec, variant, signature, rtol, atol)
             checks.extend(compare.run(given.get(signature.name), converted))
-            if converted is None or variant.tags:
-                lacks = False
-            else:
-                lacks = signature.name not in converted.signatures
-            if lacks:
+            if (
+                converted is not None
+                and not variant.tags
+                and signature.name not in converted.signatures
+            ):
                 notes.append(f"{against!s} has no signature {signature.name!r}.")
             advance(1)
     if converted is not None and not any(check.kind == "converted output" for check in checks):

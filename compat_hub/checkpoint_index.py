@@ -116,15 +116,15 @@ def _table(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         raise IndexError("it does not end as a table does")
     at = 0
     for _ in range(2):  # where another index is, which is empty
-        _, at = _varint(footer, at)
+        _, at = read_varint(footer, at)
     for _, place in _block(data, footer, at):
         yield from _block(data, place, 0)
 
 
 def _block(data: bytes, place: bytes, at: int) -> Iterator[tuple[bytes, bytes]]:
     """The keys and values of the block at an offset and of a size, which `place` has at `at`."""
-    offset, at = _varint(place, at)
-    size, _ = _varint(place, at)
+    offset, at = read_varint(place, at)
+    size, _ = read_varint(place, at)
     block = data[offset : offset + size]
     if data[offset + size] != 0:
         return
@@ -132,16 +132,16 @@ def _block(data: bytes, place: bytes, at: int) -> Iterator[tuple[bytes, bytes]]:
     end = len(block) - 4 * (restarts + 1)
     at, key = 0, b""
     while at < end:
-        shared, at = _varint(block, at)
-        fresh, at = _varint(block, at)
-        length, at = _varint(block, at)
+        shared, at = read_varint(block, at)
+        fresh, at = read_varint(block, at)
+        length, at = read_varint(block, at)
         key = key[:shared] + block[at : at + fresh]
         at += fresh
         yield key, block[at : at + length]
         at += length
 
 
-def _varint(data: bytes, at: int) -> tuple[int, int]:
+def read_varint(data: bytes, at: int) -> tuple[int, int]:
     """The number that is written at a place, and where it ends."""
     value = shift = 0
     while True:

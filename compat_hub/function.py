@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import itertools
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
@@ -14,14 +13,13 @@ from compat_hub import _tensorflow
 from compat_hub.building import building, differentiating
 from compat_hub.custom_gradients import bind_gradients
 from compat_hub.errors import HubError
+from compat_hub.graph.census import FUNCTIONAL_CONTROL_FLOW, count_ops
 from compat_hub.graph.names import node_of
 from compat_hub.graph.random_seeds import draws
 from compat_hub.graph.subgraph import consumed_tensors
 from compat_hub.graph.written import written_variables
 from compat_hub.rewrite import complete_handle_data, import_graph, rewrite
 from compat_hub.variant import GraphVariant
-
-_CONTROL_FLOW = {"While", "StatelessWhile", "If", "StatelessIf", "Case", "StatelessCase"}
 
 
 class StateTensor(Protocol):
@@ -187,9 +185,7 @@ class Program:
 
     @functools.cached_property
     def _has_control_flow(self) -> bool:
-        library = self.graph_def.library.function
-        nodes = itertools.chain(self.graph_def.node, *(f.node_def for f in library))
-        return any(node.op in _CONTROL_FLOW for node in nodes)
+        return not FUNCTIONAL_CONTROL_FLOW.isdisjoint(count_ops(self.graph_def))
 
     def _infer_shapes(
         self, shapes: Iterable[tf.TensorShape], states: Sequence[StateTensor]

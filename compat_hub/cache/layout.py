@@ -25,9 +25,6 @@ _OF_AN_ENTRY = re.compile(
     r"\.(descriptor\.txt|sha256|lock|compat_hub\.lock|[^.]+\.tmp|lock\.tmp[0-9a-f]{32})"
 )
 
-# What is in the folder of any module.
-MODULE_FILES = frozenset({"tfhub_module.pb", "saved_model.pb", "saved_model.pbtxt"})
-
 
 def module_directory(cache: str, handle: str) -> str:
     """Where the module of a handle is, or would be.

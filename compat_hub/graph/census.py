@@ -14,6 +14,7 @@ GraphDef = Any
 
 _LOOPS = frozenset({"While", "StatelessWhile"})
 _CONDITIONALS = frozenset({"If", "StatelessIf", "Case", "StatelessCase"})
+FUNCTIONAL_CONTROL_FLOW = _LOOPS | _CONDITIONALS
 _ARRAYS = ("TensorArray", "TensorArrayV2", "TensorArrayV3", "StackV2", "Stack", "TensorListReserve")
 _BATCH_NORMS = frozenset({"FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"})
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Sequence
 
+from compat_hub.checkpoint_index import read_varint
+
 _MAGIC = 0xDB4775248B80FB57
 _FOOTER = 48
 _POLYNOMIAL = 0x82F63B78  # of CRC-32C, reversed
@@ -31,17 +33,6 @@ def _masked_crc(data: bytes) -> int:
     return (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF
 
 
-def _read_varint(data: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
-        shift += 7
-
-
 def _varint(value: int) -> bytes:
     out = bytearray()
     while value >= 0x80:
@@ -54,9 +45,9 @@ def _entries(block: bytes) -> Iterator[tuple[bytes, bytes]]:
     (restarts,) = struct.unpack("<I", block[-4:])
     at, key = 0, b""
     while at < len(block) - 4 * (restarts + 1):
-        shared, at = _read_varint(block, at)
-        fresh, at = _read_varint(block, at)
-        size, at = _read_varint(block, at)
+        shared, at = read_varint(block, at)
+        fresh, at = read_varint(block, at)
+        size, at = read_varint(block, at)
         key = key[:shared] + block[at : at + fresh]
         yield key, block[at + fresh : at + fresh + size]
         at += fresh + size
@@ -74,14 +65,14 @@ def _block(entries: Sequence[tuple[bytes, bytes]]) -> bytes:
 def read_table(data: bytes) -> list[tuple[bytes, bytes]]:
     """The entries of a table whose blocks are not compressed."""
     footer = data[-_FOOTER:]
-    _, at = _read_varint(footer, 0)
-    _, at = _read_varint(footer, at)
-    offset, at = _read_varint(footer, at)
-    size, _ = _read_varint(footer, at)
+    _, at = read_varint(footer, 0)
+    _, at = read_varint(footer, at)
+    offset, at = read_varint(footer, at)
+    size, _ = read_varint(footer, at)
     found = []
     for _, handle in _entries(data[offset : offset + size]):
-        start, at = _read_varint(handle, 0)
-        length, _ = _read_varint(handle, at)
+        start, at = read_varint(handle, 0)
+        length, _ = read_varint(handle, at)
         found.extend(_entries(data[start : start + length]))
     return found
 
