@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import tensorflow as tf
 
 from compat_hub import _tensorflow
+from compat_hub.graph.library import all_nodes
 
 # XLA has kernels for them, but sizes that depend on values are no sizes to it.
 _SIZED_BY_VALUES = frozenset(
@@ -24,7 +24,7 @@ def find_uncompilable_op(graph_def: Any) -> str | None:
         graph_def: The graph, without control flow of TF1.
     """
     functions = {f.signature.name for f in graph_def.library.function}
-    for node in _nodes(graph_def):
+    for node in all_nodes(graph_def):
         if node.op in functions or node.op in _NO_VALUES:
             continue
         dtypes = _tensorflow.xla_dtypes(node.op)
@@ -40,9 +40,3 @@ def find_uncompilable_op(graph_def: Any) -> str | None:
             if not allowed.issuperset(found):
                 return f"{node.op} of {tf.as_dtype(found[0]).name}"
     return None
-
-
-def _nodes(graph_def: Any) -> Iterator[Any]:
-    yield from graph_def.node
-    for function in graph_def.library.function:
-        yield from function.node_def

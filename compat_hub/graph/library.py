@@ -10,6 +10,13 @@ NodeDef = Any
 FunctionDefLibrary = Any
 
 
+def all_nodes(graph_def: Any) -> Iterator[Any]:
+    """The nodes of a graph, and those of the functions in its library."""
+    yield from graph_def.node
+    for function in graph_def.library.function:
+        yield from function.node_def
+
+
 def called_functions(node: NodeDef, names: Container[str]) -> Iterator[str]:
     """The functions that one node refers to: its op, or the functions among its attributes."""
     if node.op in names:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
+from compat_hub.graph.library import all_nodes
 from compat_hub.graph.names import node_of
 from compat_hub.graph.subgraph import index_nodes
 
@@ -23,7 +24,7 @@ _RESTORING = frozenset({"Restore", "RestoreSlice", "RestoreV2"})
 
 def clear_devices(graph_def: GraphDef) -> None:
     """Removes the devices of all nodes, in place, those of functions included."""
-    for node in _all_nodes(graph_def):
+    for node in all_nodes(graph_def):
         node.device = ""
         if _CONFIG in node.attr:
             node.attr[_CONFIG].s = b""
@@ -34,7 +35,7 @@ def drop_debug_names(graph_def: GraphDef) -> None:
 
     TensorFlow 1 refuses a node with an attribute that it does not know.
     """
-    for node in _all_nodes(graph_def):
+    for node in all_nodes(graph_def):
         if node.op == "VarHandleOp" and "debug_name" in node.attr:
             del node.attr["debug_name"]
 
@@ -53,7 +54,7 @@ def rename_files(graph_def: GraphDef, names: Mapping[str, str]) -> None:
     renamed = {os.fsencode(path): name.encode() for path, name in names.items()}
     longest_first = sorted(renamed, key=len, reverse=True)
     paths = re.compile(b"|".join(map(re.escape, longest_first)))
-    for node in _all_nodes(graph_def):
+    for node in all_nodes(graph_def):
         if "shared_name" in node.attr:
             old = node.attr["shared_name"].s
             node.attr["shared_name"].s = paths.sub(lambda found: renamed[found.group()], old)
@@ -72,9 +73,3 @@ def clear_checkpoint_paths(graph_def: GraphDef, needed: Collection[str]) -> None
             path = nodes.get(node_of(node.input[0]))
             if path is not None and path.op == "Const" and path.name not in needed:
                 path.attr["value"].tensor.string_val[:] = [b""]
-
-
-def _all_nodes(graph_def: GraphDef) -> Iterator[NodeDef]:
-    yield from graph_def.node
-    for function in graph_def.library.function:
-        yield from function.node_def

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from tensorflow.core.framework.node_def_pb2 import NodeDef
+
+from compat_hub.graph.library import all_nodes
 
 GraphDef = Any
 OpDef = Any
@@ -16,14 +18,14 @@ def unseeded_nodes(graph_def: GraphDef, op_def: Callable[[str], OpDef]) -> list[
     """The random ops of a graph and its functions that draw by the kernel's own choice."""
     return [
         node
-        for node in _all_nodes(graph_def)
+        for node in all_nodes(graph_def)
         if takes_seeds(op_def(node.op)) and not (node.attr["seed"].i or node.attr["seed2"].i)
     ]
 
 
 def draws(graph_def: GraphDef, op_def: Callable[[str], OpDef]) -> bool:
     """Whether a graph or one of its functions draws random numbers, with a seed or without."""
-    return any(takes_seeds(op_def(node.op)) for node in _all_nodes(graph_def))
+    return any(takes_seeds(op_def(node.op)) for node in all_nodes(graph_def))
 
 
 def seed_nodes(nodes: list[NodeDef], seed: int) -> None:
@@ -31,12 +33,6 @@ def seed_nodes(nodes: list[NodeDef], seed: int) -> None:
     for node in nodes:
         node.attr["seed"].i = seed
         node.attr["seed2"].i = zlib.crc32(node.name.encode()) & 0x7FFFFFFF
-
-
-def _all_nodes(graph_def: GraphDef) -> Iterator[NodeDef]:
-    yield from graph_def.node
-    for function in graph_def.library.function:
-        yield from function.node_def
 
 
 def takes_seeds(op_def: OpDef) -> bool:
