@@ -15,6 +15,7 @@ GraphDef = Any
 _LOOPS = frozenset({"While", "StatelessWhile"})
 _CONDITIONALS = frozenset({"If", "StatelessIf", "Case", "StatelessCase"})
 FUNCTIONAL_CONTROL_FLOW = _LOOPS | _CONDITIONALS
+CONVOLUTIONS = frozenset({"Conv2D", "Conv3D", "DepthwiseConv2dNative"})
 _ARRAYS = ("TensorArray", "TensorArrayV2", "TensorArrayV3", "StackV2", "Stack", "TensorListReserve")
 _BATCH_NORMS = frozenset({"FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"})
 

@@ -31,7 +31,17 @@ def find_effects(graph_def: GraphDef, op_def: Callable[[str], OpDef]) -> list[st
             if not any(has_effect(node, op_def, pure) for node in f.node_def)
         }
         growing, pure = found > pure, found
-    return [node.name for node in graph_def.node if has_effect(node, op_def, pure)]
+    suspects = {op for op in {node.op for node in graph_def.node} if may_have_effect(op_def(op))}
+    return [
+        node.name
+        for node in graph_def.node
+        if node.op in suspects and has_effect(node, op_def, pure)
+    ]
+
+
+def may_have_effect(definition: OpDef) -> bool:
+    """Whether some node of an op does something besides; None is a function that is called."""
+    return definition is None or (definition.is_stateful and not takes_seeds(definition))
 
 
 def has_effect(node: NodeDef, op_def: Callable[[str], OpDef], pure: Container[str]) -> bool:
@@ -45,7 +55,7 @@ def has_effect(node: NodeDef, op_def: Callable[[str], OpDef], pure: Container[st
     definition = op_def(node.op)
     if definition is None:  # a call by the function's name
         return node.op not in pure
-    if not definition.is_stateful or takes_seeds(definition):
+    if not may_have_effect(definition):
         return False
     called = list(called_functions(node, ()))
     return any(name not in pure for name in called) if called else node.op not in _READING

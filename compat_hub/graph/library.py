@@ -78,6 +78,8 @@ def rename_functions(graph_def: Any, suffix: str) -> None:
     of the library as the suffix, the first stay apart and the second meet.
     """
     names = {f.signature.name: f.signature.name + suffix for f in graph_def.library.function}
+    if not names:
+        return
     _rename_in_nodes(graph_def.node, names)
     for function in graph_def.library.function:
         function.signature.name = names[function.signature.name]

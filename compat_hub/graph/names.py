@@ -14,6 +14,12 @@ def tensor_of(name: str) -> str:
     return name if ":" in name else f"{name}:0"
 
 
+def spellings(tensor: str) -> tuple[str, ...]:
+    """How inputs of nodes may say the canonical name of a tensor: `"a/b:0"`, or `"a/b"`."""
+    node, _, output = tensor.rpartition(":")
+    return (tensor, node) if output == "0" else (tensor,)
+
+
 # Static shapes that the exporter noted of a node, and the importer holds it to.
 NOTED_SHAPES = "_output_shapes"
 

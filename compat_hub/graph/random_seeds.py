@@ -16,16 +16,21 @@ OpDef = Any
 
 def unseeded_nodes(graph_def: GraphDef, op_def: Callable[[str], OpDef]) -> list[NodeDef]:
     """The random ops of a graph and its functions that draw by the kernel's own choice."""
+    random = _random_ops(graph_def, op_def)
     return [
         node
-        for node in all_nodes(graph_def)
-        if takes_seeds(op_def(node.op)) and not (node.attr["seed"].i or node.attr["seed2"].i)
+        for node in (all_nodes(graph_def) if random else ())
+        if node.op in random and not (node.attr["seed"].i or node.attr["seed2"].i)
     ]
 
 
 def draws(graph_def: GraphDef, op_def: Callable[[str], OpDef]) -> bool:
     """Whether a graph or one of its functions draws random numbers, with a seed or without."""
-    return any(takes_seeds(op_def(node.op)) for node in all_nodes(graph_def))
+    return bool(_random_ops(graph_def, op_def))
+
+
+def _random_ops(graph_def: GraphDef, op_def: Callable[[str], OpDef]) -> set[str]:
+    return {op for op in {n.op for n in all_nodes(graph_def)} if takes_seeds(op_def(op))}
 
 
 def seed_nodes(nodes: list[NodeDef], seed: int) -> None:

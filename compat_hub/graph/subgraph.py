@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from compat_hub.graph.library import needed_functions
-from compat_hub.graph.names import is_control, node_of, tensor_of
+from compat_hub.graph.names import is_control, node_of, spellings, tensor_of
 
 NodeDef = Any
 GraphDef = Any
@@ -35,22 +35,14 @@ def ancestors(
     Raises:
         KeyError: A node that is not in the graph is needed; its argument is that node's name.
     """
-    fed = frozenset(fed)
-    fed_nodes = {node_of(tensor) for tensor in fed}
+    given = {f"^{node_of(tensor)}" for tensor in fed}.union(*map(spellings, fed))
     seen: set[str] = set()
-    stack = [node_of(name) for name in wanted if tensor_of(name) not in fed]
+    stack = [node_of(name) for name in wanted if name not in given]
     while stack:
         name = stack.pop()
-        if name in seen:
-            continue
-        seen.add(name)
-        for source in nodes[name].input:
-            node = node_of(source)
-            if is_control(source):
-                if node not in fed_nodes:
-                    stack.append(node)
-            elif tensor_of(source) not in fed:
-                stack.append(node)
+        if name not in seen:
+            seen.add(name)
+            stack += [node_of(source) for source in nodes[name].input if source not in given]
     return seen
 
 
@@ -137,10 +129,6 @@ def strip_placement(node: NodeDef) -> None:
 
 def consumed_tensors(graph_def: GraphDef, names: Collection[str]) -> set[str]:
     """Which of the tensors `names` some node of the graph reads."""
-    names = frozenset(names)
-    return {
-        tensor_of(source)
-        for node in graph_def.node
-        for source in node.input
-        if not is_control(source) and tensor_of(source) in names
-    }
+    spelled = {spelling: name for name in names for spelling in spellings(name)}
+    sources = {source for node in graph_def.node for source in node.input}
+    return {spelled[source] for source in sources & spelled.keys()}

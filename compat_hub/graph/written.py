@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from compat_hub.graph.effects import has_effect
+from compat_hub.graph.effects import has_effect, may_have_effect
 from compat_hub.graph.library import called_functions
 from compat_hub.graph.names import is_control, node_of
 from compat_hub.graph.resource_variables import PASSING_OPS
@@ -45,13 +45,15 @@ class _Search:
         self._functions = functions
         self._op_def = op_def
         self._known: dict[str, set[int]] = {}
+        self._of_interest: dict[str, bool] = {}
 
     def find(self, nodes: Iterable[NodeDef], sources: Mapping[str, str]) -> set[str]:
         """Those of the sources, by the nodes that they are reached by, that are written to."""
         consumers: dict[str, list[NodeDef]] = {}
         for node in nodes:
-            for name in {node_of(i) for i in node.input if not is_control(i)}:
-                consumers.setdefault(name, []).append(node)
+            if self._is_of_interest(node.op):
+                for name in {node_of(i) for i in node.input if not is_control(i)}:
+                    consumers.setdefault(name, []).append(node)
         written = set()
         for name, source in sources.items():
             stack, seen = [name], {name}
@@ -69,6 +71,20 @@ class _Search:
                         seen.add(node.name)
                         stack.append(node.name)
         return written
+
+    def _is_of_interest(self, op: str) -> bool:
+        """Whether some node of an op writes to a variable, or passes one on. Most do neither."""
+        if op not in self._of_interest:
+            definition = self._op_def(op)
+            self._of_interest[op] = (
+                definition is None
+                or op in _PASSING
+                or may_have_effect(definition)
+                or any(argument.is_ref for argument in definition.input_arg)
+                or any(argument.is_ref for argument in definition.output_arg)
+                or any("func" in attr.type for attr in definition.attr)
+            )
+        return self._of_interest[op]
 
     def _writes(self, node: NodeDef, position: int) -> bool:
         called = [self._functions[n] for n in called_functions(node, self._functions)]
