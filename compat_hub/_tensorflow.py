@@ -6,16 +6,20 @@ All were seen in TensorFlow 2.16.2 and 2.21.0.
 from __future__ import annotations
 
 import functools
+import re
 import traceback
-from collections.abc import Iterable, Mapping
+import weakref
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
+from tensorflow.core.protobuf import config_pb2, rewriter_config_pb2
 from tensorflow.python.autograph.impl import api as autograph
+from tensorflow.python.client import pywrap_tf_session
 from tensorflow.python.distribute import load_context
 from tensorflow.python.eager import context, record
 from tensorflow.python.eager.polymorphic_function import atomic_function
-from tensorflow.python.framework import kernels, op_def_registry, ops
+from tensorflow.python.framework import c_api_util, importer, kernels, op_def_registry, ops
 from tensorflow.python.ops import gradients_util, handle_data_util, resource_variable_ops
 from tensorflow.python.saved_model import nested_structure_coder, save_context
 from tensorflow.python.trackable import base as tracking_base
@@ -125,20 +129,138 @@ def may_record() -> bool:
     return not context.executing_eagerly() or record.could_possibly_record()
 
 
-def call_unrecorded(function: Any, arguments: list[tf.Tensor]) -> list[tf.Tensor]:
-    """Runs a wrapped function, of tensors to a list of tensors, where nobody watches.
+class BareFunction:
+    """A function of the runtime without a Python object for each of its nodes.
+
+    Making these is most of what importing a graph costs. They are for those who look at the graph,
+    tapes and functions around, so that only calls that nobody watches can use it.
+
+    Args:
+        name: The function's name in profiles.
+        graph: A graph with the function's arguments and nothing else.
+        arguments: These, in their order.
+        graph_def: The nodes. It calls no functions.
+        scope: The name that is put before the nodes' names.
+        given: The tensors of `graph` that take the place of the graph's, by name.
+        fetches: Names of the wanted tensors, those of `given` among them.
+        targets: Names of nodes that run besides.
+
+    Raises:
+        ValueError: TensorFlow cannot import the graph.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        graph: tf.Graph,
+        arguments: Iterable[tf.Tensor],
+        graph_def: Any,
+        scope: str,
+        given: Mapping[str, tf.Tensor],
+        fetches: Sequence[str],
+        targets: Sequence[str],
+    ) -> None:
+        self.name = f"__bare_{re.sub(r'[^A-Za-z0-9_]', '_', name)}_{ops.uid()}".encode()
+        self.count = len(fetches)
+        scoped = c_api_util.ScopedTFImportGraphDefOptions()
+        computed = [fetch for fetch in fetches if fetch not in given]
+        importer._PopulateTFImportGraphDefOptions(
+            scoped.options, scope, given, [*computed, *targets], False
+        )
+        buffer = pywrap_tf_session.TF_NewBufferFromString(graph_def.SerializeToString())
+        try:
+            with graph._c_graph.get() as c_graph:
+                results = c_api_util.ScopedTFImportGraphDefResults(
+                    pywrap_tf_session.TF_GraphImportGraphDefWithResults(
+                        c_graph, buffer, scoped.options
+                    )
+                )
+                tensors = iter(
+                    pywrap_tf_session.TF_ImportGraphDefResultsReturnOutputs(results.results)
+                )
+                function = pywrap_tf_session.TF_GraphToFunction_wrapper(
+                    c_graph,
+                    self.name.decode(),
+                    False,
+                    None,  # all nodes
+                    [argument._as_tf_output() for argument in arguments],
+                    [given[f]._as_tf_output() if f in given else next(tensors) for f in fetches],
+                    [],
+                    pywrap_tf_session.TF_ImportGraphDefResultsReturnOperations(results.results),
+                    [],
+                    None,
+                    "",
+                )
+        except tf.errors.InvalidArgumentError as error:
+            raise ValueError(str(error)) from error
+        finally:
+            pywrap_tf_session.TF_DeleteBuffer(buffer)
+        runtime: Any = context.context()
+        runtime.add_c_function(function)
+        weakref.finalize(self, _remove_function, runtime, self.name)
+
+
+def _remove_function(runtime: Any, name: bytes) -> None:
+    if runtime is context.context():  # and not another one, of a test
+        runtime.remove_function(name)
+
+
+def call_unrecorded(
+    function: Any, arguments: list[tf.Tensor], fusible: bool = True
+) -> list[tf.Tensor]:
+    """Runs a function, bare or wrapped, of tensors to a list of tensors, where nobody watches.
 
     A ConcreteFunction's own call looks at each argument and packs the outputs first, which takes
-    longer than a small function does.
+    longer than a small function does; and it has TensorFlow's graph optimizer go over the graph in
+    the first call, for longer than that call takes.
+
+    Args:
+        function: The function.
+        arguments: What it is called with.
+        fusible: Whether the graph has ops that run faster where the optimizer fuses them.
     """
-    called = function._inference_function
-    count = len(called.function_type.flat_outputs)
+    if isinstance(function, BareFunction):
+        called, count = function, function.count
+    else:
+        called = function._inference_function
+        count = len(called.function_type.flat_outputs)
     runtime: Any = context.context()
+    options = runtime.function_call_options
+    serialized, executor = options.config_proto_serialized, options.executor_type
+    runtime.function_call_options = _lean_options(serialized, executor, fusible)
     try:
         return runtime.call_function(called.name, arguments, count) or []
     except tf.errors.OpError:
+        if called is function:
+            raise
         with atomic_function.InterpolateRuntimeError(called):  # says where in the graph
             raise
+    finally:
+        runtime.function_call_options = options
+
+
+@functools.lru_cache(maxsize=32)
+def _lean_options(serialized: bytes, executor: str | None, fusible: bool) -> Any:
+    """Options of a call in which little time goes into making the graph faster.
+
+    On CPUs, what the optimizer does for inference is to fuse convolutions with what follows: the
+    runtime itself finds constants and common parts of the graph. Elsewhere, and where the program
+    has a say in it, the options stay as they are.
+    """
+    config = config_pb2.ConfigProto.FromString(serialized)
+    only_cpus = all(kind == "CPU" or not count for kind, count in config.device_count.items())
+    if only_cpus and not config.HasField("graph_options"):
+        rewriting = config.graph_options.rewrite_options
+        if fusible:
+            for field in rewriting.DESCRIPTOR.fields:
+                if field.enum_type is not None and field.enum_type.name == "Toggle":
+                    setattr(rewriting, field.name, rewriter_config_pb2.RewriterConfig.OFF)
+            rewriting.remapping = rewriter_config_pb2.RewriterConfig.ON
+            rewriting.memory_optimization = rewriter_config_pb2.RewriterConfig.NO_MEM_OPT
+            rewriting.meta_optimizer_iterations = rewriter_config_pb2.RewriterConfig.ONE
+        else:
+            rewriting.disable_meta_optimizer = True
+    return context.FunctionCallOptions(executor, config)
 
 
 def unconverted(method: Any) -> Any:

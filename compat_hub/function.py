@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import functools
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,12 +14,18 @@ from compat_hub import _tensorflow
 from compat_hub.building import building, differentiating
 from compat_hub.custom_gradients import bind_gradients
 from compat_hub.errors import HubError
-from compat_hub.graph.census import FUNCTIONAL_CONTROL_FLOW, count_ops
+from compat_hub.graph.census import CONVOLUTIONS, FUNCTIONAL_CONTROL_FLOW, count_ops
 from compat_hub.graph.names import node_of
 from compat_hub.graph.random_seeds import draws
 from compat_hub.graph.subgraph import consumed_tensors
 from compat_hub.graph.written import written_variables
-from compat_hub.rewrite import complete_handle_data, import_graph, rewrite
+from compat_hub.rewrite import (
+    complete_handle_data,
+    has_newer_attrs,
+    import_bare,
+    import_graph,
+    rewrite,
+)
 from compat_hub.variant import GraphVariant
 
 
@@ -44,6 +51,19 @@ class StateTensor(Protocol):
     def written(self) -> None:
         """Makes what a call has written to `argument()` known to all replicas."""
         ...
+
+
+class _Use(enum.Enum):
+    """Who calls a program; each has an import of the graph for itself.
+
+    Eager tapes and functions that are being built take gradients of it in ways of their own, and
+    both change its loops and conditionals in place, under fixed names: the second would find what
+    the first has left, and miss some gradients. Without any, they share one.
+    """
+
+    UNWATCHED = enum.auto()  # nobody looks at the graph
+    EAGER = enum.auto()
+    FUNCTION = enum.auto()
 
 
 class Program:
@@ -108,8 +128,8 @@ class Program:
         self._specs = [*self._feeds.values(), *(specs[tensor] for tensor in names)]
         self._name = name
         self._lock = threading.Lock()
-        self._functions: dict[bool, Any] = {}
-        self._function([state[tensor] for tensor in names])
+        self._functions: dict[_Use, Any] = {}
+        self._function([state[tensor] for tensor in names], _tensorflow.may_record())
 
     @property
     def is_stale(self) -> bool:
@@ -130,10 +150,10 @@ class Program:
             HubError: A gradient is asked for and cannot be built; or the graph failed, over a
                 string that is no text.
         """
-        function = self._function(states)
+        function = self._function(states, recorded)
         try:
             if not recorded:
-                return _tensorflow.call_unrecorded(function, arguments)
+                return _tensorflow.call_unrecorded(function, arguments, self._fusible)
             if self.no_gradient is None:
                 with differentiating(self._variant.where):
                     return function(*arguments)
@@ -166,26 +186,56 @@ class Program:
         for output, shape in zip(outputs, self._shapes[key], strict=True):
             output.set_shape(shape)
 
-    def _function(self, states: Sequence[StateTensor]) -> Any:
-        """The import of the graph that calls in this context use.
-
-        Eager tapes and functions that are being built take gradients of it in ways of their own,
-        and both change its loops and conditionals in place, under fixed names: the second would
-        find what the first has left, and miss some gradients.
-        """
-        eager = tf.executing_eagerly() or not self._has_control_flow
-        function = self._functions.get(eager)
+    def _function(self, states: Sequence[StateTensor], recorded: bool) -> Any:
+        """The import of the graph that calls in this context use."""
+        use = self._use(recorded)
+        function = self._functions.get(use)
         if function is None:
             with self._lock, building(self._variant.where):
-                function = self._functions.get(eager)
+                function = self._functions.get(use)
                 if function is None:
-                    function = self._wrap(self._specs, states, self._name)
-                    self._functions[eager] = function
+                    if use is _Use.UNWATCHED:
+                        function = self._make_bare(states)
+                    else:
+                        function = self._wrap(self._specs, states, self._name)
+                    self._functions[use] = function
         return function
+
+    def _use(self, recorded: bool) -> _Use:
+        if not recorded and self._can_be_bare and _Use.EAGER not in self._functions:
+            return _Use.UNWATCHED
+        return _Use.EAGER if tf.executing_eagerly() or not self._has_control_flow else _Use.FUNCTION
+
+    @functools.cached_property
+    def _ops(self) -> Mapping[str, int]:
+        return count_ops(self.graph_def)
 
     @functools.cached_property
     def _has_control_flow(self) -> bool:
-        return not FUNCTIONAL_CONTROL_FLOW.isdisjoint(count_ops(self.graph_def))
+        return not FUNCTIONAL_CONTROL_FLOW.isdisjoint(self._ops)
+
+    @functools.cached_property
+    def _fusible(self) -> bool:
+        return not CONVOLUTIONS.isdisjoint(self._ops)
+
+    @functools.cached_property
+    def _can_be_bare(self) -> bool:
+        """Whether nothing but the nodes needs to be imported, and those as they are."""
+        return not (
+            self.portable
+            or self.graph_def.library.function
+            or has_newer_attrs(self._variant, self._ops)
+        )
+
+    def _make_bare(self, states: Sequence[StateTensor]) -> Any:
+        with tf.init_scope(), tf.Graph().as_default() as graph:
+            arguments = [tf.compat.v1.placeholder(s.dtype, s.shape) for s in self._specs]
+            self._prepare(states, arguments)
+            given = dict(zip([*self._feeds, *self.uses], arguments, strict=True))
+        targets = [*self._graph.targets, *self._graph.effects]
+        return import_bare(
+            self._variant, self.graph_def, self._name, graph, given, self._graph.fetches, targets
+        )
 
     def _infer_shapes(
         self, shapes: Iterable[tf.TensorShape], states: Sequence[StateTensor]
@@ -199,12 +249,16 @@ class Program:
         self, specs: Sequence[tf.TensorSpec], states: Sequence[StateTensor], name: str
     ) -> Any:
         def body(*arguments: tf.Tensor) -> list[tf.Tensor]:
-            for state, placeholder in zip(states, arguments[len(self._feeds) :], strict=True):
-                state.prepare(placeholder)
+            self._prepare(states, arguments)
             return self._import(arguments)
 
         with tf.init_scope():
             return tf.compat.v1.wrap_function(body, specs, name=name)
+
+    def _prepare(self, states: Sequence[StateTensor], arguments: Sequence[tf.Tensor]) -> None:
+        """Tells the arguments that receive state what they need to know of it."""
+        for state, placeholder in zip(states, arguments[len(self._feeds) :], strict=True):
+            state.prepare(placeholder)
 
     def _import(self, arguments: Sequence[tf.Tensor]) -> list[tf.Tensor]:
         """The body: imports the graph into the current one and returns the fetches."""

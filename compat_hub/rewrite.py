@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -44,7 +45,7 @@ _HANDLES = (tf.resource, tf.variant)
 # The gradient of a While adds a variant of its functions under a name that follows from theirs, and
 # what is in it depends on what is differentiated: no two graphs can share these functions.
 _numbers = itertools.count()
-_IMPORT_SCOPE = "module"  # node names in the messages of TensorFlow's runtime begin with it
+IMPORT_SCOPE = "module"  # node names in the messages of TensorFlow's runtime begin with it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -205,19 +206,67 @@ def import_graph(
         ModuleFormatError: This TensorFlow cannot import the graph.
     """
     consumed = consumed_tensors(graph_def, given.keys())
-    try:
+    ops = {node.op for node in graph_def.node}
+    ops.update(node.op for function in graph_def.library.function for node in function.node_def)
+    for node in graph_def.node:
+        # The importer asks each node for this; the answer "there is none" is a slow exception.
+        node.attr["_class"].list.SetInParent()
+    with _importing(variant):
         elements = tf.graph_util.import_graph_def(
             graph_def,
             input_map={name: given[name] for name in consumed},
             return_elements=list(wanted),
-            name=_IMPORT_SCOPE,
-            producer_op_list=variant.meta_graph.meta_info_def.stripped_op_list,
+            name=IMPORT_SCOPE,
+            producer_op_list=_producer_ops(variant) if has_newer_attrs(variant, ops) else None,
         )
+    return list(elements or [])
+
+
+def import_bare(
+    variant: GraphVariant,
+    graph_def: Any,
+    name: str,
+    graph: tf.Graph,
+    given: Mapping[str, tf.Tensor],
+    fetches: Sequence[str],
+    targets: Sequence[str],
+) -> _tensorflow.BareFunction:
+    """Imports a graph into one that has only the tensors in `given`, the function's arguments.
+
+    Raises:
+        ModuleFormatError: This TensorFlow cannot import the graph.
+    """
+    with _importing(variant):
+        return _tensorflow.BareFunction(
+            name, graph, given.values(), graph_def, IMPORT_SCOPE, given, fetches, targets
+        )
+
+
+@contextlib.contextmanager
+def _importing(variant: GraphVariant) -> Iterator[None]:
+    try:
+        yield
     except (ValueError, tf.errors.OpError) as error:
         raise ModuleFormatError(
             f"In {variant.where}: TensorFlow {tf.__version__} cannot import the graph: {error}"
         ) from error
-    return list(elements or [])
+
+
+def has_newer_attrs(variant: GraphVariant, ops: Iterable[str]) -> bool:
+    """Whether the program that wrote a variant knew attributes of these ops that are unknown here.
+
+    Where they have their default, they are left out.
+    """
+    ours = {op: _tensorflow.op_def(op) for op in ops}
+    for theirs in _producer_ops(variant).op:
+        known = ours.get(theirs.name)
+        if known is not None and {a.name for a in theirs.attr} - {a.name for a in known.attr}:
+            return True
+    return False
+
+
+def _producer_ops(variant: GraphVariant) -> Any:
+    return variant.meta_graph.meta_info_def.stripped_op_list
 
 
 def complete_handle_data(graph: Any) -> None:
@@ -247,7 +296,7 @@ def infer_types(
         for name, handle in handles.items():
             _tensorflow.copy_handle_data(handle, placeholders[name])
         import_graph(variant, graph_def, placeholders, [])
-        prefix = f"{_IMPORT_SCOPE}/"
+        prefix = f"{IMPORT_SCOPE}/"
         tensors = {
             tensor.name.removeprefix(prefix): tensor
             for operation in graph.get_operations()

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 import compat_hub
-from compat_hub.function import GraphFunction, Program
+from compat_hub.function import GraphFunction, Program, _Use
 from tests.authoring import write_module
 from tests.copies import node
 from tests.records import FIXTURES
@@ -46,8 +46,9 @@ def test_it_holds_what_the_fetches_need_and_no_more() -> None:
 
 
 def test_variables_are_arguments_and_no_captures() -> None:
-    module, function = _function("fruit", {"Placeholder:0": [None, 5]}, ["MatMul_2:0"])
-    concrete = function.program._functions[True]
+    with tf.GradientTape():  # only those who watch need a graph
+        module, function = _function("fruit", {"Placeholder:0": [None, 5]}, ["MatMul_2:0"])
+    concrete = function.program._functions[_Use.EAGER]
     assert not concrete.captured_inputs
     assert [i.dtype for i in concrete.inputs] == [tf.float32, tf.resource]
     module.variable_map["from_apples"].assign(tf.zeros([4, 5]))
@@ -98,12 +99,14 @@ def test_only_what_is_watched_is_seen_by_a_tape() -> None:
 
 
 def test_one_graph_function_serves_eager_and_traced_calls(monkeypatch: pytest.MonkeyPatch) -> None:
-    _, function = _function("fruit", {"Placeholder:0": [None, 5]}, ["MatMul_2:0"])
+    with tf.GradientTape():
+        _, function = _function("fruit", {"Placeholder:0": [None, 5]}, ["MatMul_2:0"])
 
     def fail(*_: Any, **__: Any) -> None:
         raise AssertionError("another graph function was built")
 
     monkeypatch.setattr(tf.compat.v1, "wrap_function", fail)
+    monkeypatch.setattr("compat_hub.function.import_bare", fail)
     x = tf.ones([2, 5])
     expected = function([x])[0]
     traced = tf.function(lambda x: function([x])[0], input_signature=[tf.TensorSpec([None, 5])])
