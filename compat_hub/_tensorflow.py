@@ -119,6 +119,22 @@ def operation_seed() -> int:
     return context.internal_operation_seed()
 
 
+def make_variable(value: tf.Tensor, name: str, **options: Any) -> tf.Variable:
+    """A `tf.Variable`; with the options of its constructor.
+
+    TensorFlow builds a small program to make a variable's handle, and keeps it for the next one of
+    the same name, shape and dtype: half a millisecond for each variable whose name is its own. The
+    name that matters is on the Python object.
+    """
+    creators = ops.get_default_graph()._variable_creator_stack
+    if creators or not tf.executing_eagerly() or tf.distribute.has_strategy():
+        return tf.Variable(value, name=name, **options)
+    variable: Any = tf.Variable(value, name="variable", **options)
+    scope = variable.name.removesuffix("variable:0")
+    variable._handle_name = f"{scope}{name}:0"
+    return variable
+
+
 def variable_accessed(variable: tf.Variable) -> None:
     """Reports a variable to the tapes and the tf.function around, as reading it does."""
     resource_variable_ops.variable_accessed(variable)

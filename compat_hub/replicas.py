@@ -54,10 +54,10 @@ def make_variable(info: VariableInfo, value: tf.Tensor, written: bool, where: st
             "aggregation": aggregation.MEAN if has_mean else aggregation.ONLY_FIRST_REPLICA,
         }
     try:
-        variable = tf.Variable(
+        variable = _tensorflow.make_variable(
             value,
+            info.name,
             trainable=info.trainable,
-            name=info.name,
             dtype=info.dtype,
             shape=None if info.shape.is_fully_defined() else info.shape,
             **own,

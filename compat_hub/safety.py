@@ -29,7 +29,7 @@ def find_host_access(
     ops = set(filter(may_touch_host, variant.ops))
     if not ops:
         return []
-    suspects = {name for name, node in variant.nodes.items() if node.op in ops}
+    suspects = {name for op in ops for name in variant.nodes_by_op.get(op, ())}
     suspect_functions = {
         function.signature.name: [node for node in function.node_def if node.op in ops]
         for function in variant.meta_graph.graph_def.library.function

@@ -259,8 +259,9 @@ class ModuleState:
 def _tables_of(variant: GraphVariant) -> list[list[Any]]:
     """The nodes that make tables; together those that give one table one shared name."""
     tables: dict[tuple[Any, ...], list[Any]] = {}
-    for node in variant.nodes.values():
-        if _tensorflow.makes_resource(node.op):
+    ops = {op for op in variant.nodes_by_op if _tensorflow.makes_resource(op)}
+    for node in variant.nodes.values() if ops else ():
+        if node.op in ops:
             attrs = [node.attr[a].s for a in ("container", "shared_name") if a in node.attr]
             name = (*attrs, node.op) if any(attrs) else (node.name,)
             tables.setdefault(name, []).append(node)

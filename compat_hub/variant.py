@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -180,7 +180,7 @@ class GraphVariant:
     def runnable(self, wanted: Iterable[str], fed: Iterable[str] = ()) -> list[str]:
         """Those of the tensors and nodes `wanted` that need no placeholder besides `fed`."""
         fed = frozenset(fed)
-        placeholders = [name for name, node in self.nodes.items() if node.op in PLACEHOLDERS]
+        placeholders = [name for op in PLACEHOLDERS for name in self.nodes_by_op.get(op, ())]
         open_nodes = dependents(self.nodes, placeholders, fed)
         return [n for n in wanted if n in fed or node_of(n) not in open_nodes]
 
@@ -192,8 +192,16 @@ class GraphVariant:
     def ops(self) -> frozenset[str]:
         """The ops of the graph's nodes and of its functions' nodes."""
         functions = self.meta_graph.graph_def.library.function
-        used = {node.op for node in self.nodes.values()}
-        return frozenset(used.union(*({node.op for node in f.node_def} for f in functions)))
+        used = ({node.op for node in f.node_def} for f in functions)
+        return frozenset(self.nodes_by_op).union(*used)
+
+    @functools.cached_property
+    def nodes_by_op(self) -> Mapping[str, Sequence[str]]:
+        """The names of the graph's nodes by their op."""
+        found: dict[str, list[str]] = {}
+        for name, node in self.nodes.items():
+            found.setdefault(node.op, []).append(name)
+        return found
 
     @functools.cached_property
     def library_digest(self) -> str:

@@ -16,14 +16,32 @@ NodeDef = Any
 GraphDef = Any
 
 
-def index_nodes(graph_def: GraphDef) -> dict[str, NodeDef]:
+class NodeIndex(dict[str, NodeDef]):
+    """The nodes of a graph by name, in the graph's order. The graph must not change any more."""
+
+    def __init__(self, graph_def: GraphDef) -> None:
+        super().__init__({node.name: node for node in graph_def.node})
+        self._sources: dict[str, tuple[tuple[str, str], ...]] = {}
+
+    def sources(self, name: str) -> tuple[tuple[str, str], ...]:
+        """A node's inputs, each with the node that it comes from; read from the proto once.
+
+        Raises:
+            KeyError: There is no such node.
+        """
+        found = self._sources.get(name)
+        if found is None:
+            inputs = self[name].input
+            found = self._sources[name] = tuple((i, node_of(i)) for i in inputs)
+        return found
+
+
+def index_nodes(graph_def: GraphDef) -> NodeIndex:
     """The nodes of a graph by name, in the graph's order."""
-    return {node.name: node for node in graph_def.node}
+    return NodeIndex(graph_def)
 
 
-def ancestors(
-    nodes: Mapping[str, NodeDef], wanted: Iterable[str], fed: Collection[str] = ()
-) -> set[str]:
+def ancestors(nodes: NodeIndex, wanted: Iterable[str], fed: Collection[str] = ()) -> set[str]:
     """The names of all nodes that must run for `wanted`, those of `wanted` included.
 
     Args:
@@ -42,7 +60,7 @@ def ancestors(
         name = stack.pop()
         if name not in seen:
             seen.add(name)
-            stack += [node_of(source) for source in nodes[name].input if source not in given]
+            stack += [node for source, node in nodes.sources(name) if source not in given]
     return seen
 
 
@@ -76,7 +94,7 @@ def dependents(
 
 def cut(
     graph_def: GraphDef,
-    nodes: Mapping[str, NodeDef],
+    nodes: NodeIndex,
     wanted: Iterable[str],
     fed: Collection[str] = (),
 ) -> GraphDef:
