@@ -21,7 +21,7 @@ from tensorflow.python.eager import context, record
 from tensorflow.python.eager.polymorphic_function import atomic_function
 from tensorflow.python.framework import c_api_util, importer, kernels, op_def_registry, ops
 from tensorflow.python.ops import gradients_util, handle_data_util, resource_variable_ops
-from tensorflow.python.saved_model import nested_structure_coder, save_context
+from tensorflow.python.saved_model import nested_structure_coder, save_context, utils_impl
 from tensorflow.python.trackable import base as tracking_base
 from tensorflow.python.trackable import data_structures as tracking_structures
 from tensorflow.python.trackable import resource as tracking_resource
@@ -37,6 +37,11 @@ def decode_type_spec(proto: Any) -> tf.TypeSpec:
     from tensorflow.core.protobuf import struct_pb2  # noqa: PLC0415
 
     return nested_structure_coder.decode_proto(struct_pb2.StructuredValue(type_spec_value=proto))
+
+
+def tensor_info(value: Any) -> Any:
+    """The TensorInfo of a tensor, dense or composite: the public function logs a deprecation."""
+    return utils_impl.build_tensor_info_internal(value)
 
 
 def is_registered_op(name: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from compat_hub import protos
+from compat_hub import _tensorflow, protos
 from compat_hub.errors import GraphError, InputTypeError, SignatureError
 from compat_hub.variant import PLACEHOLDERS
 
@@ -65,10 +65,9 @@ def add_signature(name: str | None = None, inputs: Any = None, outputs: Any = No
             _check_tensor(value, f"In {where}: the {kind} {key!r}", graph)
     _check_colocation(maps["input"], where)
     _check_is_fed(maps["output"], maps["input"], where)
-    info = tf.compat.v1.saved_model.utils.build_tensor_info
     signature = tf.compat.v1.saved_model.signature_def_utils.build_signature_def(
-        {key: info(value) for key, value in maps["input"].items()},
-        {key: info(value) for key, value in maps["output"].items()},
+        {key: _tensorflow.tensor_info(value) for key, value in maps["input"].items()},
+        {key: _tensorflow.tensor_info(value) for key, value in maps["output"].items()},
     )
     graph.add_to_collection(_SIGNATURES, (name, signature))
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import tensorflow as tf
+from tensorflow.python.util import deprecation
 
 import compat_hub
 from compat_hub import protos
@@ -34,6 +35,16 @@ def test_one_tensor_is_called_default(graph: tf.Graph) -> None:
     found = signature_defs(graph)["default"]
     assert {key: info.name for key, info in found.inputs.items()} == {"default": "x:0"}
     assert {key: info.name for key, info in found.outputs.items()} == {"default": "y:0"}
+
+
+def test_nothing_is_logged(graph: tf.Graph, monkeypatch: pytest.MonkeyPatch) -> None:
+    # TensorFlow logs a deprecation once in a process: as if it had not been yet.
+    monkeypatch.setattr(deprecation, "_PRINTED_WARNING", {})
+    logged: list[Any] = []
+    monkeypatch.setattr(tf.get_logger(), "warning", lambda *args: logged.append(args))
+    x = _placeholder()
+    add(inputs=x, outputs=tf.negative(x))
+    assert not logged
 
 
 def test_names(graph: tf.Graph) -> None:
