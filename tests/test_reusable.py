@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from pathlib import Path
 from typing import Any
@@ -209,6 +210,16 @@ def test_a_saved_model_is_no_module_and_saves_again(tmp_path: Path) -> None:
     tf.saved_model.save(loaded, str(tmp_path / "again"), signatures=dict(loaded.signatures))
     again = tf.saved_model.load(str(tmp_path / "again"))
     assert sorted(again.signatures) == ["default", "fruit_to_pet"]
+
+
+def test_the_folder_that_is_renamed_is_not_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "tensorflow"):  # as in a notebook
+        loaded = _saved(_load("fruit"), tmp_path)
+        assert ".tmp-" not in caplog.text
+        tf.saved_model.save(loaded, str(tmp_path / "again"))
+        assert "again" in caplog.text
 
 
 def test_a_failure_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
