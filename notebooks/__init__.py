@@ -1,0 +1,1 @@
+"""Notebooks that show what compat_hub does, and what executes them."""
