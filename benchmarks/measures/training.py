@@ -54,7 +54,7 @@ def session(module: str) -> Figures:
         gradients = tape.gradient(loss, variables)
         for variable, gradient in zip(variables, gradients, strict=True):
             if gradient is not None:
-                variable.assign_sub(_RATE * tf.convert_to_tensor(gradient))
+                _descend(variable, gradient)
         return loss
 
     v1 = tf.compat.v1
@@ -72,6 +72,14 @@ def session(module: str) -> Figures:
         run = session.make_callable([loss, train, *updates], feed_list=feeds)
     values = [v.numpy() for v in call.inputs.values()]
     return interleaved(lambda: step(call.inputs), lambda: run(*values))
+
+
+def _descend(variable: tf.Variable, gradient: Any) -> None:
+    """What v1.train.GradientDescentOptimizer does, by the ops that it does it with."""
+    if isinstance(gradient, tf.IndexedSlices):
+        variable.scatter_sub(tf.IndexedSlices(_RATE * gradient.values, gradient.indices))
+    else:
+        tf.raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=_RATE, delta=gradient)
 
 
 def embedding(module: str) -> Figures:
