@@ -5,11 +5,9 @@ The interface is that of Reusable SavedModels: https://www.tensorflow.org/hub/re
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import inspect
 import keyword
-import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
@@ -17,6 +15,7 @@ from typing import Any, Protocol
 import tensorflow as tf
 
 from compat_hub._folder_progress import byte_size, folder_progress
+from compat_hub._log_filter import no_word_of
 from compat_hub.call import CallResult, find_update_ops
 from compat_hub.errors import InputTypeError, UnknownNameError
 from compat_hub.state import ModuleState
@@ -88,24 +87,9 @@ def save_reusable(
     names = _choose(module, signatures)
     with new_folder(path) as folder, tf.init_scope():
         obj, functions = make_reusable(module, names, everything=signatures is None)
-        with folder_progress(folder, byte_size(obj.variables)), _no_word_of(folder):
+        with folder_progress(folder, byte_size(obj.variables)), no_word_of(folder):  # it is renamed
             tf.saved_model.save(obj, folder, signatures=functions)
     return os.fspath(path)
-
-
-@contextlib.contextmanager
-def _no_word_of(folder: str) -> Iterator[None]:
-    """Keeps TensorFlow from logging, as it does in notebooks, a folder that is renamed later."""
-
-    def is_of_interest(record: logging.LogRecord) -> bool:
-        return folder not in record.getMessage()
-
-    logger = tf.get_logger()
-    logger.addFilter(is_of_interest)
-    try:
-        yield
-    finally:
-        logger.removeFilter(is_of_interest)
 
 
 def make_reusable(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import tensorflow as tf
 
 import compat_hub
 from compat_hub import _verify
+from compat_hub.samples import sample_path
 from tests.authoring import write_module
 from tests.records import FIXTURES
 
@@ -182,3 +184,9 @@ def test_token_ids_stay_within_a_partitioned_embedding(tmp_path: Path) -> None:
     report = compat_hub.verify(write_module(tmp_path / "module", none=build))
     assert report.passed, report
     assert "gradient" in {check.kind for check in report.checks}
+
+
+def test_it_logs_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "tensorflow"):  # as in a notebook
+        assert compat_hub.verify(sample_path("pets")).passed
+    assert "Saver" not in caplog.text

@@ -8,6 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from compat_hub import _tensorflow
+from compat_hub._log_filter import no_word_of
 from compat_hub.building import building
 from compat_hub.call import find_update_ops
 from compat_hub.errors import InputTypeError, SignatureError
@@ -80,11 +81,12 @@ def import_signature(
     prefix_shared_names(meta_graph, scope)
     consumed = consumed_tensors(meta_graph.graph_def, given.keys())
     with building(variant.where):
-        tf.compat.v1.train.import_meta_graph(
-            meta_graph,
-            input_map={n: given[n] for n in consumed},
-            import_scope=scope.rpartition("/")[2],
-        )
+        with no_word_of("Saver not created"):  # nobody asked for one
+            tf.compat.v1.train.import_meta_graph(
+                meta_graph,
+                input_map={n: given[n] for n in consumed},
+                import_scope=scope.rpartition("/")[2],
+            )
         _move_colocation(graph, scope, meta_graph.graph_def, given, variant.where)
         return [
             given[n] if n in given else graph.get_tensor_by_name(f"{scope}/{n}") for n in wanted

@@ -7,6 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from compat_hub._log_filter import no_word_of
 from compat_hub.building import building
 from compat_hub.checkpoint import check_variables
 from compat_hub.errors import GraphError, ModuleFormatError
@@ -90,7 +91,11 @@ def import_state(
     graph = tf.compat.v1.get_default_graph()
     outer, _, name = scope.rpartition("/")
     known = set(map(id, graph.get_collection(_Keys.GLOBAL_VARIABLES)))
-    with building(variant.where), tf.name_scope(f"{outer}/" if outer else ""):
+    with (
+        building(variant.where),
+        tf.name_scope(f"{outer}/" if outer else ""),
+        no_word_of("Saver not created"),  # nobody asked for one
+    ):
         tf.compat.v1.train.import_meta_graph(meta_graph, import_scope=name)
     variables = {
         variable.name.removeprefix(f"{scope}/").partition(":")[0]: variable
