@@ -1,10 +1,13 @@
 """Measures compat_hub beside what else there is, and prints ratios.
 
     python -m benchmarks [--only NAME ...] [--check] [--modules FOLDER] [--json FILE] [--plot FILE]
+                         [--page FILE]
 
 Each figure is a median of runs in fresh processes, taken in turn with those of what it is compared
 with, so that a moment in which the machine is slow slows both. The modules are made once, in
-FOLDER, with random weights (2 GB). On an idle machine all of it takes an hour or so.
+FOLDER, with random weights (2 GB). Where the environment variable TENSORFLOW_HUB_PYTHON names an
+interpreter that has tensorflow_hub 0.16.1 (with setuptools<81), its loader is measured, too.
+On an idle machine all of it takes an hour or so.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ import json
 import math
 import os
 import statistics
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -30,7 +34,8 @@ def measure(target: Target, runs: Sequence[Run], folder: Path) -> list[Figures]:
     found: list[list[Figures]] = [[] for _ in runs]
     for _ in range(target.rounds):
         for (way, module), figures in zip(runs, found, strict=True):
-            figures.append(run_fresh(target.measure, way, str(folder / module)))
+            python = os.environ[target.needs] if way == "tensorflow_hub" else sys.executable
+            figures.append(run_fresh(target.measure, way, str(folder / module), python))
     return [
         {key: statistics.median(f[key] for f in figures) for key in figures[0]} for figures in found
     ]
@@ -45,9 +50,15 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="exit status 1 beyond a limit")
     parser.add_argument("--modules", type=Path, default=Path("benchmarks/.modules"))
     parser.add_argument("--json", type=Path, help="writes all figures")
+    parser.add_argument("--page", type=Path, help="writes the table into docs/performance.md")
     parser.add_argument("--plot", type=Path, help="draws them; needs matplotlib")
     arguments = parser.parse_args()
-    chosen = [t for t in TARGETS if arguments.only is None or t.name in arguments.only]
+    chosen = [
+        target
+        for target in TARGETS
+        if arguments.only is None or target.name in arguments.only
+        if not target.needs or os.environ.get(target.needs)
+    ]
     _write_modules(chosen, arguments.modules)
     print(f"{'':14} {'':14} {'figure':>8} {'limit':>8}")
     lines: list[dict[str, Any]] = []
@@ -72,6 +83,10 @@ def main() -> int:
             print(f"{target.name:14} {case:14} {figure:8.2f} {limit}{mark}", flush=True)
             if arguments.json:
                 arguments.json.write_text(json.dumps(lines, indent=2) + "\n", encoding="utf-8")
+    if arguments.page:
+        from benchmarks.page import write_table  # noqa: PLC0415
+
+        write_table(lines, arguments.page)
     if arguments.plot:
         from benchmarks.plot import draw  # noqa: PLC0415
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import libcst as cst
@@ -73,11 +73,11 @@ class _Names(cst.CSTVisitor):
 
 
 class _Followed(_Names):
-    """Finds the variables that hold a `hub.Module`, and nothing else, by scope and name."""
+    """Finds the variables that hold `hub.Module`s, and nothing else, by scope and name."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.modules: dict[tuple[Any, str], cst.Call | None] = {}
+        self.modules: dict[tuple[Any, str], Sequence[cst.Call]] = {}
 
     def visit_Assign(self, node: cst.Assign) -> None:  # noqa: N802
         for target in node.targets:
@@ -95,11 +95,10 @@ class _Followed(_Names):
         key = (None if "." in name else self.scope(target), name)
         if not self.is_module_call(value):
             if key in self.modules or "." not in name:
-                self.modules[key] = None
-        elif key in self.modules:
-            self.modules[key] = None
-        elif isinstance(value, cst.Call):
-            self.modules[key] = value
+                self.modules[key] = ()
+        elif isinstance(value, cst.Call) and self.modules.get(key) != ():
+            # Graphs for training and for evaluation are often made under one name.
+            self.modules[key] = [*self.modules.get(key, ()), value]
 
 
 class _Finder(_Names):
@@ -111,7 +110,7 @@ class _Finder(_Names):
         self._handled: set[cst.CSTNode] = set()
         self._has_module = False
         self._has_gone_names = False
-        self.followed: Mapping[tuple[Any, str], cst.Call | None] = {}
+        self.followed: Mapping[tuple[Any, str], Sequence[cst.Call]] = {}
 
     def all_uses(self) -> list[Use]:
         uses = list(self._uses)
@@ -160,8 +159,8 @@ class _Finder(_Names):
             self._hub_call(node, (name or "").removeprefix(f"{PACKAGE}."))
         elif name is not None and name.startswith("tensorflow."):
             self._tensorflow_name(node, name, node)
-        elif self.is_module_call(node.func):
-            self._application(node, node.func)
+        elif isinstance(node.func, cst.Call) and self.is_module_call(node.func):
+            self._application(node, [node.func])
         else:
             self._method(node)
         return True
@@ -175,7 +174,7 @@ class _Finder(_Names):
                 self._hub_name(node, (name or "").removeprefix(f"{PACKAGE}."))
             elif name is not None and name.startswith("tensorflow."):
                 self._tensorflow_name(node, name, None)
-            elif self._followed(node.value) is not None:
+            elif self._followed(node.value):
                 self._add(node, UNCHANGED, note="The same in TF2.")
         return False
 
@@ -220,27 +219,33 @@ class _Finder(_Names):
         code = _code(node.with_changes(func=_renamed(node.func, "Module")))
         self._add(node, status, code if status == CHANGE else None, _code(new), " ".join(notes))
 
-    def _application(self, node: cst.Call, made: cst.CSTNode) -> None:
-        """A call of a `hub.Module`."""
-        assert isinstance(made, cst.Call)
-        if _is_train(_arguments(made, _MODULE_ARGUMENTS).get("tags")):
+    def _application(self, node: cst.Call, made: Sequence[cst.Call]) -> None:
+        """A call of a `hub.Module`, or of one of several under one name."""
+        for_training = {_is_train(_arguments(m, _MODULE_ARGUMENTS).get("tags")) for m in made}
+        if for_training == {True}:
             training = "training=True"
             args = [_code(arg.with_changes(comma=cst.MaybeSentinel.DEFAULT)) for arg in node.args]
             tf2 = f"{_code(node.func)}({', '.join([*args, training])})"
-            if made is node.func:
+            if node.func in made:
                 tf2 = f"hub.load(...)({', '.join([*args, training])})"
             self._add(node, UNCHANGED, tf2=tf2)
-        elif made is not node.func:
+        elif for_training == {True, False}:
+            note = (
+                "The same in TF2, with training=True where the module of this name was made with "
+                'tags={"train"}.'
+            )
+            self._add(node, UNCHANGED, note=note)
+        elif node.func not in made:
             self._add(node, UNCHANGED, note="The same in TF2.")
 
     def _method(self, node: cst.Call) -> None:
         """A call of a variable that holds a `hub.Module`, or of one of its methods."""
         made = self._followed(node.func)
-        if made is not None:
+        if made:
             self._handled.add(node.func)
             self._application(node, made)
             return
-        if not isinstance(node.func, cst.Attribute) or self._followed(node.func.value) is None:
+        if not isinstance(node.func, cst.Attribute) or not self._followed(node.func.value):
             return
         self._handled.add(node.func)
         if node.func.attr.value == "export":
@@ -308,24 +313,24 @@ class _Finder(_Names):
         while scope is not None:
             scopes.append(scope)
             scope = scope.parent if scope.parent is not scope else None
-        known = [n for (s, n), made in self.followed.items() if made is not None and s in scopes]
+        known = [n for (s, n), made in self.followed.items() if made and s in scopes]
         return known[0] if len(known) == 1 else "module"
 
-    def _followed(self, node: cst.CSTNode) -> cst.Call | None:
-        """The call of `hub.Module` whose result a name stands for."""
+    def _followed(self, node: cst.CSTNode) -> Sequence[cst.Call]:
+        """The calls of `hub.Module` of which a name stands for a result; none where it may not."""
         name = _dotted(node)
         if name is None:
-            return None
+            return ()
         if "." in name:
-            return self.followed.get((None, name))
+            return self.followed.get((None, name), ())
         scope = self.scope(node)
         while scope is not None:
             if (scope, name) in self.followed:
                 return self.followed[scope, name]
             if name in scope and any(a.scope is scope for a in scope[name]):
-                return None  # a parameter, a loop's variable
+                return ()  # a parameter, a loop's variable
             scope = scope.parent if scope.parent is not scope else None
-        return None
+        return ()
 
     def _add(
         self,

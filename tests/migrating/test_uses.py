@@ -123,6 +123,23 @@ def test_a_variable_of_something_else_is_not_followed(code: str) -> None:
     assert [use.old for use in _uses(code)] == ["hub.Module(a)"]
 
 
+def test_modules_of_one_name() -> None:
+    code = """import tensorflow_hub as hub
+m = hub.Module("a", tags={"train"})
+m(x)
+m = hub.Module("b", trainable=False)
+m.export(path, session)
+k = hub.Module("a", tags={"train"})
+k = hub.Module("b", tags=["train"])
+k(x)
+"""
+    found = {use.old: (use.tf2, use.note) for use in find_uses(cst.parse_module(code))}
+    assert found["m(x)"][0] is None
+    assert 'where the module of this name was made with tags={"train"}' in found["m(x)"][1]
+    assert found["m.export(path, session)"][0] == "m.export(path)"
+    assert found["k(x)"] == ("k(x, training=True)", "")
+
+
 def test_what_stands_beside_modules() -> None:
     uses = _uses("""
         def f():
