@@ -98,4 +98,11 @@ class DownloadBar:
 
 
 def _console() -> Console:
-    return Console(file=sys.stderr, highlight=False, markup=False, emoji=False)
+    # FORCE_COLOR, which notebooks set, makes a terminal of a pipe for colours, not for animation.
+    return Console(
+        file=sys.stderr,
+        force_terminal=sys.stderr.isatty(),
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )

@@ -28,6 +28,13 @@ def test_nothing_where_nobody_asked(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr() == ("", "")
 
 
+def test_no_bar_in_a_pipe(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with progress_bar("Vectors", 300) as advance:
+        advance(300)
+    assert capsys.readouterr().err == "Vectors: 300\n"
+
+
 def test_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "120")
