@@ -1,0 +1,70 @@
+"""What is in the support matrix: the pairs of TensorFlow and Python, and the tests."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+# What is installed depends on these; all are in the record.
+SHOWN = ("tensorflow", "tf-keras", "keras", "numpy", "protobuf", "apache-beam")
+
+TESTS = (
+    "tests/conformance",
+    "tests/test_tensorflow.py",
+    "tests/test_known_ops.py",
+    "tests/test_module.py",
+    "tests/test_convert.py",
+    "tests/test_keras2.py",
+    "tests/test_keras3.py",
+    "tests/test_demo.py",
+    "tests/v1/test_module.py",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """A pair of versions, such as 2.16 and 3.11."""
+
+    tensorflow: str
+    python: str
+
+    @property
+    def name(self) -> str:
+        return f"tf{self.tensorflow}-py{self.python}"
+
+    @property
+    def requirements(self) -> tuple[str, ...]:
+        return (f"tensorflow=={self.tensorflow}.*", f"tf-keras=={self.tensorflow}.*")
+
+
+ROWS = {
+    row.name: row
+    for row in (
+        Row("2.16", "3.10"),
+        Row("2.16", "3.11"),
+        Row("2.21", "3.10"),
+        Row("2.21", "3.11"),
+        Row("2.21", "3.12"),
+        Row("2.21", "3.13"),
+    )
+}
+
+
+def find_python(version: str) -> str:
+    """A Python of this version, on PATH or in pyenv.
+
+    Raises:
+        FileNotFoundError: There is none.
+    """
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    found = [shutil.which(f"python{version}"), *pyenv.glob(f"versions/{version}.*/bin/python")]
+    for python in filter(None, found):
+        command = [python, "-c", "import ensurepip, sys; print('%d.%d' % sys.version_info[:2])"]
+        # What pyenv puts on PATH fails for versions that are not switched on.
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        if result.stdout.strip() == version:
+            return str(python)
+    raise FileNotFoundError(f"There is no Python {version}, neither on PATH nor in {pyenv}.")
