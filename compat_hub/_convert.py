@@ -21,13 +21,15 @@ def convert(
     What is written is what `HubModule.save` writes. Neither compat_hub nor the module is needed to
     load it.
 
-    Example:
-        ```python
-        compat_hub.convert("path/to/module", "path/to/saved_model")
-        model = tf.saved_model.load("path/to/saved_model")
-        vectors = model(x)
-        pets = model.signatures["fruit_to_pet"](apples=x1, oranges=x2)
-        ```
+    Examples:
+        >>> compat_hub.convert("path/to/module", "path/to/saved_model")
+        'path/to/saved_model'
+        >>> model = tf.saved_model.load("path/to/saved_model")
+        >>> model(tf.ones([5, 7])).shape
+        TensorShape([5, 8])
+        >>> pets = model.signatures["fruit_to_pet"](apples=tf.ones([5, 4]), oranges=tf.ones([5, 3]))
+        >>> print(pets["cats"].shape, pets["dogs"].shape)
+        (5, 2) (5, 3)
 
     Args:
         handle: The module: what `compat_hub.load` takes, or a loaded one.

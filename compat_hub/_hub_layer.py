@@ -89,6 +89,7 @@ class HubLayer:
         Raises:
             InputTypeError: An input is missing, unknown, or of the wrong dtype or shape. Or the
                 call is in a model of the other Keras.
+            GraphError: It is a call of Keras 3's `stateless_call`.
         """
         layer: Any = self
         _other_keras.check_call(layer, inputs, self._maker.keras)

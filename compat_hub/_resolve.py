@@ -18,12 +18,12 @@ def resolve(handle: str | os.PathLike[str]) -> str:
     also uses: the folder `TFHUB_CACHE_DIR`, by default `tfhub_modules` in the temporary folder.
     What is there is not downloaded again.
 
-    Example:
-        ```python
-        compat_hub.resolve("~/modules/fruit")                     # "/home/me/modules/fruit"
-        compat_hub.resolve("https://tfhub.dev/google/elmo/3")     # "/tmp/tfhub_modules/5805..."
-        compat_hub.resolve("fruit.tar.gz")                        # "/tmp/tfhub_modules/91f2..."
-        ```
+    Examples:
+        >>> compat_hub.resolve("path/to/module")
+        'path/to/module'
+        >>> unpacked = compat_hub.resolve("path/to/module.tar.gz")
+        >>> compat_hub.load_module_spec(unpacked).get_signature_names()
+        ['default', 'fruit_to_pet']
 
     Args:
         handle: One of these:

@@ -52,6 +52,14 @@ class Check:
 class VerificationReport:
     """What `compat_hub.verify` found.
 
+    Examples:
+        >>> report = compat_hub.verify("path/to/module", signatures=["fruit_to_pet"])
+        >>> report.failures
+        ()
+        >>> check = report.checks[0]
+        >>> print(check.kind, check.name, check.max_error <= check.limit)
+        output cats True
+
     Attributes:
         handle: The module.
         checks: Every comparison.
@@ -134,11 +142,20 @@ def verify(
     For every graph variant and signature: the outputs, the gradients of all trainable variables,
     all variables after a training call, and the regularization losses.
 
-    Example:
-        ```python
-        report = compat_hub.verify("path/to/module")
-        assert report.passed, report
-        ```
+    Examples:
+        >>> report = compat_hub.verify("path/to/module", signatures=["default"])
+        >>> print(report)
+        path/to/module: PASS
+          set() 'default': 1 x output, largest error 0.0e+00: ok
+          set() 'default': 4 x gradient, largest error 0.0e+00: ok
+          set() 'default': 3 x regularization loss, largest error 0.0e+00: ok
+          set() 'default': 10 x variable, largest error 0.0e+00: ok
+          {"train"} 'default': 1 x output, largest error 0.0e+00: ok
+          {"train"} 'default': 4 x gradient, largest error 0.0e+00: ok
+          {"train"} 'default': 3 x regularization loss, largest error 0.0e+00: ok
+          {"train"} 'default': 10 x variable, largest error 0.0e+00: ok
+        >>> report.passed
+        True
 
     Args:
         handle: A handle or a `ModuleSpec`.

@@ -58,22 +58,17 @@ class BatchModel:
 class HubModelHandler(ModelHandler[Any, PredictionResult, BatchModel]):
     """Runs a module in TF1 Hub format in a Beam pipeline, on any runner.
 
-    Example:
-        ```python
-        import apache_beam as beam
-        from apache_beam.ml.inference.base import RunInference
-
-        from compat_hub.beam import HubModelHandler
-
-        with beam.Pipeline() as pipeline:
-            _ = (
-                pipeline
-                | beam.io.ReadFromText("sentences.txt")
-                | RunInference(HubModelHandler("path/to/text/module", max_batch_size=256))
-                | beam.Map(lambda result: (result.example, result.inference))
-                | beam.Map(print)
-            )
-        ```
+    Examples:
+        >>> import apache_beam as beam
+        >>> from apache_beam.ml.inference.base import RunInference
+        >>> from compat_hub.beam import HubModelHandler
+        >>> handler = HubModelHandler("path/to/text_module", max_batch_size=256)
+        >>> with beam.Pipeline() as pipeline:
+        ...     results = pipeline | beam.Create(["hello", "world"]) | RunInference(handler)
+        ...     shapes = results | beam.Map(lambda found: (found.example, found.inference.shape))
+        ...     _ = shapes | beam.Map(print)
+        ('hello', (4,))
+        ('world', (4,))
 
     An example is what an input of the signature has for one row of a batch: a number, string, list,
     numpy array or tensor; a dict of them by input name where the signature takes several. Examples
@@ -144,8 +139,12 @@ class HubModelHandler(ModelHandler[Any, PredictionResult, BatchModel]):
     def load_model(self) -> BatchModel:
         """Loads the module; Beam calls it in the workers.
 
+        Returns:
+            What `run_inference` takes.
+
         Raises:
             HubError: The handle leads to no module, or to one without the signature or output.
+            SignatureError: It is a plain SavedModel, or has not the signature or output.
         """
         module = load(
             self._handle,
@@ -189,8 +188,14 @@ class HubModelHandler(ModelHandler[Any, PredictionResult, BatchModel]):
     def check_example(self, example: Any) -> Any:
         """Gives the example back if it fits the signature.
 
+        Args:
+            example: What the signature's inputs have for one row of a batch.
+
+        Returns:
+            The same example.
+
         Raises:
-            InputTypeError: It does not.
+            InputTypeError: It does not fit.
         """
         spec = _read_spec(self._handle)
         signature = spec.signature(self._signature, self._tags)
@@ -199,6 +204,9 @@ class HubModelHandler(ModelHandler[Any, PredictionResult, BatchModel]):
 
     def validate_inference_args(self, inference_args: dict[str, Any] | None) -> None:
         """Refuses arguments of RunInference; Beam calls it.
+
+        Args:
+            inference_args: The arguments by name, or None.
 
         Raises:
             InputTypeError: There are some.
@@ -214,11 +222,22 @@ class HubModelHandler(ModelHandler[Any, PredictionResult, BatchModel]):
         return [self.check_example] if self._check_examples else []
 
     def update_model_path(self, model_path: str | None = None) -> None:
-        """Changes the handle; Beam calls it where the side input names a new one."""
+        """Changes the handle; Beam calls it where the side input names a new one.
+
+        Args:
+            model_path: The new handle; None leaves it as it is.
+        """
         self._handle = model_path or self._handle
 
     def get_num_bytes(self, batch: Sequence[Any]) -> int:
-        """About how many bytes the examples have, for Beam's metrics."""
+        """About how many bytes the examples have, for Beam's metrics.
+
+        Args:
+            batch: The examples.
+
+        Returns:
+            The number of bytes.
+        """
         return sum(_byte_size(v) for example in batch for v in tf.nest.flatten(example))
 
     def get_metrics_namespace(self) -> str:

@@ -33,7 +33,19 @@ _IMAGE_SIZES = ("height", "width")
 
 
 class CommonSignatureWarning(UserWarning):
-    """A module does not implement the common signature of its kind."""
+    """A module does not implement the common signature of its kind.
+
+    Examples:
+        >>> import warnings
+        >>> def module_fn():
+        ...     x = tf.compat.v1.placeholder(tf.float32, [None, 4])
+        ...     compat_hub.add_signature(inputs=x, outputs=2 * x)
+        >>> with warnings.catch_warnings(record=True) as caught:
+        ...     warnings.simplefilter("always")
+        ...     spec = compat_hub.create_module_spec(module_fn, common_signature="text_embedding")
+        >>> caught[0].category.__name__
+        'CommonSignatureWarning'
+    """
 
 
 def check(
@@ -46,11 +58,14 @@ def check(
     checked is that it has such inputs and such an output. Values are not checked, since no graph
     tells them; `COMMON_SIGNATURES` has the range that they have to be in.
 
-    Example:
-        ```python
-        problems = compat_hub.common_signatures.check("path/to/module", "image_feature_vector")
-        assert not problems, problems
-        ```
+    Examples:
+        >>> compat_hub.common_signatures.check("path/to/image_module", "image_feature_vector")
+        []
+        >>> problems = compat_hub.common_signatures.check("path/to/module", "text_embedding")
+        >>> print(problems[0])
+        In module 'path/to/module', variant set(), signature 'default': the input 'fruit' has to be
+        string [batch_size], found float32 [None, 7]: its dtype has to be string, convert it with
+        tf.cast(); its rank has to be 1, and is 2.
 
     Args:
         module_or_spec: A `ModuleSpec`, a `HubModule`, a `Module`, or a handle.
@@ -89,13 +104,14 @@ def matching(
     of that kind. `default` may be of any kind; where the module also has a signature of the name of
     a kind that gives the same tensor, it is of that kind.
 
-    Example:
-        ```python
-        for common in compat_hub.common_signatures.matching("path/to/module"):
-            print(common.kind, common.description, common.source)
-            for tensor in common.inputs + common.outputs:
-                print(tensor.name, tensor, tensor.docs)
-        ```
+    Examples:
+        >>> for common in compat_hub.common_signatures.matching("path/to/image_module"):
+        ...     print(common.kind)
+        ...     for tensor in common.inputs + common.outputs:
+        ...         print(tensor.name, tensor)
+        image_feature_vector
+        images float32 [batch_size, height, width, 3]
+        default float32 [batch_size, num_features]
 
     Args:
         module_or_spec: A `ModuleSpec`, a `HubModule`, a `Module`, or a handle.

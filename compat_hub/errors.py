@@ -21,7 +21,15 @@ __all__ = [
 
 
 class HubError(Exception):
-    """What every error of compat_hub is."""
+    """What every error of compat_hub is.
+
+    Examples:
+        >>> try:
+        ...     compat_hub.load("path/to/nothing")
+        ... except compat_hub.HubError as error:
+        ...     print(type(error).__name__)
+        ResolveError
+    """
 
     # AutoGraph, which converts the body of a tf.function, makes anew each exception that passes
     # through it: of the same type only if that is constructed as Exception is, otherwise it becomes
@@ -30,42 +38,137 @@ class HubError(Exception):
 
 
 class ModuleFormatError(HubError, ValueError):
-    """What is in the folder is not a module that can be read."""
+    """What is in the folder is not a module that can be read.
+
+    Examples:
+        >>> import os
+        >>> os.mkdir("empty")
+        >>> compat_hub.load("empty")
+        Traceback (most recent call last):
+            ...
+        compat_hub.errors.ModuleFormatError: 'empty' is not a module in TF1 Hub format: the
+            folder empty has no tfhub_module.pb. If it is a plain SavedModel, load it with
+            compat_hub.load() or tf.saved_model.load().
+    """
 
 
 class SignatureError(HubError, ValueError):
-    """A call does not fit: variant, signature, input, output, dtype or shape."""
+    """A call does not fit: variant, signature, input, output, dtype or shape.
+
+    Examples:
+        >>> compat_hub.KerasLayer("path/to/module", trainable=True, train_only="birds")
+        Traceback (most recent call last):
+            ...
+        compat_hub.errors.SignatureError: train_only='birds' matches no trainable variable of
+            'path/to/module'. It has: features/dense/kernel:0, features/dense/bias:0,
+            features/norm/gamma:0, features/norm/beta:0, cats/kernel:0, cats/bias:0,
+            dogs/kernel:0, dogs/bias:0.
+    """
 
 
 class UnknownNameError(SignatureError, KeyError):
-    """No graph variant, signature or output goes by that name."""
+    """No graph variant, signature or output goes by that name.
+
+    Examples:
+        >>> compat_hub.load("path/to/module")(tf.ones([5, 7]), signature="pet_to_fruit")
+        Traceback (most recent call last):
+            ...
+        compat_hub.errors.UnknownNameError: There is no signature 'pet_to_fruit' in module
+            'path/to/module', variant set(). It has: 'default', 'fruit_to_pet'. Pass one of
+            these as `signature`.
+    """
 
     # KeyError prints the repr of its argument, which turns a message into one quoted line.
     __str__ = Exception.__str__
 
 
 class InputTypeError(SignatureError, TypeError):
-    """The inputs of a call are missing, too many, or of a wrong dtype or shape."""
+    """The inputs of a call are missing, too many, or of a wrong dtype or shape.
+
+    Examples:
+        >>> compat_hub.load("path/to/module")(tf.ones([5, 8]))
+        Traceback (most recent call last):
+            ...
+        compat_hub.errors.InputTypeError: In module 'path/to/module', variant set(), signature
+            'default', input 'fruit': expected float32 [None, 7], found float32 [5, 8].
+    """
 
 
 class ResolveError(HubError, OSError):
-    """A handle was not found, could not be reached, or is not a module's folder."""
+    """A handle was not found, could not be reached, or is not a module's folder.
+
+    Examples:
+        >>> compat_hub.load("path/to/nothing")
+        Traceback (most recent call last):
+            ...
+        compat_hub.errors.ResolveError: The handle 'path/to/nothing' leads to 'path/to/nothing',
+            which does not exist. Pass the folder that holds tfhub_module.pb, or a .tar,
+            .tar.gz, .tgz file.
+    """
 
 
 class PathExistsError(ResolveError, FileExistsError):
-    """What was to be written would replace what is there already."""
+    """What was to be written would replace what is there already.
+
+    Examples:
+        >>> compat_hub.convert("path/to/module", "path/to/text_module")
+        Traceback (most recent call last):
+            ...
+        compat_hub.errors.PathExistsError: There is already something at 'path/to/text_module',
+            and it was left as it is. Write to a path that does not exist yet, or remove what is
+            there.
+    """
 
 
 class CheckpointError(ResolveError, ValueError):
-    """There is no such checkpoint, or it is one of another model."""
+    """There is no such checkpoint, or it is one of another model.
+
+    Examples:
+        >>> import types
+        >>> def model_fn(**_):
+        ...     module = compat_hub.Module("path/to/module")
+        ...     compat_hub.register_module_for_export(module, "encoder")
+        >>> untrained = types.SimpleNamespace(
+        ...     config=None, model_fn=model_fn, latest_checkpoint=lambda: None
+        ... )
+        >>> inputs = types.SimpleNamespace(features={})
+        >>> exporter = compat_hub.LatestModuleExporter("modules", lambda: inputs)
+        >>> exporter.export(untrained, "path/to/exports")
+        Traceback (most recent call last):
+            ...
+        compat_hub.errors.CheckpointError: There is nothing to export yet: the estimator's
+            latest_checkpoint() is None. Train it first, or pass `checkpoint_path`.
+    """
 
 
 class ConfigError(HubError, NotImplementedError):
-    """A layer has no config, so Keras cannot make it again from one."""
+    """A layer has no config, so Keras cannot make it again from one.
+
+    Examples:
+        >>> def module_fn():
+        ...     x = tf.compat.v1.placeholder(tf.float32, [None, 4])
+        ...     compat_hub.add_signature(inputs=x, outputs=2 * x)
+        >>> layer = compat_hub.KerasLayer(compat_hub.create_module_spec(module_fn), name="twice")
+        >>> layer.get_config()
+        Traceback (most recent call last):
+            ...
+        compat_hub.errors.ConfigError: the KerasLayer 'twice' is on a module that is in no
+            folder ('made from module_fn'), so it has no config. Export the module, and make the
+            layer from the folder.
+    """
 
 
 class GraphError(HubError, RuntimeError):
-    """A module is used in a graph or session that it does not belong to."""
+    """A module is used in a graph or session that it does not belong to.
+
+    Examples:
+        >>> compat_hub.Module("path/to/module")
+        Traceback (most recent call last):
+            ...
+        compat_hub.errors.GraphError: hub.Module is for graphs of TF1, and this program executes
+            eagerly. Use it inside `with tf.Graph().as_default():`, or call compat_hub.load()
+            instead.
+    """
 
 
 class BackendError(HubError, ImportError):
@@ -73,4 +176,17 @@ class BackendError(HubError, ImportError):
 
 
 class UnsafeModuleError(HubError):
-    """The module's graph would touch the host: files, processes or Python."""
+    """The module's graph would touch the host: files, processes or Python.
+
+    Examples:
+        >>> compat_hub.load("path/to/module_that_reads_files")
+        Traceback (most recent call last):
+            ...
+        compat_hub.errors.UnsafeModuleError: In module 'path/to/module_that_reads_files',
+            variant set(): the graph would touch the host when it runs: 'ReadFile', node
+            'stolen', for signature 'leak', reads or writes files. If you trust the module's
+            source, allow it with compat_hub.load('path/to/module_that_reads_files',
+            allow_host_access=True), or pass
+            compat_hub.load_module_spec('path/to/module_that_reads_files',
+            allow_host_access=True) in the handle's place.
+    """

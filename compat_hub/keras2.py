@@ -19,21 +19,25 @@ tf_keras.saving.register_keras_serializable(_PACKAGE)(_layer_config.SharedModule
 class KerasLayer(HubLayer, _tensorflow.AdoptedWeights, tf_keras.layers.Layer):
     """A module as a layer of a tf_keras model.
 
-    Example:
-        ```python
-        layer = compat_hub.KerasLayer(
-            "path/to/module", signature="fruit_to_pet", signature_outputs_as_dict=True,
-            trainable=True,
-        )
-        pets = layer(dict(apples=x1, oranges=x2))    # pets["cats"], pets["dogs"]
-
-        model = tf_keras.Sequential([
-            compat_hub.KerasLayer("path/to/image_module", trainable=True),
-            tf_keras.layers.Dense(5),
-        ])
-        model.compile("adam", "mse")
-        model.fit(images, targets)
-        ```
+    Examples:
+        >>> import tf_keras
+        >>> layer = compat_hub.KerasLayer(
+        ...     "path/to/module",
+        ...     signature="fruit_to_pet",
+        ...     signature_outputs_as_dict=True,
+        ...     trainable=True,
+        ... )
+        >>> pets = layer({"apples": tf.ones([5, 4]), "oranges": tf.ones([5, 3])})
+        >>> print(pets["cats"].shape, pets["dogs"].shape)
+        (5, 2) (5, 3)
+        >>> model = tf_keras.Sequential([
+        ...     compat_hub.KerasLayer("path/to/image_module", trainable=True),
+        ...     tf_keras.layers.Dense(5),
+        ... ])
+        >>> model.compile("adam", "mse")
+        >>> history = model.fit(tf.ones([8, 8, 8, 3]), tf.ones([8, 5]), verbose=0)
+        >>> len(model.losses)
+        2
 
     It takes the place of tensorflow_hub's KerasLayer, and trains modules in TF1 Hub format. With
     `trainable=True`, calls in training (`fit`, or `training=True`) run the `{"train"}` variant and

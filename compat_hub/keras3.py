@@ -20,21 +20,14 @@ keras.saving.register_keras_serializable(_PACKAGE)(_layer_config.SharedModule)
 class KerasLayer(HubLayer, _keras3.HeldWeights, keras.layers.Layer):
     """A module as a layer of a Keras 3 model, on Keras' TensorFlow backend.
 
-    Example:
-        ```python
-        layer = compat_hub.keras3.KerasLayer(
-            "path/to/module", signature="fruit_to_pet", signature_outputs_as_dict=True,
-            trainable=True,
-        )
-        pets = layer(dict(apples=x1, oranges=x2))    # pets["cats"], pets["dogs"]
-
-        model = keras.Sequential([
-            compat_hub.keras3.KerasLayer("path/to/image_module", trainable=True),
-            keras.layers.Dense(5),
-        ])
-        model.compile("adam", "mse")
-        model.fit(images, targets)
-        ```
+    Examples:
+        >>> import keras
+        >>> layer = compat_hub.keras3.KerasLayer("path/to/image_module", trainable=True)
+        >>> model = keras.Sequential([layer, keras.layers.Dense(5)])
+        >>> model.compile("adam", "mse")
+        >>> history = model.fit(tf.ones([8, 8, 8, 3]), tf.ones([8, 5]), verbose=0)
+        >>> len(layer.trainable_weights), len(layer.losses)
+        (8, 2)
 
     It is to Keras 3 what `compat_hub.KerasLayer` is to tf_keras, and takes the same arguments. The
     layer's weights are Variables of Keras that hold the module's own `tf.Variable`s: training
@@ -70,7 +63,15 @@ class KerasLayer(HubLayer, _keras3.HeldWeights, keras.layers.Layer):
         return super().call(inputs, training)
 
     def compute_output_spec(self, inputs: Any, training: Any = None) -> Any:
-        """What a call on symbolic tensors gives; Keras calls it."""
+        """What a call on symbolic tensors gives; Keras calls it.
+
+        Args:
+            inputs: The symbolic tensors, as `call` takes them.
+            training: As for `call`.
+
+        Returns:
+            A symbolic tensor, or a dict of them by output name.
+        """
         _other_keras.check_call(self, inputs, self._maker.keras)
         in_training = bool(training) and self.trainable
         specs = self._target.output_specs(

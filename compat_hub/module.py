@@ -68,15 +68,19 @@ class _Known:
 class HubModule(tf.Module):
     """A module in TF1 Hub format, loaded: `compat_hub.load` makes it.
 
-    Example:
-        ```python
-        module = compat_hub.load("path/to/module")
-        pets = module(dict(apples=x1, oranges=x2), signature="fruit_to_pet", as_dict=True)
-        with tf.GradientTape() as tape:
-            loss = tf.reduce_sum(module(x, training=True))
-            loss += tf.add_n([l() for l in module.regularization_losses])
-        grads = tape.gradient(loss, module.trainable_variables)
-        ```
+    Examples:
+        >>> module = compat_hub.load("path/to/module")
+        >>> fruit = {"apples": tf.ones([5, 4]), "oranges": tf.ones([5, 3])}
+        >>> pets = module(fruit, signature="fruit_to_pet", as_dict=True)
+        >>> print(pets["cats"].shape, pets["dogs"].shape)
+        (5, 2) (5, 3)
+        >>> with tf.GradientTape() as tape:
+        ...     pets = module(fruit, signature="fruit_to_pet", as_dict=True, training=True)
+        ...     loss = tf.reduce_sum(pets["cats"]) + tf.reduce_sum(pets["dogs"])
+        ...     loss += tf.add_n([l() for l in module.regularization_losses])
+        >>> gradients = tape.gradient(loss, module.trainable_variables)
+        >>> print(len(gradients), "of", len(module.variables), "variables have gradients")
+        8 of 10 variables have gradients
 
     A call works eagerly, in a `tf.function`, in a `tf.data` pipeline and under a gradient tape. All
     variants read and write the same variables. Threads may call it at the same time.
@@ -166,25 +170,77 @@ class HubModule(tf.Module):
         return list(self._regularization_losses)
 
     def get_signature_names(self, tags: Tags = None) -> list[str]:
-        """The names of a variant's signatures; see `ModuleSpec.get_signature_names`."""
+        """The names of a variant's signatures.
+
+        Args:
+            tags: The variant's tags: a set, a list or one string; None is the variant that the
+                module is pinned to, or else `set()`.
+
+        Returns:
+            The names.
+
+        Raises:
+            UnknownNameError: There is no such variant.
+        """
         return self.spec.get_signature_names(self._tags_or_own(tags))
 
     def get_input_info_dict(
         self, signature: str | None = None, tags: Tags = None
     ) -> dict[str, TensorInfo]:
-        """What a signature takes; see `ModuleSpec.get_input_info_dict`."""
+        """What a signature takes.
+
+        Args:
+            signature: Its name, `"default"` when None.
+            tags: The variant's tags: a set, a list or one string; None is the variant that the
+                module is pinned to, or else `set()`.
+
+        Returns:
+            By input name, an object with `dtype`, `get_shape()`, `is_sparse`, `is_composite` and
+                `type_spec`.
+
+        Raises:
+            UnknownNameError: There is no such variant or signature.
+        """
         return self.spec.get_input_info_dict(signature, self._tags_or_own(tags))
 
     def get_output_info_dict(
         self, signature: str | None = None, tags: Tags = None
     ) -> dict[str, TensorInfo]:
-        """What a signature gives; see `ModuleSpec.get_output_info_dict`."""
+        """What a signature gives.
+
+        Args:
+            signature: Its name, `"default"` when None.
+            tags: The variant's tags: a set, a list or one string; None is the variant that the
+                module is pinned to, or else `set()`.
+
+        Returns:
+            By output name, an object with `dtype`, `get_shape()`, `is_sparse`, `is_composite` and
+                `type_spec`.
+
+        Raises:
+            UnknownNameError: There is no such variant or signature.
+        """
         return self.spec.get_output_info_dict(signature, self._tags_or_own(tags))
 
     def get_attached_message(
         self, key: str, message_type: Any, tags: Tags = None, required: bool = False
     ) -> Any:
-        """An attached message; see `ModuleSpec.get_attached_message`."""
+        """A protocol message that the module's author attached to a variant.
+
+        Args:
+            key: The name under which it was attached.
+            message_type: The class of the message.
+            tags: The variant's tags: a set, a list or one string; None is the variant that the
+                module is pinned to, or else `set()`.
+            required: Whether a missing message is an error.
+
+        Returns:
+            The message, or None where there is none and `required` is false.
+
+        Raises:
+            UnknownNameError: There is no such variant, or no such message and it is required.
+            SignatureError: What is attached is not a message of that type.
+        """
         return self.spec.get_attached_message(key, message_type, self._tags_or_own(tags), required)
 
     @_tensorflow.unconverted
@@ -296,7 +352,18 @@ class HubModule(tf.Module):
         return CallResult(outputs, total)
 
     def variant(self, training: bool) -> GraphVariant:
-        """The variant that a call uses."""
+        """The variant that a call uses.
+
+        Args:
+            training: Whether it is a training call.
+
+        Returns:
+            The variant that the module is pinned to, or else `{"train"}` in training where there
+                is one, or else `set()`.
+
+        Raises:
+            UnknownNameError: There is no such variant.
+        """
         if self.tags is not None:
             return self.spec.variant(self.tags)
         return self.spec.variant(
@@ -310,6 +377,15 @@ class HubModule(tf.Module):
 
     def save(self, path: str | os.PathLike[str], *, signatures: Sequence[str] | None = None) -> str:
         """Writes a SavedModel of TensorFlow 2, with the current values of the variables.
+
+        Examples:
+            >>> module = compat_hub.load("path/to/module")
+            >>> module.save("path/to/saved_model", signatures=["fruit_to_pet"])
+            'path/to/saved_model'
+            >>> again = tf.saved_model.load("path/to/saved_model")
+            >>> fruit = {"apples": tf.ones([5, 4]), "oranges": tf.ones([5, 3])}
+            >>> sorted(again(fruit, training=True)), len(again.regularization_losses)
+            (['cats', 'dogs'], 3)
 
         It needs neither compat_hub nor this module's folder. `tf.saved_model.load` gives an object
         to call, `obj(inputs, training=False)`, with `variables`, `trainable_variables`,
@@ -337,6 +413,14 @@ class HubModule(tf.Module):
 
     def export(self, path: str | os.PathLike[str]) -> str:
         """Writes the module in TF1 Hub format again, with the current values of the variables.
+
+        Examples:
+            >>> module = compat_hub.load("path/to/module")
+            >>> _ = module.variable_map["cats/bias"].assign([1.0, 2.0])
+            >>> module.export("path/to/changed_module")
+            'path/to/changed_module'
+            >>> compat_hub.load("path/to/changed_module").variable_map["cats/bias"].numpy()
+            array([1., 2.], dtype=float32)
 
         All graph variants, assets and attachments are kept, whichever variant this module is pinned
         to. Variables that only other variants have keep their values.
@@ -506,11 +590,12 @@ def load(
 ) -> Any:
     """Loads a module: one in TF1 Hub format, or a plain SavedModel.
 
-    Example:
-        ```python
-        module = compat_hub.load("path/to/module")
-        vectors = module(["hello", "world"])
-        ```
+    Examples:
+        >>> module = compat_hub.load("path/to/text_module")
+        >>> module(["hello", "world"]).shape
+        TensorShape([2, 4])
+        >>> compat_hub.load("path/to/module", tags={"train"}).tags
+        frozenset({'train'})
 
     Args:
         handle: What `compat_hub.resolve` takes: a path of a folder or archive, or a web address.

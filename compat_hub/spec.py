@@ -56,13 +56,14 @@ class ModuleSpec:
     `compat_hub.Module` take it as a handle. `compat_hub.load_module_spec` reads one,
     `compat_hub.create_module_spec` makes one.
 
-    Example:
-        ```python
-        spec = compat_hub.load_module_spec("path/to/module")
-        spec.get_tags()                              # [frozenset(), frozenset({"train"})]
-        spec.get_signature_names()                   # ["default", "fruit_to_pet"]
-        spec.get_input_info_dict("fruit_to_pet")     # {"apples": TensorInfo(...), ...}
-        ```
+    Examples:
+        >>> spec = compat_hub.load_module_spec("path/to/module")
+        >>> [sorted(tags) for tags in spec.get_tags()]
+        [[], ['train']]
+        >>> spec.get_signature_names()
+        ['default', 'fruit_to_pet']
+        >>> spec.get_input_info_dict("fruit_to_pet")["apples"].get_shape()
+        TensorShape([None, 4])
 
     Attributes:
         handle: What the user passed; messages name the module by it.
@@ -115,6 +116,12 @@ class ModuleSpec:
     def variant(self, tags: Tags = None) -> GraphVariant:
         """The variant with exactly these tags.
 
+        Args:
+            tags: The variant's tags: a set, a list or one string; None is `set()`.
+
+        Returns:
+            The variant.
+
         Raises:
             UnknownNameError: There is none.
         """
@@ -128,7 +135,14 @@ class ModuleSpec:
         return self._variants[wanted]
 
     def signature(self, name: str | None = None, tags: Tags = None) -> Signature:
-        """A signature of a variant, `"default"` when `name` is None.
+        """A signature of a variant.
+
+        Args:
+            name: Its name, `"default"` when None.
+            tags: The variant's tags: a set, a list or one string; None is `set()`.
+
+        Returns:
+            The signature.
 
         Raises:
             UnknownNameError: There is no such variant or signature.
@@ -161,7 +175,10 @@ class ModuleSpec:
         """The names of the signatures of one variant.
 
         Args:
-            tags: The variant's tags: a set, a list or one string.
+            tags: The variant's tags: a set, a list or one string; None is `set()`.
+
+        Returns:
+            The names.
 
         Raises:
             UnknownNameError: There is no such variant.
@@ -189,7 +206,19 @@ class ModuleSpec:
     def get_output_info_dict(
         self, signature: str | None = None, tags: Tags = None
     ) -> dict[str, TensorInfo]:
-        """What a signature gives; see `get_input_info_dict`."""
+        """What a signature gives.
+
+        Args:
+            signature: Its name, `"default"` when None.
+            tags: The variant's tags: a set, a list or one string; None is `set()`.
+
+        Returns:
+            By output name, an object with `dtype`, `get_shape()`, `is_sparse`, `is_composite` and
+                `type_spec`.
+
+        Raises:
+            UnknownNameError: There is no such variant or signature.
+        """
         return dict(self.signature(signature, tags).outputs)
 
     def get_attached_message(
@@ -237,11 +266,20 @@ class ModuleSpec:
     ) -> None:
         """Writes the module, with the values of its variables from a checkpoint.
 
-        Example:
-            ```python
-            spec = compat_hub.create_module_spec(module_fn)
-            spec.export("path/to/module", checkpoint_path="path/to/training/model.ckpt-1000")
-            ```
+        Examples:
+            >>> def module_fn():
+            ...     x = tf.compat.v1.placeholder(tf.float32, [None, 4])
+            ...     w = tf.compat.v1.get_variable("w", [4, 2])
+            ...     compat_hub.add_signature(inputs=x, outputs=tf.matmul(x, w))
+            >>> spec = compat_hub.create_module_spec(module_fn)
+            >>> with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+            ...     w = tf.compat.v1.get_variable("trained/w", [4, 2])
+            ...     session.run(tf.compat.v1.global_variables_initializer())
+            ...     checkpoint = tf.compat.v1.train.Saver().save(session, "path/to/model.ckpt")
+            >>> spec.export("path/to/new_module", checkpoint_path=checkpoint,
+            ...             name_transform_fn=lambda name: f"trained/{name}")
+            >>> compat_hub.load("path/to/new_module")(tf.ones([3, 4])).shape
+            TensorShape([3, 2])
 
         Args:
             path: The folder to make.
@@ -337,10 +375,9 @@ def load_module_spec(
 ) -> ModuleSpec:
     """Reads the description of a module in TF1 Hub format.
 
-    Example:
-        ```python
-        compat_hub.load_module_spec("path/to/module").get_signature_names()
-        ```
+    Examples:
+        >>> compat_hub.load_module_spec("path/to/module").get_signature_names()
+        ['default', 'fruit_to_pet']
 
     Args:
         handle: What `compat_hub.resolve` takes; a `ModuleSpec` is returned as it is.

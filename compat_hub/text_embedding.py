@@ -49,14 +49,14 @@ def export(
 
     The file is read twice. Its vectors are never in memory together, so they may be larger than it.
 
-    Example:
-        ```python
-        with open("pets.txt", "w") as file:
-            file.write("cat 1.0 0.5\ndog 0.0 2.0\n")
-        compat_hub.text_embedding.export("pets.txt", "pets_embedding")
-        layer = compat_hub.KerasLayer("pets_embedding", trainable=True)
-        layer(["a cat and a dog", "dog!"])  # of shape [2, 2]
-        ```
+    Examples:
+        >>> with open("pets.txt", "w") as file:
+        ...     _ = file.write("cat 1.0 0.5\ndog 0.0 2.0\n")
+        >>> compat_hub.text_embedding.export("pets.txt", "pets_embedding")
+        'pets_embedding'
+        >>> compat_hub.load("pets_embedding")(["cat", "dog!"]).numpy()
+        array([[1. , 0.5],
+               [0. , 2. ]], dtype=float32)
 
     Args:
         embedding_file: A file in UTF-8, on any filesystem of `tf.io.gfile`, or one compressed by

@@ -21,6 +21,19 @@ _WIDTH = 100
 class Inspection:
     """What `compat_hub.inspect` found.
 
+    Examples:
+        >>> inspection = compat_hub.inspect("path/to/module", weights=True)
+        >>> inspection.passed
+        True
+        >>> print(inspection.text()[:169])
+        path/to/module
+          format        TF1 Hub format, written by TensorFlow 1.15.5
+          folder        path/to/module
+          size on disk  52.2 kB: graph 51.3 kB, variables 972 bytes
+        <BLANKLINE>
+        >>> print(inspection.weights[0].name, round(inspection.weights[0].max, 2))
+        features/dense/kernel 0.62
+
     Attributes:
         spec: The module's description.
         facts: What is in the module.
@@ -52,6 +65,9 @@ class Inspection:
 
         Args:
             show_all: Whether long lists are shown whole.
+
+        Returns:
+            The tables, in the order of the report.
         """
         return make_blocks(self.facts, self.verdict, self.weights, show_all)
 
@@ -61,6 +77,9 @@ class Inspection:
         Args:
             show_all: Whether long lists are shown whole.
             width: How many characters a line of prose has at most.
+
+        Returns:
+            The text, of several lines.
         """
         hint = " (text(show_all=True) shows them)"
         lines = lines_of(self.blocks(show_all), width, hint)

@@ -23,19 +23,22 @@ def migrate(
     write: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> MigrationReport:
-    """Reads a program and reports what it uses of tensorflow_hub, and what to write instead.
+    r"""Reads a program and reports what it uses of tensorflow_hub, and what to write instead.
 
     Nothing of the program runs. Names are followed through imports, and variables that are assigned
     a `hub.Module`, and only that, within their scope. What is passed to functions or fetched by
     `getattr` is not followed.
 
-    Example:
-        ```python
-        report = compat_hub.migrate("train.py")
-        for file in report.files:
-            for use in file.uses:
-                print(use.line, use.old, use.status, use.tf2)
-        ```
+    Examples:
+        >>> with open("train.py", "w") as file:
+        ...     _ = file.write("import tensorflow_hub as hub\nm = hub.Module('path/to/module')\n")
+        >>> report = compat_hub.migrate("train.py")
+        >>> for use in report.files[0].uses:
+        ...     print(use.line, use.status, use.old)
+        1 change import tensorflow_hub as hub
+        2 unchanged hub.Module('path/to/module')
+        >>> report.files[0].uses[1].tf2
+        "hub.load('path/to/module')"
 
     Args:
         path: A `.py` or `.ipynb` file, or a folder: all of these files in it, except in hidden

@@ -11,10 +11,10 @@ from compat_hub.errors import ResolveError
 def sample_path(name: str) -> str:
     """The module directory of a sample.
 
-    Example:
-        ```python
-        module = compat_hub.load(sample_path("pets"))
-        ```
+    Examples:
+        >>> from compat_hub.samples import sample_path
+        >>> compat_hub.load(sample_path("pets")).get_signature_names()
+        ['default', 'fruit_to_pet']
 
     Args:
         name: Its name. `"pets"` has the signatures `fruit_to_pet` and `default`, a `{"train"}`

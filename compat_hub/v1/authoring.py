@@ -28,12 +28,13 @@ class ColocationWarning(UserWarning):
 def add_signature(name: str | None = None, inputs: Any = None, outputs: Any = None) -> None:
     """Adds a signature to the module that is being defined: call it inside a `module_fn`.
 
-    Example:
-        ```python
-        def module_fn():
-            x = tf.compat.v1.placeholder(tf.float32, [None, 4])
-            compat_hub.add_signature(inputs=x, outputs=dict(default=2 * x, squares=x * x))
-        ```
+    Examples:
+        >>> def module_fn():
+        ...     x = tf.compat.v1.placeholder(tf.float32, [None, 4])
+        ...     compat_hub.add_signature(inputs=x, outputs=dict(default=2 * x, squares=x * x))
+        >>> spec = compat_hub.create_module_spec(module_fn)
+        >>> sorted(spec.get_output_info_dict())
+        ['default', 'squares']
 
     Args:
         name: Its name, `"default"` when None.
@@ -78,12 +79,15 @@ def attach_message(key: str, message: Any) -> None:
     `get_attached_message` gives it back. Each graph variant has its own. If a key is used again,
     the last message holds.
 
-    Example:
-        ```python
-        def module_fn():
-            ...
-            compat_hub.attach_message("vocabulary", my_pb2.Vocabulary(size=1000))
-        ```
+    Examples:
+        >>> from google.protobuf import wrappers_pb2
+        >>> def module_fn():
+        ...     x = tf.compat.v1.placeholder(tf.float32, [None, 4])
+        ...     compat_hub.add_signature(inputs=x, outputs=2 * x)
+        ...     compat_hub.attach_message("vocabulary_size", wrappers_pb2.Int32Value(value=1000))
+        >>> spec = compat_hub.create_module_spec(module_fn)
+        >>> spec.get_attached_message("vocabulary_size", wrappers_pb2.Int32Value).value
+        1000
 
     Args:
         key: Its name: letters, digits and underscores, the first a letter.

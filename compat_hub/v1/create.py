@@ -61,18 +61,17 @@ def create_module_spec(
 ) -> ModuleSpec:
     """Makes a ModuleSpec from a function that builds the module's graph.
 
-    Example:
-        ```python
-        def module_fn(training):
-            x = tf.compat.v1.placeholder(tf.float32, [None, 4])
-            w = tf.compat.v1.get_variable("w", [4, 2])
-            y = tf.matmul(x, w)
-            compat_hub.add_signature(inputs=x, outputs=tf.nn.dropout(y, 0.5) if training else y)
-
-        spec = compat_hub.create_module_spec(
-            module_fn, [(set(), dict(training=False)), ({"train"}, dict(training=True))]
-        )
-        ```
+    Examples:
+        >>> def module_fn(training):
+        ...     x = tf.compat.v1.placeholder(tf.float32, [None, 4])
+        ...     w = tf.compat.v1.get_variable("w", [4, 2])
+        ...     y = tf.matmul(x, w)
+        ...     compat_hub.add_signature(inputs=x, outputs=tf.nn.dropout(y, 0.5) if training else y)
+        >>> spec = compat_hub.create_module_spec(
+        ...     module_fn, [(set(), {"training": False}), ({"train"}, {"training": True})]
+        ... )
+        >>> compat_hub.load(spec)(tf.ones([5, 4])).shape
+        TensorShape([5, 2])
 
     Args:
         module_fn: It builds the graph in the current one, which is fresh, and calls
@@ -129,12 +128,19 @@ def create_module_spec_from_saved_model(
     The SavedModel's own initialization op and saver are not used: what initializes a module are its
     variables' initializers and its table initializers.
 
-    Example:
-        ```python
-        spec = compat_hub.create_module_spec_from_saved_model("path/to/saved_model")
-        m = compat_hub.Module(spec, tags={"serve"})
-        y = m(x, signature="serving_default", as_dict=True)
-        ```
+    Examples:
+        >>> import tensorflow.compat.v1 as tf1
+        >>> with tf1.Graph().as_default(), tf1.Session() as session:
+        ...     x = tf1.placeholder(tf.float32, [None, 4])
+        ...     y = tf.matmul(x, tf1.get_variable("w", [4, 2]))
+        ...     session.run(tf1.global_variables_initializer())
+        ...     tf1.saved_model.simple_save(session, "path/to/old_model", {"x": x}, {"y": y})
+        >>> spec = compat_hub.create_module_spec_from_saved_model("path/to/old_model")
+        >>> spec.get_tags()
+        [frozenset({'serve'})]
+        >>> module = compat_hub.load(spec, tags={"serve"})
+        >>> module.signatures["serving_default"](x=tf.ones([5, 4]))["y"].shape
+        TensorShape([5, 2])
 
     Args:
         saved_model_path: Its folder.

@@ -26,12 +26,11 @@ def eval_function_for_module(
 ) -> Iterator[Callable[..., Any]]:
     """Makes a function that evaluates a module in a graph and a session of its own.
 
-    Example:
-        ```python
-        with compat_hub.eval_function_for_module("path/to/text_embedding") as f:
-            vectors = f(["a sentence", "another one"])              # a numpy array
-            pets = f(dict(apples=[[1.0]], oranges=[[2.0]]), signature="fruit_to_pet", as_dict=True)
-        ```
+    Examples:
+        >>> with compat_hub.eval_function_for_module("path/to/text_module") as f:
+        ...     vectors = f(["a sentence", "another one"])
+        >>> type(vectors), vectors.shape
+        (<class 'numpy.ndarray'>, (2, 4))
 
     The module's variables and tables are initialized once, when the `with` block is entered. The
     program's own graph, or its eager execution, is as it was.

@@ -32,20 +32,16 @@ class ExportableEstimator(Protocol):
     An Estimator of tensorflow_estimator has it all; so may an object of any other class, since
     TensorFlow itself has no Estimators any more.
 
-    Example:
-        ```python
-        class Trainer:
-            config = types.SimpleNamespace(tf_random_seed=1, session_config=None)
-
-            def latest_checkpoint(self):
-                return tf.train.latest_checkpoint("path/to/checkpoints")
-
-            def model_fn(self, features, labels, mode, config):
-                m = hub.Module("path/to/module", trainable=mode == "train")
-                hub.register_module_for_export(m, "encoder")
-                ...
-                return types.SimpleNamespace(scaffold=None)
-        ```
+    Examples:
+        >>> import types
+        >>> class Trainer:
+        ...     config = types.SimpleNamespace(tf_random_seed=1)
+        ...     def model_fn(self, features, labels, mode, config):
+        ...         m = compat_hub.Module("path/to/image_module", trainable=mode == "train")
+        ...         compat_hub.register_module_for_export(m, "encoder")
+        ...         return types.SimpleNamespace(scaffold=None)
+        ...     def latest_checkpoint(self):
+        ...         return tf.train.latest_checkpoint("path/to/checkpoints")
     """
 
     @property
@@ -71,13 +67,10 @@ class ExportableEstimator(Protocol):
 def register_module_for_export(module: Module, export_name: str) -> None:
     """Has a module of the current graph exported by `LatestModuleExporter`.
 
-    Example:
-        ```python
-        def model_fn(features, labels, mode, config):
-            m = hub.Module("path/to/module", trainable=True)
-            hub.register_module_for_export(m, "encoder")
-            ...
-        ```
+    Examples:
+        >>> with tf.Graph().as_default():
+        ...     m = compat_hub.Module("path/to/image_module", trainable=True)
+        ...     compat_hub.register_module_for_export(m, "encoder")
 
     Args:
         module: The `Module`.
@@ -110,12 +103,27 @@ def register_module_for_export(module: Module, export_name: str) -> None:
 class LatestModuleExporter:
     """Exports the registered modules of an estimator into folders named by the time.
 
-    Example:
-        ```python
-        exporter = hub.LatestModuleExporter("tf_hub", serving_input_fn)
-        folder = exporter.export(estimator, "path/to/exports")   # path/to/exports/1700000000
-        m = hub.Module(os.path.join(folder, "encoder"))
-        ```
+    Examples:
+        >>> import types
+        >>> import tensorflow.compat.v1 as tf1
+        >>> class Trainer:
+        ...     config = types.SimpleNamespace(tf_random_seed=1)
+        ...     def model_fn(self, features, labels, mode, config):
+        ...         m = compat_hub.Module("path/to/image_module", trainable=mode == "train")
+        ...         compat_hub.register_module_for_export(m, "encoder")
+        ...         return types.SimpleNamespace(scaffold=None)
+        ...     def latest_checkpoint(self):
+        ...         return tf.train.latest_checkpoint("path/to/checkpoints")
+        >>> with tf.Graph().as_default(), tf1.Session() as session:
+        ...     _ = Trainer().model_fn({}, None, "train", None)
+        ...     session.run(tf1.global_variables_initializer())
+        ...     _ = tf1.train.Saver().save(session, "path/to/checkpoints/model", 1000)
+        >>> serving_input = types.SimpleNamespace(features={})
+        >>> exporter = compat_hub.LatestModuleExporter("modules", lambda: serving_input)
+        >>> folder = exporter.export(Trainer(), "path/to/exports")
+        >>> module = compat_hub.load(tf.compat.as_str(folder) + "/encoder")
+        >>> module(tf.ones([5, 8, 8, 3])).shape
+        TensorShape([5, 4])
 
     Where tensorflow_estimator has been imported, an exporter is also one of its `Exporter`s, which
     `EvalSpec` and `train_and_evaluate` take.

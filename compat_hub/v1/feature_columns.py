@@ -30,13 +30,17 @@ def text_embedding_column(
 ) -> Any:
     """A feature column that embeds one text of each example.
 
-    Example:
-        ```python
-        comment = compat_hub.text_embedding_column("comment", "path/to/text_module")
-        features = {"comment": tf.constant(["so easy", "much fun"])}
-        layer = tf.compat.v1.feature_column.input_layer(features, [comment])   # in a tf.Graph
-        layer = tf_keras.layers.DenseFeatures([comment])(features)             # in TF2
-        ```
+    Examples:
+        >>> import tf_keras
+        >>> comment = compat_hub.text_embedding_column("comment", "path/to/text_module")
+        >>> features = {"comment": tf.constant(["so easy", "much fun"])}
+        >>> tf_keras.layers.DenseFeatures([comment])(features).shape
+        TensorShape([2, 4])
+        >>> with tf.Graph().as_default():
+        ...     features = {"comment": tf.constant(["so easy", "much fun"])}
+        ...     layer = tf.compat.v1.feature_column.input_layer(features, [comment])
+        >>> layer.shape
+        TensorShape([None, 4])
 
     A Keras model that was saved with such a column finds it once `text_embedding_column` has been
     imported.
@@ -69,14 +73,15 @@ def sparse_text_embedding_column(
 ) -> Any:
     """A feature column that embeds all texts of each example, and combines them.
 
-    Example:
-        ```python
-        words = compat_hub.sparse_text_embedding_column(
-            "words", "path/to/text_module", combiner="mean", default_value=""
-        )
-        features = {"words": tf.sparse.from_dense([["so", "easy"], ["fun", ""]])}
-        layer = tf.compat.v1.feature_column.input_layer(features, [words])
-        ```
+    Examples:
+        >>> words = compat_hub.sparse_text_embedding_column(
+        ...     "words", "path/to/text_module", combiner="mean", default_value=""
+        ... )
+        >>> with tf.Graph().as_default():
+        ...     features = {"words": tf.sparse.from_dense([["so", "easy"], ["fun", ""]])}
+        ...     layer = tf.compat.v1.feature_column.input_layer(features, [words])
+        >>> layer.shape
+        TensorShape([2, 4])
 
     Args:
         key: The name of a feature of strings, sparse `[batch, texts]`, or a column that gives such.
@@ -104,13 +109,14 @@ def image_embedding_column(
 ) -> Any:
     """A feature column that embeds one image of each example. The module does not train.
 
-    Example:
-        ```python
-        photo = compat_hub.image_embedding_column("photo", "path/to/image_module")
-        height, width = compat_hub.get_expected_image_size(photo.module_spec)
-        features = {"photo": tf.zeros([8, height, width, 3])}
-        layer = tf.compat.v1.feature_column.input_layer(features, [photo])
-        ```
+    Examples:
+        >>> photo = compat_hub.image_embedding_column("photo", "path/to/image_module")
+        >>> height, width = compat_hub.get_expected_image_size(photo.module_spec)
+        >>> with tf.Graph().as_default():
+        ...     features = {"photo": tf.zeros([8, height, width, 3])}
+        ...     layer = tf.compat.v1.feature_column.input_layer(features, [photo])
+        >>> layer.shape
+        TensorShape([8, 4])
 
     Args:
         key: The name of a feature of images, float32 `[batch, height, width, channels]` with values

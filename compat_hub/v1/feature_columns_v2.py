@@ -25,14 +25,14 @@ def text_embedding_column_v2(
 ) -> Any:
     """A feature column that embeds one text of each example, for Keras.
 
-    Example:
-        ```python
-        comment = compat_hub.text_embedding_column_v2("comment", "path/to/saved_model")
-        model = tf_keras.Sequential([
-            tf_keras.layers.DenseFeatures([comment]), tf_keras.layers.Dense(1),
-        ])
-        model({"comment": tf.constant(["so easy", "much fun"])})
-        ```
+    Examples:
+        >>> import tf_keras
+        >>> comment = compat_hub.text_embedding_column_v2("comment", "path/to/text_module")
+        >>> model = tf_keras.Sequential([
+        ...     tf_keras.layers.DenseFeatures([comment]), tf_keras.layers.Dense(1),
+        ... ])
+        >>> model({"comment": tf.constant(["so easy", "much fun"])}).shape
+        TensorShape([2, 1])
 
     The module is loaded when a layer makes the column's state.
 

@@ -19,6 +19,11 @@ ImageModuleInfo.__module__ = __name__
 ImageModuleInfo.__doc__ = """A protocol message on the images that a module is made for.
 
 It has one field, `default_image_size`, a message with the fields `height` and `width`, in pixels.
+
+Examples:
+    >>> info = compat_hub.ImageModuleInfo(default_image_size={"height": 224, "width": 299})
+    >>> info.default_image_size.width
+    299
 """
 
 
@@ -28,16 +33,17 @@ def attach_image_module_info(info: Any) -> None:
     For modules that take images of any size, where the shape of the input does not tell which size
     they are made for.
 
-    Example:
-        ```python
-        def module_fn():
-            images = tf.compat.v1.placeholder(tf.float32, [None, None, None, 3])
-            info = compat_hub.ImageModuleInfo()
-            info.default_image_size.height = 224
-            info.default_image_size.width = 224
-            compat_hub.attach_image_module_info(info)
-            ...
-        ```
+    Examples:
+        >>> def module_fn():
+        ...     images = tf.compat.v1.placeholder(tf.float32, [None, None, None, 3])
+        ...     means = tf.reduce_mean(images, [1, 2])
+        ...     compat_hub.add_signature(inputs={"images": images}, outputs=means)
+        ...     info = compat_hub.ImageModuleInfo()
+        ...     info.default_image_size.height = 224
+        ...     info.default_image_size.width = 224
+        ...     compat_hub.attach_image_module_info(info)
+        >>> compat_hub.get_expected_image_size(compat_hub.create_module_spec(module_fn))
+        [224, 224]
 
     Args:
         info: The `ImageModuleInfo`.
@@ -57,11 +63,13 @@ def get_expected_image_size(
 
     It is what the attached `ImageModuleInfo` says, otherwise what the shape of the input says.
 
-    Example:
-        ```python
-        m = compat_hub.load("path/to/image_module")
-        images = tf.image.resize(photos, compat_hub.get_expected_image_size(m))
-        ```
+    Examples:
+        >>> module = compat_hub.load("path/to/image_module")
+        >>> size = compat_hub.get_expected_image_size(module)
+        >>> size
+        [8, 8]
+        >>> module(tf.image.resize(tf.ones([5, 480, 640, 3]), size)).shape
+        TensorShape([5, 4])
 
     Args:
         module_or_spec: A `HubModule`, a `Module` or a `ModuleSpec`.
@@ -102,10 +110,9 @@ def get_num_image_channels(
 ) -> int:
     """The number of channels of the images that a module expects: 3 for red, green and blue.
 
-    Example:
-        ```python
-        compat_hub.get_num_image_channels(compat_hub.load_module_spec("path/to/image_module"))
-        ```
+    Examples:
+        >>> compat_hub.get_num_image_channels(compat_hub.load_module_spec("path/to/image_module"))
+        3
 
     Args:
         module_or_spec: A `HubModule`, a `Module` or a `ModuleSpec`.

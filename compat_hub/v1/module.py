@@ -28,22 +28,21 @@ _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.\\>-]")
 class Module:
     """A module in a `tf.Graph`: its state once, its signatures as often as they are applied.
 
-    Example:
-        ```python
-        import compat_hub as hub
-        import tensorflow.compat.v1 as tf
-
-        with tf.Graph().as_default():
-            m = hub.Module("path/to/module", trainable=True, tags={"train"})
-            pets = m(dict(apples=x1, oranges=x2), signature="fruit_to_pet", as_dict=True)
-            loss = tf.reduce_mean(pets["default"]) + tf.losses.get_regularization_loss()
-            with tf.control_dependencies(tf.get_collection(tf.GraphKeys.UPDATE_OPS)):
-                step = tf.train.GradientDescentOptimizer(0.1).minimize(loss)
-            with tf.Session() as session:
-                session.run([tf.global_variables_initializer(), tf.tables_initializer()])
-                session.run(step)
-                m.export("path/to/fine_tuned_module", session)
-        ```
+    Examples:
+        >>> import compat_hub as hub
+        >>> import tensorflow.compat.v1 as tf1
+        >>> fruit = {"apples": np.ones([5, 4]), "oranges": np.ones([5, 3])}
+        >>> with tf1.Graph().as_default(), tf1.Session() as session:
+        ...     m = hub.Module("path/to/module", trainable=True, tags={"train"})
+        ...     pets = m(fruit, signature="fruit_to_pet", as_dict=True)
+        ...     loss = tf1.reduce_mean(pets["cats"]) + tf1.losses.get_regularization_loss()
+        ...     with tf1.control_dependencies(tf1.get_collection(tf1.GraphKeys.UPDATE_OPS)):
+        ...         step = tf1.train.GradientDescentOptimizer(0.1).minimize(loss)
+        ...     _ = session.run([tf1.global_variables_initializer(), tf1.tables_initializer()])
+        ...     _ = session.run(step)
+        ...     m.export("path/to/fine_tuned_module", session)
+        >>> sorted(hub.load("path/to/fine_tuned_module").variable_map)[:2]
+        ['cats/bias', 'cats/kernel']
 
     In TF2 programs use `compat_hub.load` or `compat_hub.KerasLayer`.
 
@@ -188,15 +187,50 @@ class Module:
         return self._spec.get_signature_names(self._variant.tags)
 
     def get_input_info_dict(self, signature: str | None = None) -> dict[str, TensorInfo]:
-        """What a signature takes; see `ModuleSpec.get_input_info_dict`."""
+        """What a signature takes.
+
+        Args:
+            signature: Its name, `"default"` when None.
+
+        Returns:
+            By input name, an object with `dtype`, `get_shape()`, `is_sparse`, `is_composite` and
+                `type_spec`.
+
+        Raises:
+            UnknownNameError: There is no such signature.
+        """
         return self._spec.get_input_info_dict(signature, self._variant.tags)
 
     def get_output_info_dict(self, signature: str | None = None) -> dict[str, TensorInfo]:
-        """What a signature gives; see `ModuleSpec.get_output_info_dict`."""
+        """What a signature gives.
+
+        Args:
+            signature: Its name, `"default"` when None.
+
+        Returns:
+            By output name, an object with `dtype`, `get_shape()`, `is_sparse`, `is_composite` and
+                `type_spec`.
+
+        Raises:
+            UnknownNameError: There is no such signature.
+        """
         return self._spec.get_output_info_dict(signature, self._variant.tags)
 
     def get_attached_message(self, key: str, message_type: Any, required: bool = False) -> Any:
-        """An attached message; see `ModuleSpec.get_attached_message`."""
+        """A protocol message that the module's author attached to the variant.
+
+        Args:
+            key: The name under which it was attached.
+            message_type: The class of the message.
+            required: Whether a missing message is an error.
+
+        Returns:
+            The message, or None where there is none and `required` is false.
+
+        Raises:
+            UnknownNameError: There is no such message and it is required.
+            SignatureError: What is attached is not a message of that type.
+        """
         return self._spec.get_attached_message(key, message_type, self._variant.tags, required)
 
     def export(self, path: str | os.PathLike[str], session: Any) -> None:
