@@ -54,6 +54,11 @@ class Record:
         half = "bfloat16" in self.meta.get("dtypes", {}).values()
         return _HALF_PRECISION["bfloat16"] if half else OUTPUT_TOLERANCE
 
+    @property
+    def step_tolerance(self) -> float:
+        """1e-4 for variables after steps of training, save where the record says why not."""
+        return (self.train or {}).get("tolerance", STEP_TOLERANCE)
+
     def signatures(self, tags: list[str]) -> list[str]:
         prefix = f"out/{_tag_key(tags)}/"
         return [

@@ -13,7 +13,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 import compat_hub
 from compat_hub.custom_gradients import LostGradientWarning
-from tests.records import STEP_TOLERANCE, Record, assert_close, value_of
+from tests.records import Record, assert_close, value_of
 
 TF1_OPS = {
     *("Switch", "Merge", "Enter", "Exit", "NextIteration", "LoopCond"),
@@ -150,6 +150,6 @@ def test_training(trained: Record, tmp_path: Path) -> None:
         if all(part.name in kept for part in parts):
             found = [kept[part.name] for part in parts]
             found = value_of(found if isinstance(own, list) else found[0])
-            assert_close(found, value, STEP_TOLERANCE, f"{key} after training")
+            assert_close(found, value, trained.step_tolerance, f"{key} after training")
             checked += 1
     assert checked

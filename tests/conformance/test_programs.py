@@ -222,8 +222,9 @@ def _train_in_a_graph(record: Record, train: Mapping[str, Any]) -> None:
                 assert_close(value, expected, STEP_TOLERANCE, f"loss before step {k + 1}")
                 for key, expected in record.variables(k + 1).items():
                     found = session.run(_whole(module.variable_map[key]))
-                    tolerance = train.get("tolerance", STEP_TOLERANCE)
-                    assert_close(found, expected, tolerance, f"{key} after step {k + 1}")
+                    assert_close(
+                        found, expected, record.step_tolerance, f"{key} after step {k + 1}"
+                    )
 
 
 def _initialize(session: Any) -> None:

@@ -12,7 +12,7 @@ import tf_keras
 
 import compat_hub
 from compat_hub import keras3
-from tests.records import FIXTURES, STEP_TOLERANCE, Record, assert_close, value_of
+from tests.records import FIXTURES, Record, assert_close, value_of
 
 
 def _check_variables(record: Record, step: int, module: compat_hub.HubModule) -> None:
@@ -20,7 +20,7 @@ def _check_variables(record: Record, step: int, module: compat_hub.HubModule) ->
     assert expected
     for key, value in expected.items():
         found = value_of(module.variable_map[key])
-        assert_close(found, value, STEP_TOLERANCE, f"{key} after step {step}")
+        assert_close(found, value, record.step_tolerance, f"{key} after step {step}")
 
 
 def _apply(variable: tf.Variable, gradient, learning_rate: float) -> None:

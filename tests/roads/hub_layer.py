@@ -8,7 +8,7 @@ import tensorflow as tf
 import tensorflow_hub as hub
 import tf_keras
 
-from tests.records import STEP_TOLERANCE, assert_close, value_of
+from tests.records import assert_close, value_of
 from tests.roads.cases import Case, UnableError
 
 
@@ -53,6 +53,5 @@ def check(case: Case) -> str:
     for key, places in facts["variables"].items():
         found = [variables[k] for k in places]
         value = value_of(found if len(found) > 1 else found[0])
-        tolerance = train.get("tolerance", STEP_TOLERANCE)
-        assert_close(value, expected[key], tolerance, f"{key} after training")
+        assert_close(value, expected[key], case.record.step_tolerance, f"{key} after training")
     return "on the output `default` only, as compat_hub trains it" if own else ""
