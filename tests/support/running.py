@@ -14,7 +14,7 @@ from tests.roads import environments
 from tests.roads.environments import Environment
 from tests.support.rows import SHOWN, Row, find_python
 
-_EXTRAS = "beam,html,images,migrate"
+_EXTRAS = "html,images,migrate"
 
 
 def build_wheel(root: Path, folder: Path) -> Path:
