@@ -8,6 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "compat_hub"
+_USERS_OF_PRIVATE_NAMES = {"_tensorflow.py", "_keras3.py", "_other_keras.py"}
 
 
 def _listed_files() -> list[str]:
@@ -53,4 +54,24 @@ def test_graph_passes_leave_the_runtime_alone() -> None:
 def test_private_names_are_in_few_files() -> None:
     private = re.compile(r"tensorflow\.python|tf\.python|tf_keras\.src|keras\.src")
     users = {p.name for p in PACKAGE.rglob("*.py") if private.search(p.read_text(encoding="utf-8"))}
-    assert users == {"_tensorflow.py", "_keras3.py", "_other_keras.py"}
+    assert users == _USERS_OF_PRIVATE_NAMES
+
+
+def test_private_attributes_are_in_the_same_files() -> None:
+    """An attribute with an underscore that nothing in the package defines is another's."""
+    own: set[str] = set()
+    used: dict[str, set[str]] = {}
+    for path in PACKAGE.rglob("*.py"):
+        own.add(path.stem)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                own.add(node.name)
+            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                own.add(node.id)
+            elif isinstance(node, ast.Attribute) and node.attr.startswith("_"):
+                if isinstance(node.ctx, ast.Store) and ast.unparse(node.value) == "self":
+                    own.add(node.attr)
+                used.setdefault(node.attr, set()).add(path.name)
+    foreign = {name: files for name, files in used.items() if name not in own}
+    for name, files in foreign.items():
+        assert name.startswith("__") or files <= _USERS_OF_PRIVATE_NAMES, name
