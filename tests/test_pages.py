@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-DOCS = Path(__file__).parents[1] / "docs"
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
 
 
 def _run_examples(page: str) -> int:
@@ -21,6 +22,14 @@ def _run_examples(page: str) -> int:
         if importlib.util.find_spec("tensorflow_hub") or "tensorflow_hub" not in code:
             exec(compile(code, page, "exec"), namespace)
     return len(examples)
+
+
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", *sorted(DOCS.glob("*.md"))], ids=lambda page: page.name
+)
+def test_commands_of_the_project_are_there(page: Path) -> None:
+    for module in re.findall(r"python -m (\w[\w.]*\w)", page.read_text(encoding="utf-8")):
+        assert importlib.util.find_spec(module), module
 
 
 @pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated")

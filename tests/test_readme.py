@@ -1,4 +1,4 @@
-"""The README's examples run, and print what it says."""
+"""The README's examples run, and print what it says; so do the sessions of docs/command_line.md."""
 
 from __future__ import annotations
 
@@ -12,17 +12,28 @@ from click.testing import CliRunner
 from compat_hub.cli import main
 from compat_hub.samples import sample_path
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
 # As in 0.0e+00, and numbers of which the last digit may differ.
 _DIGITS = re.compile(r"\d\.\de[+-]\d\d|-?\d+\.\d{3,}")
 _NUMBER = re.compile(r"-?\d+\.\d+")
 
 
-def _blocks() -> list[tuple[str, str]]:
+def _blocks(page: Path = README) -> list[tuple[str, str]]:
     """The fenced blocks, as pairs of language and content."""
-    return re.findall(
-        r"^```(\w+)\n(.*?)^```$", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
-    )
+    text = page.read_text(encoding="utf-8")
+    return re.findall(r"^```(\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def _sessions() -> dict[str, str]:
+    """What a terminal shows, by the first line and the page."""
+    pages = [README, ROOT / "docs/command_line.md"]
+    return {
+        f"{content.partition(chr(10))[0]} of {page.name}": content
+        for page in pages
+        for language, content in _blocks(page)
+        if language == "console"
+    }
 
 
 def test_examples(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch) -> None:
@@ -43,11 +54,7 @@ def _without_versions(text: str) -> list[str]:
     return re.sub(r"TensorFlow 2\.\d+\.\d+", "TensorFlow 2", text).split()
 
 
-@pytest.mark.parametrize(
-    "session",
-    [content for language, content in _blocks() if language == "console"],
-    ids=lambda session: session.partition("\n")[0],
-)
+@pytest.mark.parametrize("session", _sessions().values(), ids=_sessions().keys())
 def test_commands_print_what_it_says(
     session: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -1,0 +1,41 @@
+"""The record of the comparison as tables of README.md and docs/comparison.md."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.comparison.tools import TOOLS
+
+BEGIN = "<!-- Written by `python -m tests.comparison`. -->"
+END = "<!-- End of what is written. -->"
+
+
+def update(text: str, table: str) -> str:
+    """A page with the table put between its two marks."""
+    before, rest = text.split(BEGIN)
+    _, after = rest.split(END)
+    return f"{before}{BEGIN}\n\n{table}\n{END}{after}"
+
+
+def render(record: dict[str, Any], notes: bool) -> str:
+    """A row for each probe, with or without notes on the answers, and what it was made with."""
+    lines = [f"| | {' | '.join(TOOLS.values())} |", "|" + " --- |" * (1 + len(TOOLS))]
+    numbers: dict[str, int] = {}
+    for row in record["rows"]:
+        cells = [row["title"], *(_cell(row[tool], numbers, notes) for tool in TOOLS)]
+        lines.append(f"| {' | '.join(cells)} |")
+    if notes:
+        lines += ["", *(f"{number}. {note}" for note, number in numbers.items())]
+        lines += ["", "| in the environment of | versions |", "| --- | --- |"]
+        for tool, versions in record["versions"].items():
+            shown = ", ".join(f"{package} {version}" for package, version in versions.items())
+            lines.append(f"| {tool} | {shown} |")
+        lines += ["", f"Of {record['date']}."]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(found: dict[str, str], numbers: dict[str, int], notes: bool) -> str:
+    if not notes or not found["note"]:
+        return found["answer"]
+    note = found["note"].replace("|", "\\|")
+    return f"{found['answer']} ({numbers.setdefault(note, len(numbers) + 1)})"
