@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
+import compat_hub
+
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 
@@ -28,7 +30,9 @@ def _run_examples(page: str) -> int:
     "page", [ROOT / "README.md", *sorted(DOCS.glob("*.md"))], ids=lambda page: page.name
 )
 def test_commands_of_the_project_are_there(page: Path) -> None:
-    for module in re.findall(r"python -m (\w[\w.]*\w)", page.read_text(encoding="utf-8")):
+    for module in re.findall(
+        r"python -m ((?:tests|benchmarks|compat_hub)[\w.]*)", page.read_text(encoding="utf-8")
+    ):
         assert importlib.util.find_spec(module), module
 
 
@@ -48,6 +52,13 @@ def test_migration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert _run_examples("migration.md") == 2
     assert {"trained", "trained_in_a_graph"} <= {path.name for path in tmp_path.iterdir()}
+
+
+def test_migration_has_every_name_of_tensorflow_hub() -> None:
+    text = (DOCS / "migration.md").read_text(encoding="utf-8")
+    ours = {"HubModule", "Inspection", "convert", "inspect", "migrate", "verify"}
+    for name in set(compat_hub.__all__) - ours:
+        assert name.endswith("Error") or f"hub.{name}" in text, name
 
 
 def test_distribute(monkeypatch: pytest.MonkeyPatch) -> None:
