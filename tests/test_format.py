@@ -43,7 +43,7 @@ def _kinds() -> dict[str, str]:
     [("tfhub_module.pb", protos.ModuleDef), ("Attachments", protos.ImageModuleInfo)],
 )
 def test_messages(title: str, message: type) -> None:
-    fields: list[descriptor.FieldDescriptor] = message.DESCRIPTOR.fields  # pyright: ignore
+    fields: list[descriptor.FieldDescriptor] = message.DESCRIPTOR.fields
     found = [(*_names(name), int(number)) for name, number, *_ in _rows(title)]
     assert found == [(field.name, field.number) for field in fields]
 

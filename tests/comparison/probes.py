@@ -625,7 +625,7 @@ def _needs(package: str) -> set[str]:
         for requirement in importlib.metadata.requires(name) or ():
             needed, _, marker = requirement.partition(";")
             if "extra ==" not in marker and "sys_platform" not in marker:
-                pending.append(re.match(r"[\w.-]+", needed.strip()).group())  # type: ignore[union-attr]
+                pending.append(re.match(r"[\w.-]+", needed.strip()).group())
     return found
 
 
