@@ -22,9 +22,9 @@ def test_the_page() -> None:
     assert table.update(text, json.loads(RECORD.read_text())) == text
 
 
-def test_every_row_is_recorded_and_took_the_tests() -> None:
+def test_every_row_took_all_tests() -> None:
     record = json.loads(RECORD.read_text())
-    assert record.keys() == ROWS.keys()
+    assert record.keys() <= ROWS.keys()
     for row in record.values():
         assert list(row["tests"]) == files_of(ROOT, list(TESTS))
 
