@@ -37,7 +37,7 @@ def call_of(name: str, batch: int = 1) -> Call:
         return Call("default", "default", {"images": images})
     if name == "lstm":
         return Call("default", "default", {"x": floats(8 * batch, 50, lstm.INPUTS)})
-    units = ladder.UNITS if name.startswith("ladder") else 4
+    units = ladder.UNITS if name.startswith(("ladder", "saver")) else 4
     return Call("default", "default", {"x": floats(batch, units)})
 
 

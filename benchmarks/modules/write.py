@@ -83,6 +83,17 @@ def _ladder(nodes: int) -> Callable[[], None]:
     return build
 
 
+def _saver() -> None:
+    """Many variables, and the nodes that save and restore them."""
+    x = y = v1.placeholder(tf.float32, [None, ladder.UNITS], "x")
+    for layer in range(850):
+        kernel = v1.get_variable(f"dense_{layer}/kernel", [ladder.UNITS, ladder.UNITS])
+        bias = v1.get_variable(f"dense_{layer}/bias", [ladder.UNITS])
+        y = tf.tanh(tf.nn.bias_add(y @ kernel, bias))
+    v1.train.Saver()
+    compat_hub.add_signature(inputs={"x": x}, outputs=y)
+
+
 def _text(rows: int, vocabulary: str) -> Callable[[], None]:
     def build() -> None:
         sentences = v1.placeholder(tf.string, [None], "sentences")
@@ -101,6 +112,7 @@ _VARIANTS: dict[str, Callable[..., None]] = {
 _PLAIN: dict[str, Callable[[], None]] = {
     "lstm": _lstm,
     "tiny": _tiny,
+    "saver": _saver,
     **{f"ladder_{nodes}": _ladder(nodes) for nodes in LADDER},
 }
 _TEXT = {"text_1e6": TEXT_ROWS, "text_1e5": TEXT_ROWS // 10}
