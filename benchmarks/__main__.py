@@ -1,7 +1,7 @@
 """Measures compat_hub beside what else there is, and prints ratios.
 
     python -m benchmarks [--only NAME ...] [--check] [--modules FOLDER] [--json FILE] [--plot FILE]
-                         [--page FILE]
+                         [--page FILE] [--rounds N]
 
 Each figure is a median of runs in fresh processes, taken in turn with those of what it is compared
 with, so that a moment in which the machine is slow slows both. The modules are made once, in
@@ -29,10 +29,10 @@ from benchmarks.processes import Figures, run_fresh
 from benchmarks.targets import TARGETS, Run, Target
 
 
-def measure(target: Target, runs: Sequence[Run], folder: Path) -> list[Figures]:
+def measure(target: Target, runs: Sequence[Run], folder: Path, rounds: int) -> list[Figures]:
     """The medians of what each way found; the ways are run in turn."""
     found: list[list[Figures]] = [[] for _ in runs]
-    for _ in range(target.rounds):
+    for _ in range(min(target.rounds, rounds)):
         for (way, module), figures in zip(runs, found, strict=True):
             python = os.environ[target.needs] if way == "tensorflow_hub" else sys.executable
             figures.append(run_fresh(target.measure, way, str(folder / module), python))
@@ -47,6 +47,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--only", nargs="+", choices=[t.name for t in TARGETS], metavar="NAME")
+    parser.add_argument("--rounds", type=int, default=99, help="run each way at most so often")
     parser.add_argument("--check", action="store_true", help="exit status 1 beyond a limit")
     parser.add_argument("--modules", type=Path, default=Path("benchmarks/.modules"))
     parser.add_argument("--json", type=Path, help="writes all figures")
@@ -64,7 +65,7 @@ def main() -> int:
     lines: list[dict[str, Any]] = []
     for target in chosen:
         for case, runs in target.cases.items():
-            found = measure(target, runs, arguments.modules)
+            found = measure(target, runs, arguments.modules, arguments.rounds)
             figure = target.figure(found)
             line = {
                 "target": target.name,
