@@ -43,7 +43,7 @@ from compat_hub.variant import GraphVariant
 
 _HANDLES = (tf.resource, tf.variant)
 # The gradient of a While adds a variant of its functions under a name that follows from theirs, and
-# what is in it depends on what is differentiated: no two graphs can share these functions.
+# what is in it depends on what is differentiated: no two imports can share these functions.
 _numbers = itertools.count()
 IMPORT_SCOPE = "module"  # node names in the messages of TensorFlow's runtime begin with it
 
@@ -138,7 +138,7 @@ def rewrite(
     random_nodes = unseeded_nodes(graph_def, _tensorflow.op_def)
     if random_nodes and _tensorflow.seed_epoch() is not None:
         seed_nodes(random_nodes, _tensorflow.operation_seed())
-    rename_functions(graph_def, f"__{library_digest(graph_def.library)}_{next(_numbers)}")
+    rename_functions(graph_def, f"__{library_digest(graph_def.library)}")
     return RewrittenGraph(graph_def, tensors, nodes, effects, no_gradient, bool(random_nodes))
 
 
@@ -205,6 +205,10 @@ def import_graph(
     Raises:
         ModuleFormatError: This TensorFlow cannot import the graph.
     """
+    if graph_def.library.function:
+        original, graph_def = graph_def, type(graph_def)()
+        graph_def.CopyFrom(original)
+        rename_functions(graph_def, f"_{next(_numbers)}")
     consumed = consumed_tensors(graph_def, given.keys())
     ops = {node.op for node in graph_def.node}
     ops.update(node.op for function in graph_def.library.function for node in function.node_def)

@@ -11,7 +11,7 @@ import compat_hub
 from compat_hub.function import GraphFunction, Program, _Use
 from tests.authoring import write_module
 from tests.copies import node
-from tests.records import FIXTURES
+from tests.records import FIXTURES, Record
 
 
 def _function(
@@ -111,6 +111,23 @@ def test_one_graph_function_serves_eager_and_traced_calls(monkeypatch: pytest.Mo
     expected = function([x])[0]
     traced = tf.function(lambda x: function([x])[0], input_signature=[tf.TensorSpec([None, 5])])
     np.testing.assert_allclose(traced(x), expected)
+
+
+def test_each_import_has_functions_of_its_own() -> None:
+    # A gradient adds more under names that follow from theirs, which differ by how it is taken.
+    module = compat_hub.load(FIXTURES / "while_rnn/module")
+    inputs = Record(FIXTURES / "while_rnn").inputs("default")
+    with tf.GradientTape():
+        module(inputs, as_dict=True)
+    tf.function(lambda: module(inputs, as_dict=True))()
+    (function,) = module._known.functions.values()
+    libraries = [
+        {f.signature.name for f in imported.graph.as_graph_def().library.function}
+        for imported in function.function.program._functions.values()
+    ]
+    assert len(libraries) == 2
+    assert not set.intersection(*libraries)
+    assert all(libraries)
 
 
 def test_in_a_strategy_of_two_replicas() -> None:
