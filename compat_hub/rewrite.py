@@ -240,6 +240,10 @@ def import_bare(
     Raises:
         ModuleFormatError: This TensorFlow cannot import the graph.
     """
+    for node in graph_def.node:
+        # Graphs may come without attributes that have their default, not with empty ones.
+        for empty in [a for a, value in node.attr.items() if value.WhichOneof("value") is None]:
+            del node.attr[empty]
     with _importing(variant):
         return _tensorflow.BareFunction(
             name, graph, given.values(), graph_def, IMPORT_SCOPE, given, fetches, targets

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,10 @@ import pytest
 import tensorflow as tf
 
 import compat_hub
+from compat_hub import _tensorflow
 from compat_hub.function import GraphFunction, Program, _Use
 from tests.authoring import write_module
-from tests.copies import node
+from tests.copies import ModuleCopy, node
 from tests.records import FIXTURES, Record
 
 
@@ -111,6 +113,29 @@ def test_one_graph_function_serves_eager_and_traced_calls(monkeypatch: pytest.Mo
     expected = function([x])[0]
     traced = tf.function(lambda x: function([x])[0], input_signature=[tf.TensorSpec([None, 5])])
     np.testing.assert_allclose(traced(x), expected)
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("recorded", [False, True])
+def test_attributes_that_are_left_out_or_empty(
+    tmp_path: Path, training: bool, recorded: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_tensorflow, "seed_epoch", lambda: None)  # as nobody has set a seed
+    copy = ModuleCopy("dropout", tmp_path / "copy")
+    with copy.saved_model() as message:
+        for meta_graph in message.meta_graphs:
+            for made in meta_graph.graph_def.node:
+                for attr in _tensorflow.op_def(made.op).attr:
+                    if attr.HasField("default_value"):
+                        made.attr.pop(attr.name, None)
+                if made.op == "RandomUniform":
+                    made.attr["seed2"].Clear()  # there, and without a value
+    module = compat_hub.load(copy.path)
+    inputs = Record(FIXTURES / "dropout").inputs("default")
+    context = tf.GradientTape() if recorded else contextlib.nullcontext()
+    with context:
+        outputs = module(inputs, as_dict=True, training=training)
+    assert all(np.isfinite(value).all() for value in outputs.values())
 
 
 def test_each_import_has_functions_of_its_own() -> None:

@@ -20,7 +20,7 @@ def unseeded_nodes(graph_def: GraphDef, op_def: Callable[[str], OpDef]) -> list[
     return [
         node
         for node in (all_nodes(graph_def) if random else ())
-        if node.op in random and not (node.attr["seed"].i or node.attr["seed2"].i)
+        if node.op in random and not any(_int(node, name) for name in ("seed", "seed2"))
     ]
 
 
@@ -31,6 +31,10 @@ def draws(graph_def: GraphDef, op_def: Callable[[str], OpDef]) -> bool:
 
 def _random_ops(graph_def: GraphDef, op_def: Callable[[str], OpDef]) -> set[str]:
     return {op for op in {n.op for n in all_nodes(graph_def)} if takes_seeds(op_def(op))}
+
+
+def _int(node: NodeDef, name: str) -> int:
+    return node.attr[name].i if name in node.attr else 0  # asking would make an empty attribute
 
 
 def seed_nodes(nodes: list[NodeDef], seed: int) -> None:

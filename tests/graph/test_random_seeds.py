@@ -66,3 +66,10 @@ def test_nodes_that_are_asked_about_can_still_be_imported() -> None:
     graph = make_graph(SHAPE, _random("a"))
     assert _unseeded(graph) == ["a"]
     assert run(graph, ["a:0"])[0].shape == (5,)
+
+
+def test_asking_leaves_no_trace() -> None:
+    graph = make_graph(SHAPE, _random("plain"))
+    before = graph.SerializeToString(deterministic=True)
+    assert _unseeded(graph) == ["plain"]
+    assert graph.SerializeToString(deterministic=True) == before
