@@ -23,6 +23,7 @@ from compat_hub.graph.calls import find_bad_call
 from compat_hub.graph.constants import find_bad_constant
 from compat_hub.graph.control_flow import has_control_flow, raise_control_flow
 from compat_hub.graph.effects import find_effects
+from compat_hub.graph.embedding_lookups import keep_lookups_of_rows
 from compat_hub.graph.hoisted_reads import hoist_reads
 from compat_hub.graph.inline import inline_calls
 from compat_hub.graph.iterations import find_bad_iteration
@@ -116,6 +117,8 @@ def rewrite(
             "tf.compat.v1.disable_control_flow_v2() first."
         ) from error
     _check_variables(variant, graph_def)
+    if not portable:
+        keep_lookups_of_rows(graph_def)
     nodes, effects, no_gradient = list(targets), [], None
     if has_control_flow(graph_def) or (portable and has_tensor_arrays(graph_def)):
         if portable:
