@@ -27,7 +27,7 @@ from compat_hub.graph.embedding_lookups import keep_lookups_of_rows
 from compat_hub.graph.hoisted_reads import hoist_reads
 from compat_hub.graph.inline import inline_calls
 from compat_hub.graph.iterations import find_bad_iteration
-from compat_hub.graph.library import library_digest, rename_functions
+from compat_hub.graph.library import all_nodes, library_digest, rename_functions
 from compat_hub.graph.random_seeds import seed_nodes, unseeded_nodes
 from compat_hub.graph.reference_values import ReferenceNeededError, to_values
 from compat_hub.graph.regions import IrreducibleError, TensorType
@@ -46,7 +46,7 @@ _HANDLES = (tf.resource, tf.variant)
 # The gradient of a While adds a variant of its functions under a name that follows from theirs, and
 # what is in it depends on what is differentiated: no two imports can share these functions.
 _numbers = itertools.count()
-IMPORT_SCOPE = "module"  # node names in the messages of TensorFlow's runtime begin with it
+_IMPORT_SCOPE = "module"  # node names in the messages of TensorFlow's runtime begin with it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -213,8 +213,7 @@ def import_graph(
         graph_def.CopyFrom(original)
         rename_functions(graph_def, f"_{next(_numbers)}")
     consumed = consumed_tensors(graph_def, given.keys())
-    ops = {node.op for node in graph_def.node}
-    ops.update(node.op for function in graph_def.library.function for node in function.node_def)
+    ops = {node.op for node in all_nodes(graph_def)}
     for node in graph_def.node:
         # The importer asks each node for this; the answer "there is none" is a slow exception.
         node.attr["_class"].list.SetInParent()
@@ -223,7 +222,7 @@ def import_graph(
             graph_def,
             input_map={name: given[name] for name in consumed},
             return_elements=list(wanted),
-            name=IMPORT_SCOPE,
+            name=_IMPORT_SCOPE,
             producer_op_list=_producer_ops(variant) if has_newer_attrs(variant, ops) else None,
         )
     return list(elements or [])
@@ -249,7 +248,7 @@ def import_bare(
             del node.attr[empty]
     with _importing(variant):
         return _tensorflow.BareFunction(
-            name, graph, given.values(), graph_def, IMPORT_SCOPE, given, fetches, targets
+            name, graph, given.values(), graph_def, _IMPORT_SCOPE, given, fetches, targets
         )
 
 
@@ -307,7 +306,7 @@ def infer_types(
         for name, handle in handles.items():
             _tensorflow.copy_handle_data(handle, placeholders[name])
         import_graph(variant, graph_def, placeholders, [])
-        prefix = f"{IMPORT_SCOPE}/"
+        prefix = f"{_IMPORT_SCOPE}/"
         tensors = {
             tensor.name.removeprefix(prefix): tensor
             for operation in graph.get_operations()
