@@ -5,16 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from tests.comparison.tools import TOOLS
+from tests.written_parts import with_written
 
 BEGIN = "<!-- Written by `python -m tests.comparison`. -->"
-END = "<!-- End of what is written. -->"
 
 
 def update(text: str, table: str) -> str:
     """A page with the table put between its two marks."""
-    before, rest = text.split(BEGIN)
-    _, after = rest.split(END)
-    return f"{before}{BEGIN}\n\n{table}\n{END}{after}"
+    return with_written(text, BEGIN, table)
 
 
 def render(record: dict[str, Any], notes: bool) -> str:

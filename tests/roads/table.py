@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from tests.written_parts import with_written
+
 BEGIN = "<!-- Written by `python -m tests.roads`. -->"
-END = "<!-- End of what is written. -->"
 TITLES = {
     "tfsm_layer": "TFSMLayer",
     "saved_model_cli": "saved_model_cli",
@@ -21,9 +22,7 @@ MARKS = {"yes": "yes", "unable": "no", "differs": "differs", "fails": "fails"}
 def update(file: Path, everything: dict[str, Any]) -> None:
     """Puts the table between the two marks in a file."""
     text = file.read_text(encoding="utf-8")
-    before, rest = text.split(BEGIN)
-    _, after = rest.split(END)
-    file.write_text(f"{before}{BEGIN}\n\n{render(everything)}\n{END}{after}", encoding="utf-8")
+    file.write_text(with_written(text, BEGIN, render(everything)), encoding="utf-8")
 
 
 def render(everything: dict[str, Any]) -> str:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.written_parts import with_written
+
 BEGIN = "<!-- Written by `python -m tests.support`. -->"
-END = "<!-- End of what is written. -->"
 _TITLES = {"tf-keras": "tf_keras", "keras": "Keras", "numpy": "numpy", "protobuf": "protobuf"}
 
 
 def update(text: str, record: dict[str, Any]) -> str:
     """A page with the table put between its two marks."""
-    before, rest = text.split(BEGIN)
-    _, after = rest.split(END)
-    return f"{before}{BEGIN}\n\n{render(record)}\n{END}{after}"
+    return with_written(text, BEGIN, render(record))
 
 
 def render(record: dict[str, Any]) -> str:
