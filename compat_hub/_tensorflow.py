@@ -9,8 +9,8 @@ import functools
 import re
 import traceback
 import weakref
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import tensorflow as tf
 from tensorflow.core.protobuf import config_pb2, rewriter_config_pb2
@@ -26,6 +26,8 @@ from tensorflow.python.trackable import base as tracking_base
 from tensorflow.python.trackable import data_structures as tracking_structures
 from tensorflow.python.trackable import resource as tracking_resource
 from tensorflow.python.util import tf_inspect
+
+_T = TypeVar("_T")
 
 # What tables derive from: a TrackableResource. Of those, tf_keras' `Model.export` keeps the ones
 # that are of this class, or of `tf.lookup`, and lists no others.
@@ -143,6 +145,21 @@ def make_variable(value: tf.Tensor, name: str, **options: Any) -> tf.Variable:
 def variable_accessed(variable: tf.Variable) -> None:
     """Reports a variable to the tapes and the tf.function around, as reading it does."""
     resource_variable_ops.variable_accessed(variable)
+
+
+def as_called_here(function: Callable[..., _T]) -> Callable[..., _T]:
+    """The function for other threads, where it runs eagerly, and on the device of this one's scope.
+
+    A thread that is new has no device scope, and builds graphs where the program has disabled
+    eager execution.
+    """
+    device = context.context().device_name or None
+
+    def call(*args: Any) -> _T:
+        with context.eager_mode(), tf.device(device):
+            return function(*args)
+
+    return call
 
 
 def may_record() -> bool:

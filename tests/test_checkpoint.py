@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import threading
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import compat_hub
-from compat_hub.checkpoint import read_variables
+from compat_hub import checkpoint
+from compat_hub.checkpoint import even_parts, read_variables
 from tests.records import FIXTURES, Record
 
 
@@ -47,6 +52,61 @@ def test_parts_of_variables(fixture: str, name: str) -> None:
     assert len(parts) > 1
     expected = Record(FIXTURES / fixture).variables(0)[name]
     np.testing.assert_array_equal(tf.concat(parts, 0), expected)
+
+
+@pytest.mark.parametrize("fixture", ["fruit", "sharded", "dtypes", "partitioned"])
+def test_parts_that_are_read_in_threads(fixture: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = _read(fixture)
+    threads = set()
+
+    def restore(*args, original=checkpoint._restore_part):
+        threads.add(threading.get_ident())
+        return original(*args)
+
+    monkeypatch.setattr(checkpoint, "_LEAST_BYTES", 4)
+    monkeypatch.setattr(checkpoint, "_restore_part", restore)
+    with tf.device("CPU:0"):
+        found = _read(fixture)
+    assert threads
+    assert threading.get_ident() not in threads
+    assert found.keys() == expected.keys()
+    for name, value in found.items():
+        assert value.device == expected[name].device
+        assert value.dtype == expected[name].dtype
+        np.testing.assert_array_equal(value, expected[name])
+
+
+def test_threads_where_eager_execution_is_disabled() -> None:
+    code = """
+import threading, tensorflow as tf
+from compat_hub import _tensorflow
+from tensorflow.python.eager import context
+tf.compat.v1.disable_eager_execution()
+with context.eager_mode():
+    call = _tensorflow.as_called_here(lambda: print(tf.constant(3).numpy(), flush=True))
+    thread = threading.Thread(target=call)
+    thread.start()
+    thread.join()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "3\n"
+
+
+@pytest.mark.parametrize(
+    ("sizes", "least", "most", "expected"),
+    [
+        ([1], 1, 4, [1]),
+        ([0, 0, 0], 1, 4, [0]),
+        ([5, 4], 1, 1, [9]),
+        ([7, 1, 1, 1, 4], 5, 4, [7, 7]),
+        ([20, 1, 1], 1, 3, [1, 1, 20]),
+        ([3] * 8, 10, 4, [12, 12]),
+    ],
+)
+def test_even_parts(sizes: list[int], least: int, most: int, expected: list[int]) -> None:
+    parts = even_parts(list(enumerate(sizes)), lambda item: item[1], least, most)
+    assert sorted(sum(size for _, size in part) for part in parts) == expected
+    assert sorted(item for part in parts for item in part) == list(enumerate(sizes))
 
 
 def test_half_precision() -> None:
