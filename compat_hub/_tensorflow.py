@@ -10,14 +10,14 @@ import re
 import traceback
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 import tensorflow as tf
 from tensorflow.core.protobuf import config_pb2, rewriter_config_pb2
 from tensorflow.python.autograph.impl import api as autograph
 from tensorflow.python.client import pywrap_tf_session
 from tensorflow.python.distribute import load_context
-from tensorflow.python.eager import context, record
+from tensorflow.python.eager import cancellation, context, execute, record
 from tensorflow.python.eager.polymorphic_function import atomic_function
 from tensorflow.python.framework import c_api_util, importer, kernels, op_def_registry, ops
 from tensorflow.python.ops import gradients_util, handle_data_util, resource_variable_ops
@@ -153,13 +153,19 @@ def as_called_here(function: Callable[..., _T]) -> Callable[..., _T]:
     A thread that is new has no device scope, and builds graphs where the program has disabled
     eager execution.
     """
-    device = context.context().device_name or None
+    runtime: Any = context.context()
+    device = runtime.device_name or None
 
     def call(*args: Any) -> _T:
         with context.eager_mode(), tf.device(device):
             return function(*args)
 
     return call
+
+
+def is_eager_tensor(value: Any) -> TypeGuard[tf.Tensor]:
+    """Whether it is a tensor with a value, and nothing that is to be converted to one."""
+    return type(value) is ops.EagerTensor
 
 
 def may_record() -> bool:
@@ -198,7 +204,7 @@ class BareFunction:
         fetches: Sequence[str],
         targets: Sequence[str],
     ) -> None:
-        self.name = f"__bare_{re.sub(r'[^A-Za-z0-9_]', '_', name)}_{ops.uid()}".encode()
+        self.op_name = f"__bare_{re.sub(r'[^A-Za-z0-9_]', '_', name)}_{ops.uid()}"
         self.count = len(fetches)
         scoped = c_api_util.ScopedTFImportGraphDefOptions()
         computed = [fetch for fetch in fetches if fetch not in given]
@@ -218,7 +224,7 @@ class BareFunction:
                 )
                 function = pywrap_tf_session.TF_GraphToFunction_wrapper(
                     c_graph,
-                    self.name.decode(),
+                    self.op_name,
                     False,
                     None,  # all nodes
                     [argument._as_tf_output() for argument in arguments],
@@ -235,7 +241,7 @@ class BareFunction:
             pywrap_tf_session.TF_DeleteBuffer(buffer)
         runtime: Any = context.context()
         runtime.add_c_function(function)
-        weakref.finalize(self, _remove_function, runtime, self.name)
+        weakref.finalize(self, _remove_function, runtime, self.op_name.encode())
 
 
 def _remove_function(runtime: Any, name: bytes) -> None:
@@ -258,28 +264,30 @@ def call_unrecorded(
         fusible: Whether the graph has ops that run faster where the optimizer fuses them.
     """
     if isinstance(function, BareFunction):
-        called, count = function, function.count
+        called, name, count = function, function.op_name, function.count
     else:
         called = function._inference_function
-        count = len(called.function_type.flat_outputs)
+        name, count = called.name.decode(), len(called.function_type.flat_outputs)
     runtime: Any = context.context()
     options = runtime.function_call_options
-    serialized, executor = options.config_proto_serialized, options.executor_type
-    runtime.function_call_options = _lean_options(serialized, executor, fusible)
+    attrs = _lean_attrs(options.config_proto_serialized, options.executor_type, fusible)
+    cancellation_manager = cancellation.context()
     try:
-        return runtime.call_function(called.name, arguments, count) or []
+        if cancellation_manager is None:
+            return execute.execute(name, count, arguments, attrs, runtime)
+        return execute.execute_with_cancellation(
+            name, count, arguments, attrs, runtime, cancellation_manager
+        )
     except tf.errors.OpError:
         if called is function:
             raise
         with atomic_function.InterpolateRuntimeError(called):  # says where in the graph
             raise
-    finally:
-        runtime.function_call_options = options
 
 
 @functools.lru_cache(maxsize=32)
-def _lean_options(serialized: bytes, executor: str | None, fusible: bool) -> Any:
-    """Options of a call in which little time goes into making the graph faster.
+def _lean_attrs(serialized: bytes, executor: str | None, fusible: bool) -> tuple[Any, ...]:
+    """Names and values of attributes of a call in which little time goes into a faster graph.
 
     On CPUs, what the optimizer does for inference is to fuse convolutions with what follows: the
     runtime itself finds constants and common parts of the graph. Elsewhere, and where the program
@@ -298,7 +306,7 @@ def _lean_options(serialized: bytes, executor: str | None, fusible: bool) -> Any
             rewriting.meta_optimizer_iterations = rewriter_config_pb2.RewriterConfig.ONE
         else:
             rewriting.disable_meta_optimizer = True
-    return context.FunctionCallOptions(executor, config)
+    return ("executor_type", executor or "", "config_proto", config.SerializeToString())
 
 
 def unconverted(method: Any) -> Any:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
+import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from compat_hub.direct_call import DirectCall
 from compat_hub.errors import SignatureError, UnknownNameError
 from compat_hub.function import GraphFunction, Program, StateTensor, shared_program
 from compat_hub.inputs import convert_input
 from compat_hub.variant import GraphVariant, Signature
 
 
-@dataclasses.dataclass(frozen=True)
-class CallKey:
+class CallKey(NamedTuple):
     """What tells one signature function from another.
 
     Attributes:
@@ -37,8 +37,7 @@ class CallKey:
     portable: bool = False
 
 
-@dataclasses.dataclass(frozen=True)
-class CallResult:
+class CallResult(NamedTuple):
     """What a call gives.
 
     Attributes:
@@ -67,6 +66,7 @@ class SignatureFunction:
         self.where = f"{variant.where}, signature {signature.name!r}"
         self._inputs = {name: signature.inputs[name] for name in key.inputs}
         self._outputs = {name: signature.outputs[name] for name in key.outputs}
+        self._are_outputs_dense = not any(info.is_composite for info in self._outputs.values())
         feeds = {
             tensor: spec
             for info in self._inputs.values()
@@ -97,12 +97,26 @@ class SignatureFunction:
         for name, info in self._inputs.items():
             tensors = convert_input(values[name], name, info, self.where)
             given.update(zip(info.components, tensors, strict=True))
-        results = iter(self.function([*given.values()], is_watched))
+        results = self.function([*given.values()], is_watched)
+        if self._are_outputs_dense:
+            outputs = dict(zip(self._outputs, results, strict=False))
+            return CallResult(outputs, results[len(outputs) :])
+        left = iter(results)
         outputs = {
-            name: info.pack([next(results) for _ in info.components])
+            name: info.pack([next(left) for _ in info.components])
             for name, info in self._outputs.items()
         }
-        return CallResult(outputs, list(results))
+        return CallResult(outputs, list(left))
+
+    @functools.cached_property
+    def direct(self) -> DirectCall | None:
+        """The shortest way through it, or None where values are made of several tensors."""
+        infos = [*self._inputs.values(), *self._outputs.values()]
+        # Two inputs may name one tensor.
+        fed = {tensor for info in self._inputs.values() for tensor in info.components}
+        if any(info.is_composite for info in infos) or len(fed) != len(self._inputs):
+            return None
+        return DirectCall(self.function, self._inputs, list(self._outputs))
 
     def _check_is_fed(self, variant: GraphVariant, given: Sequence[str]) -> None:
         for name, info in self._outputs.items():

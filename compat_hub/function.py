@@ -129,6 +129,7 @@ class Program:
         self._name = name
         self._lock = threading.Lock()
         self._functions: dict[_Use, Any] = {}
+        self._unrecorded: Any = None  # the one for calls that nobody records, once it is known
         self._function([state[tensor] for tensor in names], _tensorflow.may_record())
 
     @property
@@ -150,7 +151,11 @@ class Program:
             HubError: A gradient is asked for and cannot be built; or the graph failed, over a
                 string that is no text.
         """
-        function = self._function(states, recorded)
+        function = None if recorded else self._unrecorded
+        if function is None:
+            function = self._function(states, recorded)
+            if not recorded:
+                self._unrecorded = function
         try:
             if not recorded:
                 return _tensorflow.call_unrecorded(function, arguments, self._fusible)
@@ -343,7 +348,7 @@ class GraphFunction:
         if not program.portable:
             for state in self._written:
                 state.written()
-        if not tf.executing_eagerly():
+        if recorded and not tf.executing_eagerly():
             program.refine_shapes(inputs, outputs, self._states)
         return outputs
 

@@ -122,7 +122,7 @@ def _mismatch(
 
 def _to_dense(value: Any, name: str, info: TensorInfo, where: str) -> tf.Tensor:
     dtype: Any = info.dtype
-    if tf.executing_eagerly() and isinstance(value, tf.Tensor) and value.dtype == dtype:
+    if isinstance(value, tf.Tensor) and value.dtype is dtype and tf.executing_eagerly():
         return value
     if isinstance(value, _RAGGED_OR_SPARSE):
         raise _mismatch(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -19,6 +19,7 @@ from compat_hub.call import (
     find_free_losses,
     select_outputs,
 )
+from compat_hub.direct_call import DirectCall
 from compat_hub.errors import InputTypeError, ModuleFormatError, ResolveError
 from compat_hub.function import GraphFunction, Program, StateTensor, shared_program
 from compat_hub.inputs import bind_inputs
@@ -57,12 +58,31 @@ class _Choice(NamedTuple):
     where: str
 
 
+def _key(
+    choice: _Choice,
+    inputs: Iterable[str],
+    training: bool,
+    losses: bool = False,
+    portable: bool = False,
+) -> CallKey:
+    return CallKey(
+        choice.variant.tags,
+        choice.signature.name,
+        choice.outputs,
+        tuple(inputs),
+        training and bool(choice.variant.update_ops),
+        losses and bool(choice.variant.regularization_losses),
+        portable,
+    )
+
+
 class _Known:
     """What calls have looked up and built; tf.Module wraps dicts of its own, which are slower."""
 
     def __init__(self) -> None:
         self.choices: dict[Any, _Choice] = {}
         self.functions: dict[CallKey, SignatureFunction] = {}
+        self.direct: dict[Any, DirectCall | None] = {}
 
 
 class HubModule(tf.Module):
@@ -136,9 +156,8 @@ class HubModule(tf.Module):
             UnknownNameError: There is no such variant, signature or output.
             InputTypeError: An input is missing, unknown, or of the wrong dtype or shape.
         """
-        outputs = None if as_dict else ("default",)
-        result = self.call_signature(inputs, signature, outputs, training=training)
-        return result.outputs if as_dict else result.outputs["default"]
+        found = self._outputs(inputs, signature, None if as_dict else ("default",), training)
+        return found if as_dict else found["default"]
 
     @property
     def variables(self) -> tuple[tf.Variable, ...]:
@@ -272,35 +291,62 @@ class HubModule(tf.Module):
         Returns:
             The outputs by name, and the losses.
         """
+        return self._call(
+            inputs,
+            signature,
+            None if outputs is None else tuple(outputs),
+            training,
+            arguments,
+            losses,
+            is_watched,
+            portable,
+        )
+
+    def _call(
+        self,
+        inputs: Any,
+        signature: str | None,
+        outputs: tuple[str, ...] | None,
+        training: Any = False,
+        arguments: Mapping[str, Any] | None = None,
+        losses: bool = False,
+        is_watched: IsWatched = _watch_all,
+        portable: bool = False,
+    ) -> CallResult:
         constant = _constant_bool(training)
         if constant is None:
             return self._call_either(
                 training,
-                lambda flag: self.call_signature(
-                    inputs,
-                    signature,
-                    outputs,
-                    training=flag,
-                    arguments=arguments,
-                    losses=losses,
-                    is_watched=is_watched,
-                    portable=portable,
+                lambda flag: self._call(
+                    inputs, signature, outputs, flag, arguments, losses, is_watched, portable
                 ),
                 losses,
             )
-        choice = self._choose(signature, None if outputs is None else tuple(outputs), constant)
-        variant, found = choice.variant, choice.signature
-        values = bind_inputs(found.inputs, inputs, variant.has_default, choice.where, arguments)
-        key = CallKey(
-            tags=variant.tags,
-            signature=found.name,
-            outputs=choice.outputs,
-            inputs=tuple(values),
-            update_ops=constant and bool(variant.update_ops),
-            losses=losses and bool(variant.regularization_losses),
-            portable=portable or _tensorflow.is_saving(),
+        choice = self._choose(signature, outputs, constant)
+        values = bind_inputs(
+            choice.signature.inputs, inputs, choice.variant.has_default, choice.where, arguments
         )
+        key = _key(choice, values, constant, losses, portable or _tensorflow.is_saving())
         return self._function(key)(values, is_watched)
+
+    def _outputs(
+        self, inputs: Any, signature: str | None, outputs: tuple[str, ...] | None, training: Any
+    ) -> dict[str, Any]:
+        """The outputs of a call that has nothing more to say."""
+        if not isinstance(training, bool):
+            return self._call(inputs, signature, outputs, training).outputs
+        plain = (signature, outputs, training)
+        direct = self._known.direct.get(plain)
+        if direct is not None:
+            found = direct(inputs)
+            if found is not None:
+                return found
+        found = self._call(inputs, signature, outputs, training).outputs
+        choice = self._choose(*plain)
+        function = self._known.functions.get(_key(choice, choice.signature.inputs, training))
+        if function is not None:
+            self._known.direct[plain] = function.direct
+        return found
 
     def _choose(
         self, signature: str | None, outputs: tuple[str, ...] | None, training: bool
@@ -483,7 +529,7 @@ class SignatureCallable:
                 "inputs by keyword, or its only one by position."
             )
         inputs = args[0] if args else kwargs
-        return self._module.call_signature(inputs, self.name).outputs
+        return self._module._outputs(inputs, self.name, None, False)
 
     @property
     def structured_input_signature(self) -> tuple[tuple[()], dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -31,7 +32,7 @@ class TensorInfo:
     type_spec: Any
     components: tuple[str, ...]
 
-    @property
+    @functools.cached_property
     def dtype(self) -> tf.DType:
         """The dtype of the values."""
         return self.type_spec.dtype
@@ -40,12 +41,12 @@ class TensorInfo:
         """The static shape; of a composite tensor, that of the dense tensor it stands for."""
         return self.type_spec.shape
 
-    @property
+    @functools.cached_property
     def is_sparse(self) -> bool:
         """Whether it is a `tf.SparseTensor`."""
         return isinstance(self.type_spec, tf.SparseTensorSpec)
 
-    @property
+    @functools.cached_property
     def is_composite(self) -> bool:
         """Whether it is made of several tensors: true for sparse and ragged tensors."""
         return not isinstance(self.type_spec, tf.TensorSpec)

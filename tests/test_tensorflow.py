@@ -184,8 +184,8 @@ def test_a_function_without_python_objects() -> None:
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"(?s)odd.*node scope/CheckNumerics"):
         _tensorflow.call_unrecorded(function, [tf.constant([np.nan]), variable.handle])
     runtime: Any = context.context()
-    assert runtime.has_function(function.name)
-    name = function.name
+    name = function.op_name
+    assert runtime.has_function(name)
     del function
     gc.collect()
     assert not runtime.has_function(name)
@@ -197,8 +197,10 @@ def test_a_function_without_python_objects() -> None:
 @pytest.mark.parametrize("fusible", [True, False])
 def test_options_of_a_call(fusible: bool) -> None:
     def rewriting(config: Any) -> Any:
-        options = _tensorflow._lean_options(config.SerializeToString(), None, fusible)
-        found = config_pb2.ConfigProto.FromString(options.config_proto_serialized)
+        attrs = _tensorflow._lean_attrs(config.SerializeToString(), "executor", fusible)
+        values = dict(zip(attrs[::2], attrs[1::2], strict=True))
+        assert values["executor_type"] == "executor"
+        found = config_pb2.ConfigProto.FromString(values["config_proto"])
         return found.graph_options.rewrite_options
 
     config = config_pb2.ConfigProto(device_count={"CPU": 1, "GPU": 0})
