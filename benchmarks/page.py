@@ -10,11 +10,13 @@ from typing import Any
 
 import tensorflow as tf
 
-_TABLE = re.compile(r"(?<=<!-- figures -->\n).*(?=<!-- end of figures -->)", re.DOTALL)
+from tests.written_parts import with_written
+
+_BEGIN = "<!-- Written by `python -m benchmarks`. -->"
 
 
 def write_table(lines: Sequence[dict[str, Any]], page: Path) -> None:
-    """Writes the figures between the page's two marks."""
+    """Writes the figures into a page, which has a place for them."""
     rows = ["| what | of | figure | target | |", "| --- | --- | --- | --- | --- |"]
     for line in lines:
         limit = "" if line["limit"] is None else f"{line['limit']:.2f}"
@@ -24,10 +26,9 @@ def write_table(lines: Sequence[dict[str, Any]], page: Path) -> None:
         )
     when = f"{datetime.date.today()}, TensorFlow {tf.__version__}, {_processor()}."
     text = page.read_text(encoding="utf-8")
-    if not _TABLE.search(text):
-        raise SystemExit(f"{page} has no place for the figures.")
-    table = "\n".join([f"Measured {when}", "", *rows, ""])
-    page.write_text(_TABLE.sub(lambda _: table, text), encoding="utf-8")
+    page.write_text(
+        with_written(text, _BEGIN, "\n".join([f"Measured {when}", "", *rows, ""])), encoding="utf-8"
+    )
 
 
 def _processor() -> str:

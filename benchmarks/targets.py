@@ -195,7 +195,7 @@ TARGETS = (
         _each((*_IMAGES, "bert_base"), "native"),
         _in_one_process,
         1.05,
-        rounds=1,
+        rounds=3,
     ),
     Target(
         "train-session",
@@ -204,7 +204,7 @@ TARGETS = (
         _each((*_IMAGES, "bert_base", "lstm"), "session"),
         _in_one_process,
         1.0,
-        rounds=1,
+        rounds=3,
     ),
     Target(
         "embedding",

@@ -24,6 +24,9 @@ _STEPS = 4  # of each turn of fit
 def native(module: str) -> Figures:
     """`fit` of a KerasLayer beside the same architecture of tf_keras layers."""
     call = _call(module)
+    # An iterator with a tuner waits for it at its end, for 10 * (2**n - 1) ms in all.
+    options = tf.data.Options()
+    options.autotune.enabled = False
     fits = []
     for head in (_layer_of(module, call), _native_of(os.path.basename(module))):
         inputs = {
@@ -33,7 +36,7 @@ def native(module: str) -> Figures:
         model = tf_keras.Model(inputs, tf_keras.layers.Dense(4)(head(inputs)))
         model.compile(tf_keras.optimizers.SGD(_RATE), "mse")
         data = tf.data.Dataset.from_tensors((call.inputs, tf.zeros([_batch(call), 4])))
-        data = data.cache().repeat(_STEPS)
+        data = data.cache().repeat(_STEPS).with_options(options)
         fits.append(lambda model=model, data=data: model.fit(data, verbose=0))
     found = interleaved(*fits)
     return {name: seconds / _STEPS for name, seconds in found.items()}
