@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+_WHITE = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+
 
 def draw(lines: Sequence[dict[str, Any]], file: Path) -> None:
     """Draws a bar for each figure that has a limit, in units of the limit."""
@@ -20,10 +22,13 @@ def draw(lines: Sequence[dict[str, Any]], file: Path) -> None:
     figure, axes = plt.subplots(figsize=(9, 0.32 * len(limited) + 1.2), layout="constrained")
     names = [f"{line['target']}, {line['case']}" for line in limited]
     bars = axes.barh(names, parts, color=colours)
-    axes.bar_label(bars, [f"{line['figure']:.2f}" for line in limited], padding=3)
-    axes.axvline(1, color="black", linewidth=1)
-    axes.set_xlabel("of what is allowed (less is better)")
-    axes.set_xlim(0, max(1.3, *(part * 1.15 for part in parts)))
+    texts = [f"{line['figure']:.2f} of {line['limit']:.2f}" for line in limited]
+    axes.bar_label(bars, texts, padding=4, fontsize="small", bbox=_WHITE)
+    axes.axvline(1, color="black", linewidth=1, zorder=0)
+    axes.set_xlabel("in parts of what is allowed (at least 1.50 is asked of `restore`)")
+    axes.set_xlim(0, max(1.3, *(part * 1.2 for part in parts)))
+    axes.margins(y=0.01)
+    axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(file, dpi=120)
 
 
