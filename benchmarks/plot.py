@@ -25,7 +25,7 @@ def draw(lines: Sequence[dict[str, Any]], file: Path) -> None:
     texts = [f"{line['figure']:.2f} of {line['limit']:.2f}" for line in limited]
     axes.bar_label(bars, texts, padding=4, fontsize="small", bbox=_WHITE)
     axes.axvline(1, color="black", linewidth=1, zorder=0)
-    axes.set_xlabel("in parts of what is allowed (at least 1.50 is asked of `restore`)")
+    axes.set_xlabel("in parts of what is allowed, or of what is asked where more is better")
     axes.set_xlim(0, max(1.3, *(part * 1.2 for part in parts)))
     axes.margins(y=0.01)
     axes.spines[["top", "right"]].set_visible(False)

@@ -66,7 +66,6 @@ class SignatureFunction:
         self.where = f"{variant.where}, signature {signature.name!r}"
         self._inputs = {name: signature.inputs[name] for name in key.inputs}
         self._outputs = {name: signature.outputs[name] for name in key.outputs}
-        self._are_outputs_dense = not any(info.is_composite for info in self._outputs.values())
         feeds = {
             tensor: spec
             for info in self._inputs.values()
@@ -97,16 +96,12 @@ class SignatureFunction:
         for name, info in self._inputs.items():
             tensors = convert_input(values[name], name, info, self.where)
             given.update(zip(info.components, tensors, strict=True))
-        results = self.function([*given.values()], is_watched)
-        if self._are_outputs_dense:
-            outputs = dict(zip(self._outputs, results, strict=False))
-            return CallResult(outputs, results[len(outputs) :])
-        left = iter(results)
+        results = iter(self.function([*given.values()], is_watched))
         outputs = {
-            name: info.pack([next(left) for _ in info.components])
+            name: info.pack([next(results) for _ in info.components])
             for name, info in self._outputs.items()
         }
-        return CallResult(outputs, list(left))
+        return CallResult(outputs, list(results))
 
     @functools.cached_property
     def direct(self) -> DirectCall | None:

@@ -291,38 +291,23 @@ class HubModule(tf.Module):
         Returns:
             The outputs by name, and the losses.
         """
-        return self._call(
-            inputs,
-            signature,
-            None if outputs is None else tuple(outputs),
-            training,
-            arguments,
-            losses,
-            is_watched,
-            portable,
-        )
-
-    def _call(
-        self,
-        inputs: Any,
-        signature: str | None,
-        outputs: tuple[str, ...] | None,
-        training: Any = False,
-        arguments: Mapping[str, Any] | None = None,
-        losses: bool = False,
-        is_watched: IsWatched = _watch_all,
-        portable: bool = False,
-    ) -> CallResult:
         constant = _constant_bool(training)
         if constant is None:
             return self._call_either(
                 training,
-                lambda flag: self._call(
-                    inputs, signature, outputs, flag, arguments, losses, is_watched, portable
+                lambda flag: self.call_signature(
+                    inputs,
+                    signature,
+                    outputs,
+                    training=flag,
+                    arguments=arguments,
+                    losses=losses,
+                    is_watched=is_watched,
+                    portable=portable,
                 ),
                 losses,
             )
-        choice = self._choose(signature, outputs, constant)
+        choice = self._choose(signature, None if outputs is None else tuple(outputs), constant)
         values = bind_inputs(
             choice.signature.inputs, inputs, choice.variant.has_default, choice.where, arguments
         )
@@ -333,20 +318,23 @@ class HubModule(tf.Module):
         self, inputs: Any, signature: str | None, outputs: tuple[str, ...] | None, training: Any
     ) -> dict[str, Any]:
         """The outputs of a call that has nothing more to say."""
-        if not isinstance(training, bool):
-            return self._call(inputs, signature, outputs, training).outputs
         plain = (signature, outputs, training)
-        direct = self._known.direct.get(plain)
-        if direct is not None:
-            found = direct(inputs)
-            if found is not None:
-                return found
-        found = self._call(inputs, signature, outputs, training).outputs
+        is_known = isinstance(training, bool)
+        direct = self._known.direct.get(plain) if is_known else None
+        found = None if direct is None else direct(inputs)
+        if found is not None:
+            return found
+        found = self.call_signature(inputs, signature, outputs, training=training).outputs
+        if is_known:
+            self._remember(plain)
+        return found
+
+    def _remember(self, plain: tuple[str | None, tuple[str, ...] | None, bool]) -> None:
+        """Keeps the short way of calls with all inputs, where there has been such a call."""
         choice = self._choose(*plain)
-        function = self._known.functions.get(_key(choice, choice.signature.inputs, training))
+        function = self._known.functions.get(_key(choice, choice.signature.inputs, plain[-1]))
         if function is not None:
             self._known.direct[plain] = function.direct
-        return found
 
     def _choose(
         self, signature: str | None, outputs: tuple[str, ...] | None, training: bool
