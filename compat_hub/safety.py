@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from compat_hub import _tensorflow
 from compat_hub.errors import UnsafeModuleError
-from compat_hub.graph.host_access import host_access, may_touch_host, passed_on
+from compat_hub.graph.host_access import host_access, is_judged, may_touch_host, passed_on
 from compat_hub.graph.names import node_of
 from compat_hub.spec import ModuleSpec
 from compat_hub.users import users
@@ -26,7 +27,7 @@ def find_host_access(
     Returns:
         For each the op, the node, what it does, and what of the module needs it.
     """
-    ops = set(filter(may_touch_host, variant.ops))
+    ops = _suspect_ops(variant)
     if not ops:
         return []
     suspects = {name for op in ops for name in variant.nodes_by_op.get(op, ())}
@@ -56,6 +57,19 @@ def find_host_access(
             if what is not None:
                 found.setdefault((node.op, name), (node.op, name, what, user))
     return sorted(found.values())
+
+
+def _suspect_ops(variant: GraphVariant) -> set[str]:
+    """The ops of a graph that touch the host, or may.
+
+    Of those that nobody has judged, what is the name of a function is none, and what this
+    TensorFlow does not have cannot run.
+    """
+    return {
+        op
+        for op in filter(may_touch_host, variant.ops)
+        if is_judged(op) or (op not in variant.function_names and _tensorflow.is_registered_op(op))
+    }
 
 
 def check_host_access(spec: ModuleSpec, variants: Iterable[GraphVariant]) -> None:

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 import tensorflow as tf
+from tensorflow.core.framework import attr_value_pb2, types_pb2
 from tensorflow.core.protobuf import saved_model_pb2
 
 import compat_hub
+from compat_hub.graph import host_access
 from compat_hub.safety import find_host_access
 from tests.authoring import write_module
 from tests.records import Record
@@ -140,6 +142,92 @@ def test_python_functions(tmp_path: Path) -> None:
     path = write_module(tmp_path / "module", none=build)
     with pytest.raises(compat_hub.UnsafeModuleError, match=r"'PyFunc'.*calls Python"):
         compat_hub.load(path)
+
+
+def _calling(node: Callable[[tf.Tensor], Any]) -> Any:
+    def build() -> Any:
+        x = v1.placeholder(tf.float32, [None], "x")
+        with tf.control_dependencies([node(x)]):
+            return {"default": ({"x": x}, {"default": tf.identity(x)})}
+
+    return build
+
+
+def _sleep(x: tf.Tensor) -> Any:
+    dataset = tf.raw_ops.TensorDataset(components=[x], output_shapes=[[None]])
+    slow = tf.raw_ops.SleepDataset(
+        input_dataset=dataset,
+        sleep_microseconds=tf.constant(10**15, tf.int64),
+        output_types=[tf.float32],
+        output_shapes=[[None]],
+    )
+    return tf.raw_ops.DatasetToSingleElement(
+        dataset=slow, output_types=[tf.float32], output_shapes=[[None]]
+    )[0]
+
+
+def _stable_hlo(x: tf.Tensor) -> Any:
+    attrs = {
+        "version": attr_value_pb2.AttrValue(i=5),
+        "module": attr_value_pb2.AttrValue(s=b"ML"),
+        "Tin": attr_value_pb2.AttrValue(list={"type": [types_pb2.DT_FLOAT]}),
+        "Tout": attr_value_pb2.AttrValue(list={"type": [types_pb2.DT_FLOAT]}),
+        "Sout": attr_value_pb2.AttrValue(list={"shape": [x.shape.as_proto()]}),
+    }
+    graph = v1.get_default_graph()
+    return graph.create_op("XlaCallModule", [x], [tf.float32], attrs=attrs).outputs[0]
+
+
+@pytest.mark.parametrize(
+    ("node", "message"),
+    [
+        (lambda x: tf.raw_ops.Abort(error_msg="gone"), "'Abort'.*ends the process"),
+        (
+            lambda x: tf.raw_ops.Abort(error_msg="", exit_without_error=True),
+            "'Abort'.*ends the process",
+        ),
+        (_sleep, "'SleepDataset'.*makes the program wait"),
+        (
+            _stable_hlo,
+            "'XlaCallModule'.*runs programs that are not in the graph",
+        ),
+    ],
+)
+def test_ops_that_end_stop_or_leave_the_program(
+    node: Callable[[tf.Tensor], Any], message: str, tmp_path: Path
+) -> None:
+    path = write_module(tmp_path / "module", none=_calling(node))
+    with pytest.raises(compat_hub.UnsafeModuleError, match=message):
+        compat_hub.load(path)
+    with tf.Graph().as_default(), pytest.raises(compat_hub.UnsafeModuleError, match=message):
+        compat_hub.Module(path)
+
+
+def test_an_op_that_nobody_has_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    @tf.function(autograph=False)
+    def twice(x: tf.Tensor) -> tf.Tensor:
+        return x + x
+
+    path = write_module(
+        tmp_path / "module", none=_calling(lambda x: tf.raw_ops.Betainc(a=x, b=twice(x), x=x))
+    )
+    assert compat_hub.load(path)([1.0]).numpy() == [1.0]
+    # As if a package had brought it.
+    monkeypatch.setattr(host_access, "CONTAINED_OPS", host_access.CONTAINED_OPS - {"Betainc"})
+    with pytest.raises(compat_hub.UnsafeModuleError, match=r"'Betainc'.*does not know"):
+        compat_hub.load(path)
+    assert compat_hub.load(path, allow_host_access=True)([1.0]).numpy() == [1.0]
+
+
+def test_datasets_of_what_the_graph_has(tmp_path: Path) -> None:
+    def sum_of(x: tf.Tensor) -> Any:
+        dataset = tf.raw_ops.TensorSliceDataset(components=[x], output_shapes=[[]])
+        return tf.raw_ops.DatasetToSingleElement(
+            dataset=dataset, output_types=[tf.float32], output_shapes=[[]]
+        )[0]
+
+    path = write_module(tmp_path / "module", none=_calling(sum_of))
+    assert compat_hub.load(path)([3.0]).numpy() == [3.0]
 
 
 def test_only_what_runs_counts(tmp_path: Path) -> None:

@@ -1,10 +1,15 @@
-"""The ops that touch the host: its files, its network, its processes, or the program's Python."""
+"""The ops that touch the host: its files, its network, its processes, or the program's Python.
+
+All that TensorFlow 2.16 to 2.21 register were judged. Those of another package count as touching
+the host, as what they do is not known here.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+from compat_hub.graph.contained_ops import CONTAINED_OPS
 from compat_hub.graph.names import is_control, node_of, tensor_of
 
 NodeDef = Any
@@ -13,49 +18,55 @@ _FILES = "reads or writes files"
 _PYTHON = "calls Python"
 _NETWORK = "reaches the network"
 _PROGRAMS = "runs programs that are not in the graph"
+_END = "ends the process"
+_WAIT = "makes the program wait"
+_UNKNOWN = "is an op that compat_hub does not know"
 
-_OPS = {
-    **dict.fromkeys(
-        [
-            *("WriteFile", "MatchingFiles", "MatchingFilesDataset"),
-            *("Save", "SaveSlices", "SaveV2", "Restore", "RestoreSlice", "RestoreV2"),
-            *("MergeV2Checkpoints", "LoadAndRemapMatrix", "GenerateVocabRemapping"),
-            "ImmutableConst",
-            *("WholeFileReader", "WholeFileReaderV2", "TextLineReader", "TextLineReaderV2"),
-            *("FixedLengthRecordReader", "FixedLengthRecordReaderV2", "TFRecordReader"),
-            *("TFRecordReaderV2", "LMDBReader"),
-            *("CacheDataset", "CacheDatasetV2", "SnapshotDataset", "SnapshotDatasetV2"),
-            *("SnapshotDatasetReader", "SnapshotNestedDatasetReader", "SnapshotChunkDataset"),
-            *("SaveDataset", "SaveDatasetV2", "LoadDataset", "DatasetToTFRecord"),
-            *("ExperimentalDatasetToTFRecord", "ExperimentalLMDBDataset", "LMDBDataset"),
-            *("SqlDataset", "ExperimentalSqlDataset", "ListSnapshotChunksDataset"),
-            "DistributedSave",
-            *("CreateSummaryFileWriter", "CreateSummaryDbWriter", "FileSystemSetConfiguration"),
-            *("ImportEvent", "RecordInput", "Skipgram", "DumpTensor"),
-            *("CalibrationStatisticsSaver", "DTensorRestoreV2", "ExperimentalMatchingFilesDataset"),
-        ],
-        _FILES,
-    ),
-    **dict.fromkeys(["PyFunc", "PyFuncStateless", "EagerPyFunc"], _PYTHON),
-    **dict.fromkeys(
-        [
-            *("Rpc", "TryRpc", "RpcCall", "RpcClient", "RpcServer", "RpcServerStart"),
-            *("RpcServerRegister", "RpcCheckStatus", "RpcGetValue", "RemoteCall"),
-            *("RemoteFusedGraphExecute", "DataServiceDataset", "DataServiceDatasetV2"),
-            *("DataServiceDatasetV3", "DataServiceDatasetV4", "RegisterDataset"),
-            *("RegisterDatasetV2", "BigQueryReader", "GenerateBigQueryReaderPartitions"),
-            *("BigtableClient", "BigtableTable", "KafkaDataset", "KinesisDataset"),
-            *("Send", "Recv", "_Send", "_HostSend", "_Recv", "_HostRecv"),
-            *("CollectiveReduce", "CollectiveReduceV2", "CollectiveReduceV3"),
-            *("CollectiveGather", "CollectiveGatherV2", "CollectiveBcastSend"),
-            *("CollectiveBcastRecv", "CollectiveBcastSendV2", "CollectiveBcastRecvV2"),
-            *("CollectiveAllToAllV2", "CollectiveAllToAllV3", "CollectiveInitializeCommunicator"),
-            *("ConfigureDistributedTPU", "ShutdownDistributedTPU"),
-        ],
-        _NETWORK,
-    ),
-    **dict.fromkeys(["DatasetFromGraph", "TRTEngineOp", "DeserializeIterator"], _PROGRAMS),
+# Whatever the nodes' attributes and inputs are.
+_ALWAYS = {
+    _FILES: """
+        CacheDataset CacheDatasetV2 CalibrationStatisticsSaver CreateSummaryDbWriter
+        CreateSummaryFileWriter DTensorRestoreV2 DatasetToTFRecord DistributedSave DumpTensor
+        ExperimentalDatasetToTFRecord ExperimentalLMDBDataset ExperimentalMatchingFilesDataset
+        ExperimentalSqlDataset FileSystemSetConfiguration FixedLengthRecordReader
+        FixedLengthRecordReaderV2 GcsConfigureBlockCache GcsConfigureCredentials
+        GenerateVocabRemapping ImmutableConst ImportEvent InitializeTRTResource LMDBDataset
+        LMDBReader ListSnapshotChunksDataset LoadAndRemapMatrix LoadDataset MatchingFiles
+        MatchingFilesDataset MergeV2Checkpoints RecordInput Restore RestoreSlice RestoreV2 Save
+        SaveDataset SaveDatasetV2 SaveSlices SaveV2 SerializeTRTResource Skipgram
+        SnapshotChunkDataset SnapshotDataset SnapshotDatasetReader SnapshotDatasetV2
+        SnapshotNestedDatasetReader SqlDataset StoreMinibatchStatisticsInFdo TFRecordReader
+        TFRecordReaderV2 TextLineReader TextLineReaderV2 WholeFileReader WholeFileReaderV2 WriteFile
+        """,
+    _PYTHON: "EagerPyFunc PyFunc PyFuncStateless",
+    _NETWORK: """
+        BigQueryReader BigtableClient BigtableTable CollectiveAllToAllV2 CollectiveAllToAllV3
+        CollectiveBcastRecv CollectiveBcastRecvV2 CollectiveBcastSend CollectiveBcastSendV2
+        CollectiveGather CollectiveGatherV2 CollectiveInitializeCommunicator CollectiveReduce
+        CollectiveReduceScatterV2 CollectiveReduceV2 CollectiveReduceV3
+        ConfigureAndInitializeGlobalTPU ConfigureDistributedTPU ConfigureTPUEmbedding
+        ConfigureTPUEmbeddingHost ConfigureTPUEmbeddingMemory ConnectTPUEmbeddingHosts
+        DTensorSetGlobalTPUArray DataServiceDataset DataServiceDatasetV2 DataServiceDatasetV3
+        DataServiceDatasetV4 GenerateBigQueryReaderPartitions KafkaDataset KinesisDataset Recv
+        RegisterDataset RegisterDatasetV2 RemoteCall RemoteFusedGraphExecute Rpc RpcCall
+        RpcCheckStatus RpcClient RpcGetValue RpcServer RpcServerRegister RpcServerStart Send
+        ShutdownDistributedTPU ShutdownTPUSystem TryRpc UpdateTaskIdAndGlobalCoreArray XlaRecv
+        XlaRecvFromHost XlaSend XlaSendToHost _ConfigureDistributedTPU
+        _DisconnectHostFromDistributedTPUSystem _HostRecv _HostSend
+        _InitializeHostForDistributedTPU _Recv _Send _SetGlobalTPUArray _ShutdownDistributedTPU
+        _WaitForDistributedTPU _XlaRecvAtHost _XlaRecvAtHostV2 _XlaSendFromHost _XlaSendFromHostV2
+        """,
+    # In another language, in a file's place as a string, or compiled elsewhere.
+    _PROGRAMS: """
+        CreateTRTResourceHandle DatasetFromGraph DeserializeIterator GetCalibrationDataOp
+        MlirPassthroughOp TPUExecute TPUExecuteAndUpdateVariables TRTEngineOp TfLiteSubgraphExecute
+        XlaCallModule XlaCustomCall XlaCustomCallV2 XlaHostCompute _TPUCompileMlir
+        _XlaCompileMlirPlaceholderProgramKey _XlaHostComputeMlir _XlaRun
+        """,
+    _END: "Abort WorkerHeartbeat",
+    _WAIT: "ExperimentalSleepDataset SleepDataset SleepIdentityOp SleepOp",
 }
+_OPS = {op: what for what, ops in _ALWAYS.items() for op in ops.split()}
 # The ops that read whole files and nothing else, and the number of the input that names them.
 _READERS = {
     "ReadFile": 0,
@@ -64,17 +75,41 @@ _READERS = {
     **dict.fromkeys(["FixedLengthRecordDataset", "FixedLengthRecordDatasetV2"], 0),
     **dict.fromkeys(["CSVDataset", "CSVDatasetV2", "ExperimentalCSVDataset"], 0),
 }
-_PROTO_CODECS = {"DecodeProtoV2", "EncodeProto"}
-# What descriptor_source of these may be without a file being read.
-_NO_FILE = (b"", b"local://", b"bytes://")
-_SUSPECTS = frozenset({*_OPS, *_READERS, *_PROTO_CODECS, "PrintV2", "FixedUnigramCandidateSampler"})
-_DEBUG = "Debug"
 _STREAMS = {b"", b"stdout", b"stderr", b"log(info)", b"log(warning)", b"log(error)"}
 
 
+def _has_descriptors(source: bytes) -> bool:
+    """Whether the descriptors of protocol messages are in the process or the graph, not a file."""
+    return source in (b"", b"local://") or source.startswith(b"bytes://")
+
+
+# An attribute that may name a file, and whether its value names none.
+_FILE_OPTIONS: dict[str, tuple[str, Callable[[bytes], bool]]] = {
+    "DecodeProtoV2": ("descriptor_source", _has_descriptors),
+    "EncodeProto": ("descriptor_source", _has_descriptors),
+    "FixedUnigramCandidateSampler": ("vocab_file", lambda name: not name),
+    "PrintV2": ("output_stream", lambda name: name in _STREAMS),
+}
+# They send what they see to a URL, and have none but in TensorFlow's debugger.
+_WATCHERS = {
+    **dict.fromkeys(["DebugIdentity", "DebugIdentityV2", "DebugIdentityV3"], "debug_urls"),
+    **dict.fromkeys(["DebugNanCount", "DebugNumericSummary"], "debug_urls"),
+    **dict.fromkeys(["Copy", "CopyHost"], "debug_ops_spec"),
+}
+_SUSPECTS = frozenset({*_OPS, *_READERS, *_WATCHERS, *_FILE_OPTIONS})
+
+
 def may_touch_host(op: str) -> bool:
-    """Whether some node of an op touches the host: `host_access` says which."""
-    return op in _SUSPECTS or op.startswith(_DEBUG)
+    """Whether some node of an op may touch the host: `host_access` says which.
+
+    An op that nobody has judged may, and so may the name of a function that is called like an op.
+    """
+    return op not in CONTAINED_OPS
+
+
+def is_judged(op: str) -> bool:
+    """Whether somebody has judged what an op does."""
+    return op in CONTAINED_OPS or op in _SUSPECTS
 
 
 def host_access(node: NodeDef, own_files: Collection[str] = ()) -> str | None:
@@ -90,20 +125,20 @@ def host_access(node: NodeDef, own_files: Collection[str] = ()) -> str | None:
     if node.op in _OPS:
         return _OPS[node.op]
     if node.op in _READERS:
-        data = [tensor_of(source) for source in node.input if not is_control(source)]
-        names = data[_READERS[node.op] :][:1]
-        return None if names and names[0] in own_files else _FILES
-    if node.op in _PROTO_CODECS:
-        source = node.attr["descriptor_source"].s
-        is_inside = source in _NO_FILE or source.startswith(b"bytes://")
-        return None if is_inside else _FILES
-    if node.op == "PrintV2":
-        return None if node.attr["output_stream"].s in _STREAMS else _FILES
-    if node.op == "FixedUnigramCandidateSampler" and node.attr["vocab_file"].s:
-        return _FILES
-    # DebugIdentity and its kind send what they see to a URL.
-    sends = node.op.startswith(_DEBUG) and any(node.attr["debug_urls"].list.s)
-    return _NETWORK if sends else None
+        return None if _file_name(node) in own_files else _FILES
+    if node.op in _WATCHERS:
+        return _NETWORK if any(node.attr[_WATCHERS[node.op]].list.s) else None
+    if node.op in _FILE_OPTIONS:
+        name, is_inside = _FILE_OPTIONS[node.op]
+        return None if is_inside(node.attr[name].s) else _FILES
+    return None if is_judged(node.op) else _UNKNOWN
+
+
+def _file_name(node: NodeDef) -> str | None:
+    """The name of the tensor that tells a reader which file to read."""
+    data = [tensor_of(source) for source in node.input if not is_control(source)]
+    names = data[_READERS[node.op] :]
+    return names[0] if names else None
 
 
 def passed_on(tensors: Collection[str], nodes: Mapping[str, NodeDef]) -> frozenset[str]:
