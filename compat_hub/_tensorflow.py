@@ -20,6 +20,7 @@ from tensorflow.python.distribute import load_context
 from tensorflow.python.eager import cancellation, context, execute, record
 from tensorflow.python.eager.polymorphic_function import atomic_function
 from tensorflow.python.framework import c_api_util, importer, kernels, op_def_registry, ops
+from tensorflow.python.framework import function as defined_function
 from tensorflow.python.ops import gradients_util, handle_data_util, resource_variable_ops
 from tensorflow.python.saved_model import nested_structure_coder, save_context, utils_impl
 from tensorflow.python.trackable import base as tracking_base
@@ -242,6 +243,34 @@ class BareFunction:
         runtime: Any = context.context()
         runtime.add_c_function(function)
         weakref.finalize(self, _remove_function, runtime, self.op_name.encode())
+
+
+def unregister_with(graph: tf.Graph) -> None:
+    """Has the runtime forget a `wrap_function`'s imported functions when nothing calls them.
+
+    TensorFlow registers them, and leaves them there for good. The objects that stand for them are
+    held by each graph and function that calls one of them, directly or not.
+    """
+    runtime: Any = context.context()
+    for name, imported in _imported_functions(graph).items():
+        finalizer = weakref.finalize(imported, _remove_function, runtime, name.encode())
+        finalizer.atexit = False
+
+
+def register_functions(graph: tf.Graph) -> None:
+    """Tells the runtime of functions that were imported into a graph of a function, for as long.
+
+    TensorFlow does so for `wrap_function` only.
+    """
+    for imported in _imported_functions(graph).values():
+        if imported._function_deleter is None:
+            # Reading it registers the function, until the object is gone.
+            assert imported.definition is not None
+
+
+def _imported_functions(graph: Any) -> dict[str, Any]:
+    kind = defined_function._DefinedFunction
+    return {name: f for name, f in graph._functions.items() if isinstance(f, kind)}
 
 
 def _remove_function(runtime: Any, name: bytes) -> None:

@@ -258,7 +258,9 @@ class Program:
             return self._import(arguments)
 
         with tf.init_scope():
-            return tf.compat.v1.wrap_function(body, specs, name=name)
+            function: Any = tf.compat.v1.wrap_function(body, specs, name=name)
+        _tensorflow.unregister_with(function.graph)
+        return function
 
     def _prepare(self, states: Sequence[StateTensor], arguments: Sequence[tf.Tensor]) -> None:
         """Tells the arguments that receive state what they need to know of it."""

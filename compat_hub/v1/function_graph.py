@@ -62,6 +62,8 @@ def import_rewritten(
     tensors = _Captured(graph, given)
     elements = import_graph(variant, rewritten.graph_def, tensors, [*computed, *rewritten.targets])
     complete_handle_data(graph)
+    if tf.compat.v1.executing_eagerly_outside_functions():
+        _tensorflow.register_functions(graph)
     for node in elements[len(computed) :]:
         graph.add_to_collection(_Keys.UPDATE_OPS, node)
     results = dict(zip(computed, elements, strict=False))

@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 import compat_hub
-from tests.records import FIXTURES
+from tests.records import FIXTURES, OUTPUT_TOLERANCE, Record, assert_close
 from tests.v1.modules import WEIGHTS, X, linear_spec, run, words
 
 v1 = tf.compat.v1
@@ -217,6 +217,24 @@ def test_in_a_tf_function() -> None:
     w = modules[0].variable_map["w"]
     np.testing.assert_array_equal(tape.gradient(loss, w), np.tile(X[0][:, None], [1, 2]))
     assert [v.name for v in modules[0].variables] == ["module/seen:0", "module/w:0"]
+
+
+@pytest.mark.parametrize("fixture", ["while_rnn", "cond_in_while_in_cond"])
+def test_loops_in_a_tf_function(fixture: str) -> None:
+    record = Record(FIXTURES / fixture)
+    x = record.inputs("default")
+    module: list[Any] = []
+
+    @tf.function
+    def call(x: Any) -> Any:
+        if not module:
+            module.append(compat_hub.Module(record.path))
+        return module[0](x, as_dict=True)
+
+    for _ in range(2):
+        found = call(x)
+        for name, expected in record.outputs([], "default").items():
+            assert_close(found[name], expected, OUTPUT_TOLERANCE, name)
 
 
 def test_a_tf_function_that_makes_a_module_each_time() -> None:
