@@ -39,6 +39,7 @@ class HubLayer:
         load_options: Any = None,
         train_only: str | None = None,
         allow_host_access: bool = False,
+        allow_links: bool = False,
         **kwargs: Any,
     ) -> None:
         layer: Any = super()
@@ -53,6 +54,7 @@ class HubLayer:
             "output_shape": output_shape,
             "train_only": train_only,
             "allow_host_access": True if allow_host_access else None,
+            "allow_links": True if allow_links else None,
         }
         self._set_up(handle, options, load_options)
         self._take_over_variables()

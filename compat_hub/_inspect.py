@@ -12,7 +12,12 @@ from compat_hub.inspection.weights import read_weights
 from compat_hub.spec import ModuleSpec
 
 
-def inspect(handle: str | os.PathLike[str] | ModuleSpec, *, weights: bool = False) -> Inspection:
+def inspect(
+    handle: str | os.PathLike[str] | ModuleSpec,
+    *,
+    weights: bool = False,
+    allow_links: bool = False,
+) -> Inspection:
     """Tells what is in a module, without loading it, and what of it works in TensorFlow 2.
 
     The module's graph is read, rewritten and imported as a first call would do it, and nothing of
@@ -37,6 +42,7 @@ def inspect(handle: str | os.PathLike[str] | ModuleSpec, *, weights: bool = Fals
             that it is one.
         weights: Whether to read the values of all variables, one after the other, for statistics
             and histograms of them.
+        allow_links: As for `compat_hub.load`.
 
     Returns:
         The `Inspection`.
@@ -44,8 +50,9 @@ def inspect(handle: str | os.PathLike[str] | ModuleSpec, *, weights: bool = Fals
     Raises:
         ResolveError: The handle leads to no folder.
         ModuleFormatError: The folder holds no module or SavedModel that can be read.
+        UnsafeModuleError: A file is behind a link that leads out of the folder.
     """
-    spec, facts = read_facts(handle)
+    spec, facts = read_facts(handle, allow_links)
     found = None
     if weights:
         values, problems = read_weights(spec)

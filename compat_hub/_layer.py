@@ -91,6 +91,7 @@ def make_target(
     load_options: Any = None,
     train_only: str | None = None,
     allow_host_access: bool = False,
+    allow_links: bool = False,
 ) -> Target:
     """Loads the handle where it is one, and checks that the arguments fit together.
 
@@ -100,7 +101,11 @@ def make_target(
     obj = handle
     if isinstance(handle, str | os.PathLike | ModuleSpec):
         obj = load(
-            handle, tags=tags, options=load_options, allow_host_access=bool(allow_host_access)
+            handle,
+            tags=tags,
+            options=load_options,
+            allow_host_access=bool(allow_host_access),
+            allow_links=bool(allow_links),
         )
     elif isinstance(handle, HubModule) and tags is not None:
         raise SignatureError(

@@ -22,11 +22,18 @@ from compat_hub.spec import ModuleSpec, is_module_directory
 
 SHARED_MODULE = "shared_module"
 ALLOW_HOST_ACCESS = "allow_host_access"
+ALLOW_LINKS = "allow_links"
+_PERMISSIONS = {
+    ALLOW_HOST_ACCESS: "lets the graph of the module touch the host",
+    ALLOW_LINKS: "lets links lead out of the module's folder",
+}
 
 _users: weakref.WeakKeyDictionary[HubModule, weakref.WeakSet[Any]] = weakref.WeakKeyDictionary()
 _ids: weakref.WeakKeyDictionary[HubModule, str] = weakref.WeakKeyDictionary()
 # Not in a config, which anybody may write.
-_allow_host_access = contextvars.ContextVar("allow_host_access", default=False)
+_allowed: contextvars.ContextVar[frozenset[str]] = contextvars.ContextVar(
+    "allowed", default=frozenset()
+)
 
 
 class Saving(Protocol):
@@ -94,8 +101,7 @@ def describe(
         if module.tags is not None:
             config["tags"] = sorted(module.tags)
         shared = shared_id(module)
-        if module.spec.allow_host_access:
-            config[ALLOW_HOST_ACCESS] = True
+        config.update({name: True for name in _PERMISSIONS if getattr(module.spec, name)})
         if shared is not None:
             config[SHARED_MODULE] = shared
     return config
@@ -113,7 +119,7 @@ def restore(config: Mapping[str, Any], maker: Maker, is_trusted: bool) -> dict[s
         is_trusted: Whether the program vouches for the config, which may come from a file.
 
     Raises:
-        UnsafeModuleError: The config is not trusted, and lets the module's graph touch the host.
+        UnsafeModuleError: The config is not trusted, and gives the module a permission.
     """
     saving, shared_class = maker.saving, f"{maker.registered_package}>SharedModule"
     arguments = dict(config)
@@ -122,12 +128,14 @@ def restore(config: Mapping[str, Any], maker: Maker, is_trusted: bool) -> dict[s
     if isinstance(arguments.get("load_options"), Mapping):
         arguments["load_options"] = tf.saved_model.LoadOptions(**arguments["load_options"])
     if isinstance(handle, HubModule | ModuleSpec):  # the program has read it
-        arguments.pop(ALLOW_HOST_ACCESS, None)
-    elif arguments.get(ALLOW_HOST_ACCESS) and not is_trusted:
+        for name in _PERMISSIONS:
+            arguments.pop(name, None)
+    allowed = frozenset(name for name in _PERMISSIONS if arguments.get(name))
+    if allowed and not is_trusted:
+        what = " and ".join(f"{_PERMISSIONS[name]} ({name}=True)" for name in sorted(allowed))
         raise UnsafeModuleError(
-            "The config lets the graph of the module touch the host (allow_host_access=True), and "
-            "a file may come from anybody. If you trust the file and the module, pass "
-            "safe_mode=False to load_model, which .keras files heed."
+            f"The config {what}, and a file may come from anybody. If you trust the file and the "
+            "module, pass safe_mode=False to load_model, which .keras files heed."
         )
     if isinstance(handle, HubModule):  # it is loaded already, with the tags that it has
         arguments.pop("tags", None)
@@ -147,7 +155,7 @@ def restore(config: Mapping[str, Any], maker: Maker, is_trusted: bool) -> dict[s
 
         if make("probe") is not make("probe"):
             warnings.warn(_no_longer_shared(arguments, maker), SharedModuleWarning, stacklevel=3)
-        with _host_access(bool(arguments.get(ALLOW_HOST_ACCESS))):
+        with _allowing(allowed):
             arguments["handle"] = make(
                 "module", handle=handle, tags=tags, load_options=load_options
             )
@@ -155,12 +163,12 @@ def restore(config: Mapping[str, Any], maker: Maker, is_trusted: bool) -> dict[s
 
 
 @contextlib.contextmanager
-def _host_access(allowed: bool) -> Iterator[None]:
-    token = _allow_host_access.set(allowed)
+def _allowing(permissions: frozenset[str]) -> Iterator[None]:
+    token = _allowed.set(permissions)
     try:
         yield
     finally:
-        _allow_host_access.reset(token)
+        _allowed.reset(token)
 
 
 class SharedModuleWarning(UserWarning):
@@ -175,11 +183,9 @@ class SharedModule:
         """Loads the module; without a handle, makes an object that tells whether Keras shares."""
         if not config:
             return cls()
+        permissions: dict[str, Any] = dict.fromkeys(_allowed.get(), True)
         return load(
-            config["handle"],
-            tags=config["tags"],
-            options=config["load_options"],
-            allow_host_access=_allow_host_access.get(),
+            config["handle"], tags=config["tags"], options=config["load_options"], **permissions
         )
 
     def get_config(self) -> dict[str, Any]:
@@ -191,10 +197,11 @@ def explain(where: str, handle: Any, error: HubError, maker: Maker) -> HubError:
     """The error for a module that a config does not lead to, which says how to go on."""
     text = os.fspath(handle) if isinstance(handle, str | os.PathLike) else repr(handle)
     if isinstance(error, UnsafeModuleError):
+        named = (f", {name}=True" for name in _PERMISSIONS if name in str(error))
         return UnsafeModuleError(
             f"{where} cannot be made from its config: {error} Or pass the module loaded: "
-            f"load_model(..., custom_objects={{{text!r}: compat_hub.load({text!r}, "
-            "allow_host_access=True)})."
+            f"load_model(..., custom_objects={{{text!r}: "
+            f"compat_hub.load({text!r}{next(named, '')})}})."
         )
     is_relative = "://" not in text and not os.path.isabs(os.path.expanduser(text))
     relative = f" The handle is relative to the current directory, {os.getcwd()}." * is_relative

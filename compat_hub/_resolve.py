@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import re
 
+from compat_hub._plain_files import check_kind
 from compat_hub.cache import archives, digests, files, layout, settings, store
 from compat_hub.errors import ResolveError
 
 _WEB_ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 
 
-def resolve(handle: str | os.PathLike[str]) -> str:
+def resolve(handle: str | os.PathLike[str], *, allow_links: bool = False) -> str:
     """Finds the module directory that a handle leads to.
 
     What comes from the web, and what is in an archive, is put into the cache that tensorflow_hub
@@ -33,6 +34,8 @@ def resolve(handle: str | os.PathLike[str]) -> str:
             - a path of a `.tar`, `.tar.gz` or `.tgz` archive of a module,
             - a web address of such an archive, or of a module on a server that speaks the protocol
               of TensorFlow Hub, as `https://tfhub.dev` and `https://www.kaggle.com/models` do.
+        allow_links: Whether the files of which a digest is computed, where `COMPAT_HUB_DIGESTS` has
+            one, may be behind links that lead out of the folder.
 
     Returns:
         The path of the folder, without a trailing slash.
@@ -41,6 +44,7 @@ def resolve(handle: str | os.PathLike[str]) -> str:
         ResolveError: The handle leads to nothing, the download fails, the archive is none, damaged
             or unsafe, the cache cannot be written, or the module's digest is not the one in the
             file that `COMPAT_HUB_DIGESTS` names.
+        UnsafeModuleError: A digest is to be computed, and a link leads out of the folder.
     """
     text = os.fspath(handle) if isinstance(handle, str | os.PathLike) else None
     if not isinstance(text, str) or not text:
@@ -50,7 +54,7 @@ def resolve(handle: str | os.PathLike[str]) -> str:
     if file is not None:
         expected = digests.read_known(file).get(text)
         if expected is not None:
-            digests.check(text, path, expected, f"its digest in {file!r}")
+            digests.check(text, path, expected, f"its digest in {file!r}", allow_links)
     return path
 
 
@@ -122,6 +126,7 @@ def _unpack(handle: str, path: str) -> str:
     def prepare(work: str) -> tuple[str, dict[str, str]]:
         module = os.path.join(work, "module")
         os.mkdir(module)
+        check_kind(f"The archive {handle!r}", path)
         with files.open_to_read(path) as archive:
             limits = settings.ArchiveLimits.from_environment()
             return module, archives.unpack(archive, module, handle, limits)

@@ -95,6 +95,7 @@ class HubModelHandler(ModelHandler[Any, PredictionResult, BatchModel]):
         check_examples: Whether to check each example before batches are made. Beam takes no handler
             that does into a `KeyedModelHandler`; `check_example` can be called outside of it.
         allow_host_access: As for `compat_hub.load`.
+        allow_links: As for `compat_hub.load`.
         sha256: As for `compat_hub.load`.
         **batching: Arguments of Beam's `ModelHandler`: `min_batch_size`, `max_batch_size`,
             `max_batch_duration_secs`, `large_model`, `model_copies`, ...
@@ -111,6 +112,7 @@ class HubModelHandler(ModelHandler[Any, PredictionResult, BatchModel]):
         tags: Tags = None,
         check_examples: bool = True,
         allow_host_access: bool = False,
+        allow_links: bool = False,
         sha256: str | None = None,
         **batching: Any,
     ) -> None:
@@ -134,6 +136,7 @@ class HubModelHandler(ModelHandler[Any, PredictionResult, BatchModel]):
         self._tags = tuple(sorted(normalize_tags(tags)))
         self._check_examples = check_examples
         self._allow_host_access = allow_host_access
+        self._allow_links = allow_links
         self._sha256 = sha256
 
     def load_model(self) -> BatchModel:
@@ -150,6 +153,7 @@ class HubModelHandler(ModelHandler[Any, PredictionResult, BatchModel]):
             self._handle,
             tags=self._tags,
             allow_host_access=self._allow_host_access,
+            allow_links=self._allow_links,
             sha256=self._sha256,
         )
         if not isinstance(module, HubModule):

@@ -176,7 +176,7 @@ class BackendError(HubError, ImportError):
 
 
 class UnsafeModuleError(HubError):
-    """The module's graph would touch the host: files, processes or Python.
+    """The module's graph would touch the host, or its folder has links that lead out of it.
 
     Examples:
         >>> compat_hub.load("path/to/module_that_reads_files")

@@ -67,6 +67,8 @@ class KerasLayer(HubLayer, _tensorflow.AdoptedWeights, tf_keras.layers.Layer):
         allow_host_access: Whether the module's graph may touch the host: read and write files
             other than its own assets, call Python, reach the network. Where a file is loaded that
             a model was saved to, the permission that is in it does not count.
+        allow_links: Whether files of the module may be behind links that lead out of its folder;
+            a permission in a file does not count either.
         **kwargs: Arguments of `tf_keras.layers.Layer`: `name`, `dtype`, `input_shape`, ...
 
     Attributes:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from compat_hub import _tensorflow
+from compat_hub._plain_files import check_saved_model
 from compat_hub._resolve import resolve
 from compat_hub.cache import digests
 from compat_hub.call import (
@@ -443,6 +444,7 @@ class HubModule(tf.Module):
             PathExistsError: There is something at `path` already.
             ResolveError: The folder cannot be written.
         """
+        self.spec.check_assets()
         return save_reusable(self, path, signatures)
 
     def export(self, path: str | os.PathLike[str]) -> str:
@@ -620,6 +622,7 @@ def load(
     options: tf.saved_model.LoadOptions | None = None,
     *,
     allow_host_access: bool = False,
+    allow_links: bool = False,
     sha256: str | None = None,
 ) -> Any:
     """Loads a module: one in TF1 Hub format, or a plain SavedModel.
@@ -641,6 +644,8 @@ def load(
         allow_host_access: Whether the module's graph may touch the host: read and write files
             other than its own assets, call Python, reach the network. A `ModuleSpec` may allow it
             already. A plain SavedModel is not looked into.
+        allow_links: Whether files of the module may be behind links that lead out of its folder,
+            as in stores that are laid out with links. A `ModuleSpec` may allow it already.
         sha256: The digest that the module has to have, in hexadecimal digits: one over the names
             and contents of all its files, which `compat-hub cache verify` prints. It is computed
             anew for each call.
@@ -652,7 +657,8 @@ def load(
         ResolveError: The handle leads to no module, or to one with another digest.
         ModuleFormatError: The folder holds no module that can be read.
         UnknownNameError: The module has no variant with these tags.
-        UnsafeModuleError: The module's graph would touch the host.
+        UnsafeModuleError: The module's graph would touch the host, or a file of it is behind a
+            link that leads out of its folder.
     """
     if isinstance(handle, ModuleSpec):
         if sha256 is not None:
@@ -660,15 +666,19 @@ def load(
                 f"Module {handle.handle!r}: a ModuleSpec was read before its digest was known. "
                 "With sha256, pass the handle that the spec was read from."
             )
-        spec = load_module_spec(handle, allow_host_access=allow_host_access)
+        spec = load_module_spec(
+            handle, allow_host_access=allow_host_access, allow_links=allow_links
+        )
     else:
-        path = resolve(handle)
+        path = resolve(handle, allow_links=allow_links)
         if sha256 is not None:
-            digests.check(os.fspath(handle), path, sha256, "the expected one (sha256)")
+            source = "the expected one (sha256)"
+            digests.check(os.fspath(handle), path, sha256, source, allow_links)
         if not is_module_directory(path) and _is_saved_model(path):
+            check_saved_model(f"The SavedModel {os.fspath(handle)!r}", path, allow_links)
             plain_tags = None if tags is None else sorted(normalize_tags(tags))
             return tf.saved_model.load(path, tags=plain_tags, options=options)
-        spec = read_module_spec(os.fspath(handle), path, allow_host_access)
+        spec = read_module_spec(os.fspath(handle), path, allow_host_access, allow_links)
     pinned = None if tags is None else normalize_tags(tags)
     io_device = options.experimental_io_device if options else None
     with tf.init_scope(), tf.device(io_device):

@@ -142,7 +142,7 @@ class _Maker:
 
     def _words(self) -> list[str]:
         for file in self._variant.assets.values():
-            words = list(_words_of(self._spec.asset_files[file]))
+            words = list(_words_of(self._spec.asset_path(file)))
             if words:
                 return [*words[:50], "compat_hub_unknown_word"]
         return list(_WORDS)

@@ -15,6 +15,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from compat_hub import protos
 from compat_hub._file_stamp import file_stamp
+from compat_hub._plain_files import check_file, check_kind, checkpoint_files, local_path
 from compat_hub._resolve import resolve
 from compat_hub.checkpoint_copy import copy_variables
 from compat_hub.errors import InputTypeError, ModuleFormatError, SignatureError, UnknownNameError
@@ -71,6 +72,7 @@ class ModuleSpec:
         asset_files: Where each asset file is, by its file name in the assets folder.
         allow_host_access: Whether the module's graph may touch the host: read and write files
             other than its own assets, call Python, reach the network.
+        allow_links: Whether files of the module may be behind links that lead out of its folder.
     """
 
     def __init__(
@@ -80,10 +82,12 @@ class ModuleSpec:
         saved_model: Any,
         asset_files: Mapping[str, str] | None = None,
         allow_host_access: bool = False,
+        allow_links: bool = False,
     ) -> None:
         self.handle = handle
         self.path = path
         self.allow_host_access = bool(allow_host_access)
+        self.allow_links = bool(allow_links)
         self._saved_model = saved_model
         self._variants: dict[frozenset[str], GraphVariant] = {}
         for meta_graph in saved_model.meta_graphs:
@@ -159,13 +163,47 @@ class ModuleSpec:
 
     @property
     def checkpoint_prefix(self) -> str | None:
-        """The prefix of the checkpoint with the variables' values, None where there is none."""
+        """The prefix of the checkpoint with the variables' values, None where there is none.
+
+        Raises:
+            UnsafeModuleError: It is behind a link that leads out of the module's folder.
+            ModuleFormatError: A part of it is no plain file.
+        """
         if self.path is None:
             return None
         folder = os.path.join(self.path, tf.saved_model.VARIABLES_DIRECTORY)
         if not tf.io.gfile.isdir(folder):
             return None
-        return os.path.join(folder, tf.saved_model.VARIABLES_FILENAME)
+        prefix = os.path.join(folder, tf.saved_model.VARIABLES_FILENAME)
+        for file in checkpoint_files(prefix):
+            check_file(f"Module {self.handle!r}", self.path, file, self.allow_links)
+        return prefix
+
+    def asset_path(self, file: str) -> str:
+        """Where an asset file is, once it is known that it can be read.
+
+        Args:
+            file: Its name in the assets folder.
+
+        Returns:
+            The path.
+
+        Raises:
+            ModuleFormatError: It is missing, or no plain file.
+            UnsafeModuleError: It is behind a link that leads out of the module's folder.
+        """
+        path = self.asset_files[file]
+        where = f"Module {self.handle!r}"
+        if self.path is None:
+            check_kind(where, path)  # the program itself says where it is
+        else:
+            check_file(where, self.path, path, self.allow_links)
+        if not tf.io.gfile.exists(path) or tf.io.gfile.isdir(path):
+            raise ModuleFormatError(
+                f"{where}: the asset file {path!r} is missing. Get a complete copy of the module, "
+                "or put the file back."
+            )
+        return path
 
     def get_tags(self) -> list[frozenset[str]]:
         """The tags of each graph variant."""
@@ -331,6 +369,7 @@ class ModuleSpec:
             PathExistsError: There is something at `path` already.
             ResolveError: An asset file is gone, or the folder cannot be written.
         """
+        self.check_assets()
         saved_model = self._saved_model
         if self.path is None and save_variables is not None:
             saved_model = self._without_checkpoint_paths()
@@ -345,13 +384,44 @@ class ModuleSpec:
             clear_checkpoint_paths(meta_graph.graph_def, variant.needed_without_initializers())
         return saved_model
 
-    def with_host_access(self) -> ModuleSpec:
-        """The same description, of a module whose graph may touch the host."""
-        if self.allow_host_access:
+    def allowing(self, host_access: bool = False, links: bool = False) -> ModuleSpec:
+        """The same description, of a module that is allowed more than before.
+
+        Args:
+            host_access: Whether the graph may touch the host.
+            links: Whether files may be behind links that lead out of the module's folder.
+
+        Returns:
+            The description; this one where it is allowed as much.
+        """
+        host_access = self.allow_host_access or bool(host_access)
+        links = self.allow_links or bool(links)
+        if (host_access, links) == (self.allow_host_access, self.allow_links):
             return self
         spec = object.__new__(type(self))
-        vars(spec).update(vars(self), allow_host_access=True)
+        vars(spec).update(vars(self), allow_host_access=host_access, allow_links=links)
         return spec
+
+    def check_files(self) -> None:
+        """Checks that what the module consists of, as far as it is there, may be read.
+
+        Raises:
+            UnsafeModuleError: A file is behind a link that leads out of the module's folder.
+            ModuleFormatError: A file is no plain one.
+        """
+        self.check_assets()
+        _ = self.checkpoint_prefix
+
+    def check_assets(self) -> None:
+        """Checks that the asset files, as far as they are there, may be read.
+
+        Raises:
+            UnsafeModuleError: One is behind a link that leads out of the module's folder.
+            ModuleFormatError: One is no plain file.
+        """
+        if self.path is not None:
+            for path in self.asset_files.values():
+                check_file(f"Module {self.handle!r}", self.path, path, self.allow_links)
 
     def __copy__(self) -> ModuleSpec:
         return self
@@ -371,7 +441,10 @@ class ModuleSpec:
 
 
 def load_module_spec(
-    handle: str | os.PathLike[str] | ModuleSpec, *, allow_host_access: bool = False
+    handle: str | os.PathLike[str] | ModuleSpec,
+    *,
+    allow_host_access: bool = False,
+    allow_links: bool = False,
 ) -> ModuleSpec:
     """Reads the description of a module in TF1 Hub format.
 
@@ -383,6 +456,8 @@ def load_module_spec(
         handle: What `compat_hub.resolve` takes; a `ModuleSpec` is returned as it is.
         allow_host_access: Whether the module's graph may touch the host wherever the spec is used:
             read and write files other than its own assets, call Python, reach the network.
+        allow_links: Whether files of the module may be behind links that lead out of its folder,
+            as in stores that are laid out with links.
 
     Returns:
         The `ModuleSpec`.
@@ -390,19 +465,28 @@ def load_module_spec(
     Raises:
         ResolveError: The handle leads to no folder.
         ModuleFormatError: The folder is not a module in TF1 Hub format, or a damaged one.
+        UnsafeModuleError: A file is behind a link that leads out of the folder.
     """
     if isinstance(handle, ModuleSpec):
-        return handle.with_host_access() if allow_host_access else handle
-    path = resolve(handle)
-    return read_module_spec(os.fspath(handle), path, allow_host_access)
+        return handle.allowing(allow_host_access, allow_links)
+    path = resolve(handle, allow_links=allow_links)
+    return read_module_spec(os.fspath(handle), path, allow_host_access, allow_links)
 
 
 def is_module_directory(path: str) -> bool:
     """Whether a folder is in TF1 Hub format, as against a plain SavedModel."""
-    return tf.io.gfile.exists(os.path.join(path, MODULE_PROTO))
+    return _is_there(os.path.join(path, MODULE_PROTO))
 
 
-def read_module_spec(handle: str, path: str, allow_host_access: bool = False) -> ModuleSpec:
+def _is_there(file: str) -> bool:
+    local = local_path(file)
+    # A link that leads nowhere is a damaged module, and no other model.
+    return tf.io.gfile.exists(file) or (local is not None and os.path.islink(local))
+
+
+def read_module_spec(
+    handle: str, path: str, allow_host_access: bool = False, allow_links: bool = False
+) -> ModuleSpec:
     """Reads a module directory; `handle` is how messages name it.
 
     What somebody has read already, and still has, is not read again unless its files have changed:
@@ -410,19 +494,29 @@ def read_module_spec(handle: str, path: str, allow_host_access: bool = False) ->
     """
     names = (MODULE_PROTO, tf.saved_model.SAVED_MODEL_FILENAME_PB)
     stamp = file_stamp(os.path.join(path, name) for name in names)
-    key = (handle, path, allow_host_access, stamp)
+    key = (handle, path, bool(allow_host_access), bool(allow_links), stamp)
     known = _read.get(key) if stamp else None
     if known is not None:
+        known.check_files()
         return known
-    _check_module_proto(handle, path)
-    saved_model = read_saved_model(handle, path)
-    spec = ModuleSpec(handle, path, saved_model, allow_host_access=allow_host_access)
+    _check_module_proto(handle, path, allow_links)
+    saved_model = read_saved_model(handle, path, allow_links)
+    spec = ModuleSpec(
+        handle,
+        path,
+        saved_model,
+        allow_host_access=allow_host_access,
+        allow_links=allow_links,
+    )
+    spec.check_files()
     if stamp:
         _read[key] = spec
     return spec
 
 
-def _read_file(handle: str, path: str) -> bytes:
+def _read_file(handle: str, folder: str, name: str, allow_links: bool) -> bytes:
+    path = os.path.join(folder, name)
+    check_file(f"Module {handle!r}", folder, path, allow_links)
     try:
         with tf.io.gfile.GFile(path, "rb") as file:
             return file.read()
@@ -433,7 +527,7 @@ def _read_file(handle: str, path: str) -> bytes:
         ) from error
 
 
-def _check_module_proto(handle: str, path: str) -> None:
+def _check_module_proto(handle: str, path: str, allow_links: bool) -> None:
     if not is_module_directory(path):
         raise ModuleFormatError(
             f"{handle!r} is not a module in TF1 Hub format: the folder {path} has no "
@@ -443,7 +537,7 @@ def _check_module_proto(handle: str, path: str) -> None:
     file = os.path.join(path, MODULE_PROTO)
     proto = protos.ModuleDef()
     try:
-        proto.ParseFromString(_read_file(handle, file))
+        proto.ParseFromString(_read_file(handle, path, MODULE_PROTO, allow_links))
     except DecodeError as error:
         raise ModuleFormatError(
             f"Module {handle!r}: the file {file} is damaged and cannot be parsed ({error}). "
@@ -462,25 +556,23 @@ def _check_module_proto(handle: str, path: str) -> None:
         )
 
 
-def read_saved_model(handle: str, path: str) -> Any:
+def read_saved_model(handle: str, path: str, allow_links: bool = False) -> Any:
     """Parses the `SavedModel` message in a folder; `handle` is how messages name it."""
     saved_model = saved_model_pb2.SavedModel()
-    binary = os.path.join(path, tf.saved_model.SAVED_MODEL_FILENAME_PB)
-    text = os.path.join(path, tf.saved_model.SAVED_MODEL_FILENAME_PBTXT)
-    if tf.io.gfile.exists(binary):
-        file = binary
-    elif tf.io.gfile.exists(text):
-        file = text
-    else:
+    names = (tf.saved_model.SAVED_MODEL_FILENAME_PB, tf.saved_model.SAVED_MODEL_FILENAME_PBTXT)
+    name = next((n for n in names if _is_there(os.path.join(path, n))), None)
+    if name is None:
         raise ModuleFormatError(
             f"Module {handle!r}: the folder {path} has neither saved_model.pb nor "
             "saved_model.pbtxt. Get a complete copy of the module."
         )
+    file = os.path.join(path, name)
+    data = _read_file(handle, path, name, allow_links)
     try:
-        if file == binary:
-            saved_model.ParseFromString(_read_file(handle, file))
+        if name == tf.saved_model.SAVED_MODEL_FILENAME_PB:
+            saved_model.ParseFromString(data)
         else:
-            text_format.Parse(_read_file(handle, file), saved_model)
+            text_format.Parse(data, saved_model)
     except (DecodeError, text_format.ParseError, UnicodeDecodeError) as error:
         raise ModuleFormatError(
             f"Module {handle!r}: the file {file} is truncated or damaged and cannot be parsed "

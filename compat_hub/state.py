@@ -129,13 +129,7 @@ class ModuleState:
     def _open_assets(self, variants: Sequence[GraphVariant]) -> dict[str, StateAsset]:
         assets = {}
         for file in sorted({file for v in variants for file in v.assets.values()}):
-            path = self._spec.asset_files[file]
-            if not tf.io.gfile.exists(path):
-                raise ModuleFormatError(
-                    f"Module {self._spec.handle!r}: the asset file {path!r} is missing. "
-                    "Get a complete copy of the module."
-                )
-            assets[file] = StateAsset(path)
+            assets[file] = StateAsset(self._spec.asset_path(file))
         return assets
 
     def _make_tables(self, variants: Sequence[GraphVariant]) -> None:

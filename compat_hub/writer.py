@@ -11,6 +11,7 @@ from typing import Any
 import tensorflow as tf
 
 from compat_hub import protos
+from compat_hub._plain_files import check_kind
 from compat_hub.errors import PathExistsError, ResolveError
 
 MODULE_PROTO = "tfhub_module.pb"
@@ -55,6 +56,7 @@ def write_module_directory(
 
 
 def _check_asset(source: str, path: str) -> None:
+    check_kind(f"The module that was to be written to {path!r}", source)
     try:
         if tf.io.gfile.exists(source) and not tf.io.gfile.isdir(source):
             return

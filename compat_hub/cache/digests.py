@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping
 
+from compat_hub._plain_files import check_tree
 from compat_hub.cache import files
 from compat_hub.errors import ResolveError
 
@@ -39,12 +40,19 @@ def combine(digests: Mapping[str, str]) -> str:
     return total.hexdigest()
 
 
-def digest_of(folder: str) -> str:
+def digest_of(folder: str, allow_links: bool = False) -> str:
     """The digest of the module in a folder, on any filesystem.
+
+    Args:
+        folder: The folder.
+        allow_links: Whether links may lead out of it.
 
     Raises:
         ResolveError: A file cannot be read.
+        UnsafeModuleError: A file is behind a link that leads out of the folder.
+        ModuleFormatError: A file is no plain one.
     """
+    check_tree(f"Module {folder!r}", folder, allow_links)
     try:
         return combine(digests_of_files(folder))
     except OSError as error:
@@ -67,7 +75,7 @@ def _digest_of_file(path: str) -> str:
     return digest.hexdigest()
 
 
-def check(handle: str, folder: str, expected: str, source: str) -> None:
+def check(handle: str, folder: str, expected: str, source: str, allow_links: bool = False) -> None:
     """Refuses a module that has not the digest that it should have.
 
     Args:
@@ -75,6 +83,7 @@ def check(handle: str, folder: str, expected: str, source: str) -> None:
         folder: Where it is.
         expected: 64 hexadecimal digits.
         source: Who says so, for the message.
+        allow_links: Whether links may lead out of the folder.
 
     Raises:
         ResolveError: It has another, or `expected` is no digest.
@@ -85,7 +94,7 @@ def check(handle: str, folder: str, expected: str, source: str) -> None:
             f"Module {handle!r}: {source} is {expected!r}, which is no SHA-256. "
             "Pass the 64 hexadecimal digits that `compat-hub cache verify` prints."
         )
-    found = digest_of(folder)
+    found = digest_of(folder, allow_links)
     if found != wanted:
         raise ResolveError(
             f"Module {handle!r} was refused, since it has changed: the files in {folder!r} have "

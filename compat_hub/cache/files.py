@@ -144,7 +144,8 @@ def walk(folder: str) -> Iterator[tuple[str, int]]:
             for name in names:
                 path = os.path.join(parent, name)
                 with contextlib.suppress(FileNotFoundError):
-                    size = os.lstat(path).st_size
+                    is_there = os.path.exists(path)  # a link may lead nowhere
+                    size = (os.stat if is_there else os.lstat)(path).st_size
                     yield os.path.relpath(path, folder).replace(os.sep, "/"), size
         return
     with _gfile() as gfile:

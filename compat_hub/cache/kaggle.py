@@ -6,8 +6,9 @@ import re
 import shutil
 import urllib.parse
 
+from compat_hub._plain_files import check_tree
 from compat_hub.cache import digests
-from compat_hub.errors import ResolveError
+from compat_hub.errors import HubError, ResolveError
 
 _HOSTS = {"www.kaggle.com", "kaggle.com"}
 _LABELS = {"frameworks", "variations", "versions"}
@@ -63,7 +64,10 @@ def copy_from_kaggle(name: str, handle: str, target: str, refusal: str) -> dict[
         ) from error
     try:
         source = kagglehub.model_download(name)
+        check_tree(f"What the kagglehub package brought for {handle!r}", source)
         shutil.copytree(source, target)
+    except HubError:
+        raise
     except Exception as error:  # whatever a package of others and its servers raise
         raise ResolveError(
             f"{refusal} The kagglehub package cannot download {name!r} for {handle!r} either: "

@@ -13,6 +13,7 @@ from compat_hub._quiet_import import import_quietly
 from compat_hub.cache import digests, files, layout, settings, store
 from compat_hub.commands.errors import BadInputError, bad_input
 from compat_hub.commands.json_output import json_option, print_json
+from compat_hub.commands.permissions import links_option
 from compat_hub.errors import HubError
 
 _WEB = ("http://", "https://")
@@ -55,8 +56,11 @@ def list_modules(as_json: bool) -> None:
     help="A file of known digests to compare with; COMPAT_HUB_DIGESTS when not given.",
 )
 @click.option("--write", is_flag=True, help="Write the digests found to that file.")
+@links_option
 @json_option
-def verify(handles: tuple[str, ...], path: str | None, write: bool, as_json: bool) -> None:
+def verify(
+    handles: tuple[str, ...], path: str | None, write: bool, allow_links: bool, as_json: bool
+) -> None:
     """Print the digests of modules, and compare them with what is known.
 
     HANDLES are modules in the cache, or folders; all modules in the cache when none is given.
@@ -71,7 +75,7 @@ def verify(handles: tuple[str, ...], path: str | None, write: bool, as_json: boo
             raise BadInputError("--write needs a file: pass --digests FILE.")
         is_new = write and path is not None and not files.exists(path)
         known = digests.read_known(path) if path is not None and not is_new else {}
-        rows = [_verdict(entry, {} if write else known) for entry in _chosen(handles)]
+        rows = [_verdict(entry, {} if write else known, allow_links) for entry in _chosen(handles)]
         if write and path is not None:
             fresh = {row["handle"]: row["sha256"] for row in rows if row["status"] != "changed"}
             digests.write_known(path, {**known, **{h: d for h, d in fresh.items() if h}})
@@ -159,8 +163,8 @@ def _facts(entry: layout.Entry) -> dict[str, Any]:
     }
 
 
-def _verdict(entry: layout.Entry, known: dict[str, str]) -> dict[str, Any]:
-    found = digests.digest_of(entry.path)
+def _verdict(entry: layout.Entry, known: dict[str, str], allow_links: bool) -> dict[str, Any]:
+    found = digests.digest_of(entry.path, allow_links)
     expected = [d for d in (known.get(entry.handle or ""), entry.digest) if d is not None]
     same = all(digests.normalize(d) == found for d in expected)
     return {

@@ -6,8 +6,8 @@ import click
 
 from compat_hub._quiet_import import import_quietly
 from compat_hub.commands.errors import bad_input
-from compat_hub.commands.host_access import host_access_option
 from compat_hub.commands.json_output import json_option, print_json
+from compat_hub.commands.permissions import host_access_option, links_option
 
 
 @click.command()
@@ -20,9 +20,10 @@ from compat_hub.commands.json_output import json_option, print_json
     help="A signature to write, once for each; all of them when not given.",
 )
 @host_access_option
+@links_option
 @json_option
 def convert(
-    handle: str, path: str, signatures: tuple[str, ...], allow_host_access: bool, as_json: bool
+    handle: str, path: str, signatures: tuple[str, ...], as_json: bool, **permissions: bool
 ) -> None:
     """Convert a module to a SavedModel of TensorFlow 2.
 
@@ -36,7 +37,7 @@ def convert(
     from compat_hub.spec import load_module_spec  # noqa: PLC0415
 
     with bad_input():
-        module = load_module_spec(handle, allow_host_access=True) if allow_host_access else handle
+        module = load_module_spec(handle, **permissions) if any(permissions.values()) else handle
         written = convert_module(module, path, signatures=signatures or None)
     if as_json:
         print_json({"handle": handle, "path": written, "signatures": list(signatures) or None})

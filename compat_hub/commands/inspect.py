@@ -7,12 +7,14 @@ import click
 from compat_hub._quiet_import import import_quietly
 from compat_hub.commands.errors import bad_input
 from compat_hub.commands.json_output import json_option, print_json
+from compat_hub.commands.permissions import links_option
 
 
 @click.command()
 @click.argument("handle")
 @click.option("--all", "show_all", is_flag=True, help="Show long lists whole.")
 @click.option("--weights", is_flag=True, help="Read the weights too, and show their statistics.")
+@links_option
 @json_option
 @click.option(
     "--html",
@@ -29,6 +31,7 @@ def inspect(
     handle: str,
     show_all: bool,
     weights: bool,
+    allow_links: bool,
     as_json: bool,
     html: str | None,
     tensorboard: str | None,
@@ -50,7 +53,9 @@ def inspect(
     with bad_input():
         if html is not None:
             check_installed()
-        result = inspect_module(handle, weights=weights or html is not None)
+        result = inspect_module(
+            handle, weights=weights or html is not None, allow_links=allow_links
+        )
         if html is not None:
             result.write_html(html)
         if tensorboard is not None:

@@ -8,9 +8,9 @@ import click
 
 from compat_hub._quiet_import import import_quietly
 from compat_hub.commands.errors import bad_input
-from compat_hub.commands.host_access import host_access_option
 from compat_hub.commands.input_options import image_size_option, input_option
 from compat_hub.commands.json_output import json_option, print_json
+from compat_hub.commands.permissions import host_access_option, links_option
 
 
 @click.command()
@@ -33,6 +33,7 @@ from compat_hub.commands.json_output import json_option, print_json
 @click.option("--tags", metavar="TAG,...", help="The graph variant. [default: that for inference]")
 @click.option("--overwrite", is_flag=True, help="Replace the file that --output names.")
 @host_access_option
+@links_option
 @json_option
 def run(handle: str, tags: str | None, as_json: bool, **options: Any) -> None:
     """Run a signature on files: images, arrays, texts, CSV, JSON lines.

@@ -9,9 +9,9 @@ import click
 
 from compat_hub._quiet_import import import_quietly
 from compat_hub.commands.errors import bad_input
-from compat_hub.commands.host_access import host_access_option
 from compat_hub.commands.input_options import image_size_option, input_option
 from compat_hub.commands.json_output import json_option, print_json
+from compat_hub.commands.permissions import host_access_option, links_option
 
 
 @click.command()
@@ -34,6 +34,7 @@ from compat_hub.commands.json_output import json_option, print_json
 )
 @click.option("--atol", default=1e-5, show_default=True, help="Error allowed besides.")
 @host_access_option
+@links_option
 @json_option
 def verify(
     handle: str,
@@ -41,6 +42,7 @@ def verify(
     inputs: tuple[str, ...],
     image_size: Any,
     allow_host_access: bool,
+    allow_links: bool,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -62,7 +64,9 @@ def verify(
     from compat_hub.spec import load_module_spec  # noqa: PLC0415
 
     with bad_input():
-        spec = load_module_spec(handle, allow_host_access=allow_host_access)
+        spec = load_module_spec(
+            handle, allow_host_access=allow_host_access, allow_links=allow_links
+        )
         values = None
         if inputs:
             signatures = signatures or ("default",)

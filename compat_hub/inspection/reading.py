@@ -52,7 +52,9 @@ _SHOWN_DEFAULT = 8  # values
 _FRESH_COPY = "Get a fresh copy of the module."
 
 
-def read_facts(handle: str | os.PathLike[str] | ModuleSpec) -> tuple[ModuleSpec, ModuleFacts]:
+def read_facts(
+    handle: str | os.PathLike[str] | ModuleSpec, allow_links: bool = False
+) -> tuple[ModuleSpec, ModuleFacts]:
     """Reads what is in a module, in any of the formats that `compat_hub.load` takes.
 
     No variable's value is read, and nothing of the graph runs.
@@ -63,20 +65,22 @@ def read_facts(handle: str | os.PathLike[str] | ModuleSpec) -> tuple[ModuleSpec,
     Raises:
         ResolveError: The handle leads to no folder.
         ModuleFormatError: The folder holds no SavedModel, or a damaged one.
+        UnsafeModuleError: A file is behind a link that leads out of the folder.
     """
     if isinstance(handle, ModuleSpec):
-        return handle, _facts(handle, TF1_HUB)
-    path = resolve(handle)
+        return handle, _facts(handle.allowing(links=allow_links), TF1_HUB)
+    path = resolve(handle, allow_links=allow_links)
     name = os.fspath(handle)
     if is_module_directory(path):
-        spec = read_module_spec(name, path)
+        spec = read_module_spec(name, path, allow_links=allow_links)
         return spec, _facts(spec, TF1_HUB)
-    saved_model = read_saved_model(name, path)
+    saved_model = read_saved_model(name, path, allow_links)
     is_tf2 = any(graph.HasField("object_graph_def") for graph in saved_model.meta_graphs)
     for meta_graph in saved_model.meta_graphs:
         for own in [s for s in meta_graph.signature_def if s.startswith("__saved_model")]:
             del meta_graph.signature_def[own]  # of tf.saved_model.load, and no function to call
-    spec = ModuleSpec(name, path, saved_model)
+    spec = ModuleSpec(name, path, saved_model, allow_links=allow_links)
+    spec.check_files()
     return spec, _facts(spec, TF2_SAVED_MODEL if is_tf2 else TF1_SAVED_MODEL)
 
 

@@ -89,6 +89,7 @@ def run(
     overwrite: bool = False,
     keep_values: bool = False,
     allow_host_access: bool = False,
+    allow_links: bool = False,
     progress: bool = False,
 ) -> RunReport:
     """Runs a signature on files.
@@ -114,6 +115,7 @@ def run(
         overwrite: Whether `output` may replace a file.
         keep_values: Whether the report is to have all values.
         allow_host_access: As for `compat_hub.load`.
+        allow_links: As for `compat_hub.load`.
         progress: Whether to show progress on the standard error.
 
     Returns:
@@ -127,7 +129,7 @@ def run(
         PathExistsError: There is something at `output` already.
         HubError: TensorFlow could not compute it.
     """
-    spec = load_module_spec(handle, allow_host_access=allow_host_access)
+    spec = load_module_spec(handle, allow_host_access=allow_host_access, allow_links=allow_links)
     variant = spec.variant(frozenset() if tags is None else normalize_tags(tags))
     found = spec.signature(signature, variant.tags)
     where = f"{variant.where}, signature {found.name!r}"

@@ -122,6 +122,7 @@ def create_module_spec_from_saved_model(
     drop_collections: Iterable[str] | None = None,
     *,
     allow_host_access: bool = False,
+    allow_links: bool = False,
 ) -> ModuleSpec:
     """Makes a ModuleSpec from a SavedModel of TF1, with the values of its variables.
 
@@ -146,6 +147,7 @@ def create_module_spec_from_saved_model(
         saved_model_path: Its folder.
         drop_collections: Names of further collections to leave out.
         allow_host_access: As for `load_module_spec`.
+        allow_links: As for `load_module_spec`.
 
     Returns:
         The `ModuleSpec`.
@@ -154,9 +156,9 @@ def create_module_spec_from_saved_model(
         ResolveError: There is no such folder.
         ModuleFormatError: It is damaged or of TF2, or has collections that a module cannot have.
     """
-    path = resolve(saved_model_path)
+    path = resolve(saved_model_path, allow_links=allow_links)
     handle = os.fspath(saved_model_path)
-    saved_model = read_saved_model(handle, path)
+    saved_model = read_saved_model(handle, path, allow_links)
     dropped = _SERVING_COLLECTIONS | _as_names(drop_collections)
     for meta_graph in saved_model.meta_graphs:
         if meta_graph.HasField("object_graph_def"):
@@ -172,7 +174,15 @@ def create_module_spec_from_saved_model(
         _check_collections(meta_graph, tags, _SUPPORTED_COLLECTIONS | {ASSETS})
         clear_devices(meta_graph.graph_def)
         forget_paths(meta_graph, GraphVariant(meta_graph, handle).assets)
-    return ModuleSpec(handle, path, saved_model, allow_host_access=allow_host_access)
+    spec = ModuleSpec(
+        handle,
+        path,
+        saved_model,
+        allow_host_access=allow_host_access,
+        allow_links=allow_links,
+    )
+    spec.check_files()
+    return spec
 
 
 def _as_pair(pair: Any) -> tuple[frozenset[str], dict[str, Any]]:

@@ -10,7 +10,7 @@ import tensorflow as tf
 from compat_hub._log_filter import no_word_of
 from compat_hub.building import building
 from compat_hub.checkpoint import check_variables
-from compat_hub.errors import GraphError, ModuleFormatError
+from compat_hub.errors import GraphError
 from compat_hub.graph.names import node_of
 from compat_hub.spec import ModuleSpec
 from compat_hub.v1.instance_state import InstanceState
@@ -79,7 +79,8 @@ def import_state(
     Raises:
         ModuleFormatError: The checkpoint does not fit the graph, or an asset file is missing.
     """
-    _check_assets(spec, variant)
+    for file in sorted(set(variant.assets.values())):
+        spec.asset_path(file)
     meta_graph = prepare(spec, variant)
     kept = _STATE_COLLECTIONS | (_TRAINABLE_COLLECTIONS if trainable else frozenset())
     keep_collections(meta_graph, kept)
@@ -109,15 +110,6 @@ def import_state(
         }
         values = {n: variables[node_of(n)].value() for n in variant.reference_variables}
         return InstanceState(tensors, values, _variable_map(variant, variables))
-
-
-def _check_assets(spec: ModuleSpec, variant: GraphVariant) -> None:
-    for path in sorted({spec.asset_files[file] for file in variant.assets.values()}):
-        if not tf.io.gfile.exists(path):
-            raise ModuleFormatError(
-                f"In {variant.where}: the asset file {path!r} is missing. Get a complete copy of "
-                "the module, or put the file back."
-            )
 
 
 def _variable_map(variant: GraphVariant, variables: Mapping[str, Any]) -> dict[str, Any]:

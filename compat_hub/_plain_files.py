@@ -1,0 +1,139 @@
+"""Which files may be read as parts of a module: plain ones that are in its folder.
+
+A link in a folder that somebody else has packed may lead to a file that is none of theirs, and what
+is no plain file may never end, or never begin.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+
+from compat_hub.errors import ModuleFormatError, UnsafeModuleError
+
+# What TensorFlow's loaders open besides the files in the folders.
+_TOP_FILES = (
+    "tfhub_module.pb",
+    "saved_model.pb",
+    "saved_model.pbtxt",
+    "saved_model.cpb",
+    "fingerprint.pb",
+)
+_FOLDERS = ("variables", "assets")
+_KINDS = (
+    (stat.S_ISFIFO, "a FIFO"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+def local_path(path: str) -> str | None:
+    """A path on this machine's own filesystem as the system takes it; None for any other."""
+    path = path.removeprefix("file://")
+    return None if "://" in path else path
+
+
+def check_file(where: str, folder: str, path: str, allow_links: bool = False) -> None:
+    """Checks that a file may be read as a part of a module. A file that is not there may.
+
+    Files on filesystems that only TensorFlow knows have neither links nor kinds.
+
+    Args:
+        where: How messages name the module.
+        folder: The module's folder, which may be a link itself.
+        path: The file, in that folder.
+        allow_links: Whether links in the folder may lead out of it.
+
+    Raises:
+        UnsafeModuleError: It is behind a link that leads out of the folder.
+        ModuleFormatError: It is neither a file nor a folder, or a link that leads nowhere.
+    """
+    local, root = local_path(path), local_path(folder)
+    if local is None or root is None or not os.path.lexists(local):
+        return
+    target = os.path.realpath(local)
+    root = os.path.realpath(root)
+    if not allow_links and os.path.commonpath([root, target]) != root:
+        raise UnsafeModuleError(
+            f"{where}: the file {path!r} is not in the module's folder, but behind a link to "
+            f"{target!r}. Whoever makes a folder with such links makes a program read, serve and "
+            "export files of the machine that it runs on. If you trust who made this one, as for "
+            "a store that is laid out with links, allow it with allow_links=True, in "
+            "compat_hub.load or compat_hub.load_module_spec, or with --allow-links. Or copy the "
+            "module without links (cp -rL)."
+        )
+    check_kind(where, path)
+
+
+def check_kind(where: str, path: str) -> None:
+    """Checks that what is at a path can be read as a file is, wherever links lead.
+
+    Raises:
+        ModuleFormatError: It is neither a file nor a folder, or a link that leads nowhere.
+    """
+    local = local_path(path)
+    if local is None:
+        return
+    try:
+        mode = os.stat(local).st_mode
+    except FileNotFoundError as error:
+        if not os.path.islink(local):
+            return
+        raise ModuleFormatError(
+            f"{where}: {path!r} is a link to {os.readlink(local)!r}, where nothing is. "
+            "Get a complete copy of the module, with what its links lead to (cp -rL)."
+        ) from error
+    except OSError as error:
+        raise ModuleFormatError(f"{where}: {path!r} cannot be looked up: {error}.") from error
+    for is_kind, name in _KINDS:
+        if is_kind(mode):
+            raise ModuleFormatError(
+                f"{where}: {path!r} is {name}, and not a file, so it was not read. "
+                "Get a fresh copy of the module."
+            )
+
+
+def check_saved_model(where: str, folder: str, allow_links: bool = False) -> None:
+    """Checks all files that a loader of SavedModels may open, as `check_file` does."""
+    for path in _files_of_saved_model(folder):
+        check_file(where, folder, path, allow_links)
+
+
+def check_tree(where: str, folder: str, allow_links: bool = False) -> None:
+    """Checks all files in a folder and below, as `check_file` does."""
+    local = local_path(folder)
+    if local is not None:
+        for path in _walk(local):
+            check_file(where, folder, path, allow_links)
+
+
+def checkpoint_files(prefix: str) -> list[str]:
+    """The local files that make up a checkpoint: none where there is no such folder."""
+    local = local_path(prefix)
+    if local is None:
+        return []
+    folder, name = os.path.split(local)
+    try:
+        return [os.path.join(folder, n) for n in sorted(os.listdir(folder)) if n.startswith(name)]
+    except OSError:
+        return []
+
+
+def _files_of_saved_model(folder: str) -> Iterator[str]:
+    local = local_path(folder)
+    if local is None:
+        return
+    yield from (os.path.join(local, name) for name in _TOP_FILES)
+    for name in _FOLDERS:
+        yield from _walk(os.path.join(local, name))
+
+
+def _walk(folder: str) -> Iterator[str]:
+    """The files in a folder and below; of links to folders, which are not followed, the links."""
+    if os.path.islink(folder):
+        yield folder
+    for parent, folders, names in os.walk(folder):
+        links = [name for name in folders if os.path.islink(os.path.join(parent, name))]
+        yield from (os.path.join(parent, name) for name in (*names, *links))
