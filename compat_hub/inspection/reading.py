@@ -13,6 +13,7 @@ from compat_hub import _tensorflow, common_signatures, protos
 from compat_hub._resolve import resolve
 from compat_hub.cache import files
 from compat_hub.checkpoint import check_variables
+from compat_hub.checkpoint_index import find_problem
 from compat_hub.errors import HubError, ModuleFormatError
 from compat_hub.graph.census import (
     count_control_flow,
@@ -321,7 +322,7 @@ def _variables_of_objects(spec: ModuleSpec) -> list[VariableFacts]:
 
 def _stored_shapes(spec: ModuleSpec) -> dict[str, list[int]]:
     prefix = spec.checkpoint_prefix
-    if prefix is None:
+    if prefix is None or find_problem(prefix):
         return {}
     try:
         return tf.compat.v1.train.NewCheckpointReader(prefix).get_variable_to_shape_map()

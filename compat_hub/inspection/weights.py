@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from compat_hub._progress import progress_bar
+from compat_hub.checkpoint_index import find_problem
 from compat_hub.inspection.facts import WeightFacts
 from compat_hub.spec import ModuleSpec
 from compat_hub.variant import VariableInfo
@@ -34,12 +35,13 @@ def read_weights(spec: ModuleSpec) -> tuple[list[WeightFacts], list[str]]:
     prefix = spec.checkpoint_prefix
     infos = {info.name: info for v in spec.variants.values() for info in v.variables}
     chosen = [i for i in infos.values() if not (i.dtype.is_complex or i.dtype == tf.string)]
-    if prefix is None or not chosen:
+    # Of an index that TensorFlow cannot read it is told without reading values, too.
+    if prefix is None or not chosen or find_problem(prefix):
         return [], []
     try:
         reader: Any = tf.compat.v1.train.NewCheckpointReader(prefix)
     except (tf.errors.OpError, IndexError, RuntimeError, TypeError, ValueError):
-        return [], []  # it is told without reading values, too
+        return [], []
     shapes = reader.get_variable_to_shape_map()
     size = sum(math.prod(shapes[i.key]) * i.dtype.size for i in chosen if i.key in shapes)
     found, problems = [], []

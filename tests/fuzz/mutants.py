@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import io
 import random
 import shutil
@@ -16,6 +17,7 @@ from tensorflow.core.protobuf import saved_model_pb2, tensor_bundle_pb2
 
 from compat_hub import protos
 from tests.fuzz.messages import changed_bytes, mutate
+from tests.fuzz.slices import change_slices, has_slices
 from tests.fuzz.tables import read_table, write_table
 from tests.records import FIXTURES
 
@@ -47,13 +49,14 @@ def make_mutant(seed: int, number: int, folder: Path, most_bytes: int) -> Mutant
     """Makes the mutant of a seed and a number in a folder, which is emptied before."""
     chance = random.Random(f"{seed}:{number}")
     shutil.rmtree(folder, ignore_errors=True)
-    fixture = chance.choice(fixtures(most_bytes))
+    kinds = [chance.choice(_KINDS) for _ in range(chance.choice([1, 1, 1, 2, 3]))]
+    names = fixtures(most_bytes)
+    if kinds[0] is _change_slices:
+        names = [name for name in names if _has_slices(name)]
+    fixture = chance.choice(names)
     module = folder / "module"
     shutil.copytree(FIXTURES / fixture / "module", module)
-    changes = []
-    for _ in range(chance.choice([1, 1, 1, 2, 3])):
-        change = chance.choice([_change_graph] * 7 + [_change_index] + [_change_file] * 2)
-        changes.append(change(module, chance))
+    changes = [change(module, chance) for change in kinds]
     handle = module
     if chance.random() < 0.05:
         handle = folder / "module.tar.gz"
@@ -88,10 +91,7 @@ def _change_graph(module: Path, chance: random.Random) -> str:
 def _change_index(module: Path, chance: random.Random) -> str:
     """An entry of the checkpoint's index, with checksums that are right."""
     file = module / INDEX
-    try:
-        entries = read_table(file.read_bytes())
-    except (OSError, IndexError, struct.error):
-        entries = []  # an earlier change
+    entries = _entries(file)
     if not entries:
         return "no index"
     k = chance.randrange(len(entries))
@@ -108,6 +108,32 @@ def _change_index(module: Path, chance: random.Random) -> str:
         entries[k] = changed_bytes(key, chance), value
     file.write_bytes(write_table(entries))
     return f"{INDEX} {key!r} {change}"
+
+
+def _change_slices(module: Path, chance: random.Random) -> str:
+    """What the checkpoint's index says of the slices of a tensor."""
+    file = module / INDEX
+    entries = _entries(file)
+    try:
+        if not has_slices(entries):
+            return "no slices"
+        change = change_slices(entries, chance)
+    except DecodeError:
+        return "no entries"
+    file.write_bytes(write_table(entries))
+    return change
+
+
+def _entries(file: Path) -> list[tuple[bytes, bytes]]:
+    try:
+        return read_table(file.read_bytes())
+    except (OSError, IndexError, struct.error):
+        return []  # an earlier change
+
+
+@functools.cache
+def _has_slices(fixture: str) -> bool:
+    return has_slices(_entries(FIXTURES / fixture / "module" / INDEX))
 
 
 def _change_file(module: Path, chance: random.Random) -> str:
@@ -142,3 +168,6 @@ def _change_file(module: Path, chance: random.Random) -> str:
         file.unlink()
         file.mkdir()
     return f"{name} {how}"
+
+
+_KINDS = [_change_graph] * 14 + [_change_index] * 2 + [_change_file] * 4 + [_change_slices]
