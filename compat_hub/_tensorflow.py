@@ -73,6 +73,43 @@ def is_state_op(name: str) -> bool:
     return op_def is not None and op_def.is_stateful and not op_def.input_arg
 
 
+def make_resource(graph_def: Any) -> tf.Tensor:
+    """The handle of a resource that one node makes out of nothing; any registered op may be it.
+
+    `tf.raw_ops` has no ops of extension packages, and cannot be given functions.
+
+    Args:
+        graph_def: The node, and the functions that it needs.
+    """
+    (node,) = graph_def.node
+    if not context.executing_eagerly():
+        handles = tf.graph_util.import_graph_def(
+            graph_def, return_elements=[f"{node.name}:0"], name="resource"
+        )
+        return handles[0]
+    runtime: Any = context.context()
+    for function in graph_def.library.function:
+        runtime.add_function_def(function)
+    attrs = [part for name, a in node.attr.items() for part in (name, _eager_attr(a))]
+    return execute.execute(node.op.encode(), 1, inputs=[], attrs=tuple(attrs), ctx=runtime)[0]
+
+
+def _eager_attr(attr: Any) -> Any:
+    """An AttrValue as the eager runtime takes it."""
+    kind = attr.WhichOneof("value")
+    if kind == "list":
+        lists = attr.list
+        shapes = [_eager_shape(shape) for shape in lists.shape]
+        return [*lists.s, *lists.i, *lists.f, *lists.b, *lists.type, *shapes]
+    if kind == "func":
+        return attr.func.name
+    return _eager_shape(attr.shape) if kind == "shape" else getattr(attr, kind)
+
+
+def _eager_shape(shape: Any) -> list[int] | None:
+    return None if shape.unknown_rank else [dim.size for dim in shape.dim]
+
+
 def op_def(name: str) -> Any:
     """The OpDef of an op, or None: there is no public registry."""
     return op_def_registry.get(name)

@@ -32,6 +32,10 @@ from compat_hub.variant import GraphVariant
 class StateTensor(Protocol):
     """What stands for a tensor that the module's state gives: a variable's handle, say."""
 
+    def spec(self) -> tf.TensorSpec:
+        """That of `tensor()`, of which there may be none yet."""
+        ...
+
     def tensor(self) -> tf.Tensor:
         """One such tensor, with its dtype and what is known of what is behind it."""
         ...
@@ -105,7 +109,7 @@ class Program:
         self._variant = variant
         self._feeds = dict(feeds)
         self._seed_epoch = _tensorflow.seed_epoch()
-        specs = {tensor: _spec_of(s) for tensor, s in state.items()}
+        specs = {tensor: s.spec() for tensor, s in state.items()}
         handles = {t: state[t].tensor() for t in variant.variable_tensors if t in state}
         given = {**specs, **self._feeds}
         self.portable = portable
@@ -377,8 +381,3 @@ def _dims(shape: tf.TensorShape) -> tuple[int | None, ...] | None:
 
 def _merged(declared: tf.TensorShape, given: tf.TensorShape) -> tf.TensorShape:
     return given if declared.rank is None else declared.merge_with(given)
-
-
-def _spec_of(state: StateTensor) -> tf.TensorSpec:
-    tensor = state.tensor()
-    return tf.TensorSpec(tensor.shape, tensor.dtype)

@@ -92,6 +92,10 @@ class StateVariable:
         self._lock = threading.Lock()
         self._stand_in: tf.Variable | None = None
 
+    def spec(self) -> tf.TensorSpec:
+        """That of the handle."""
+        return tf.TensorSpec([], tf.resource)
+
     def tensor(self) -> tf.Tensor:
         """The handle; where there are copies, that of the first one."""
         return self._first.handle

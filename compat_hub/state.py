@@ -30,6 +30,10 @@ class StateAsset:
     def __init__(self, path: str) -> None:
         self.asset = tf.saved_model.Asset(path)
 
+    def spec(self) -> tf.TensorSpec:
+        """A string scalar."""
+        return tf.TensorSpec([], tf.string)
+
     def tensor(self) -> tf.Tensor:
         """The path, a string scalar."""
         return self.asset.asset_path
@@ -141,7 +145,7 @@ class ModuleState:
             for nodes in _tables_of(variant):
                 key = _table_key(variant, nodes)
                 if key not in shared:
-                    shared[key] = make_table(nodes[0], variant.where)
+                    shared[key] = make_table(variant, nodes[0])
                     fresh.update(node.name for node in nodes)
                     made[nodes[0].name] = shared[key]
                 tensors.update({tensor_of(node.name): shared[key] for node in nodes})

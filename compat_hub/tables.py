@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,18 +11,32 @@ import tensorflow as tf
 
 from compat_hub import _tensorflow
 from compat_hub.errors import ModuleFormatError
+from compat_hub.graph.library import rename_functions
+from compat_hub.variant import GraphVariant
 
 # Reference-counted twins: a table then lives as long as any function or dataset that captured it.
 _ANONYMOUS = {
     "HashTableV2": "AnonymousHashTable",
+    "IteratorV2": "AnonymousIteratorV3",
     "MutableHashTableV2": "AnonymousMutableHashTable",
     "MutableHashTableOfTensorsV2": "AnonymousMutableHashTableOfTensors",
 }
+_MUTABLE_TABLES = frozenset({"MutableHashTableV2", "MutableHashTableOfTensorsV2"})
+_KINDS = {
+    "HashTableV2": "table",
+    **dict.fromkeys(_MUTABLE_TABLES, "table"),
+    "IteratorV2": "iterator",
+}
+_RESOURCE = tf.resource.as_datatype_enum
+_VARIANT = tf.variant.as_datatype_enum
 SHARING_ATTRS = frozenset({"container", "shared_name", "use_node_name_sharing"})
 
 
 class Table(_tensorflow.RESOURCE_BASE):
     """One resource of the module, created from the node that makes it in the graph.
+
+    Mostly it is a lookup table; it may be an iterator over a dataset, a queue, or what an extension
+    package has for its own ops.
 
     Attributes:
         node: That node's `NodeDef`.
@@ -31,21 +46,23 @@ class Table(_tensorflow.RESOURCE_BASE):
         ModuleFormatError: While it is created, at its first use: the node does not fit its op.
     """
 
-    def __init__(self, node: Any, where: str) -> None:
+    def __init__(self, graph_def: Any, where: str) -> None:
         super().__init__()
-        self.node = node
+        self._graph_def = graph_def
+        self.node = graph_def.node[0]
         self.where = where
         self._initializer: Callable[[], None] | None = None
+        self._lock = threading.Lock()
 
     def _create_resource(self) -> tf.Tensor:
         try:
-            op, attrs = self._op_and_attrs()
             with tf.device("CPU"):
-                return getattr(tf.raw_ops, op)(**attrs)
+                return _tensorflow.make_resource(self._named_graph_def())
         except (TypeError, ValueError, tf.errors.OpError) as error:
+            kind = _KINDS.get(self.node.op, "resource")
             raise ModuleFormatError(
-                f"In {self.where}: the table {self.node.name!r} cannot be created from its node of "
-                f"type {self.node.op!r}: {error}. The module is damaged; get a fresh copy of it."
+                f"In {self.where}: the {kind} {self.node.name!r} cannot be created from its node "
+                f"of type {self.node.op!r}: {error}. The module is damaged; get a fresh copy of it."
             ) from error
 
     def _initialize(self) -> None:
@@ -61,23 +78,36 @@ class Table(_tensorflow.RESOURCE_BASE):
         for name, asset in assets.items():
             _tensorflow.track(self, asset, name)
 
-    def _op_and_attrs(self) -> tuple[str, dict[str, Any]]:
-        attrs = {
-            name: _attr_value(value)
-            for name, value in self.node.attr.items()
-            if name not in SHARING_ATTRS and not name.startswith("_")
-        }
-        op = self.node.op
+    def _named_graph_def(self) -> Any:
+        """The node under a name that no other resource of this process has, or without one."""
+        graph_def = type(self._graph_def)()
+        graph_def.CopyFrom(self._graph_def)
+        node = graph_def.node[0]
+        named = SHARING_ATTRS & {attr.name for attr in _tensorflow.op_def(node.op).attr}
+        for name in [n for n in node.attr if n in SHARING_ATTRS or n.startswith("_")]:
+            del node.attr[name]
         # In a session a SavedModel makes its resources once to fill and once to read them: only a
         # name makes the two one. And only by a name other processes reach a table.
-        if op in _ANONYMOUS and not (_tensorflow.is_saving() or _is_reached_by_others()):
-            return _ANONYMOUS[op], attrs
-        return op, {**attrs, "shared_name": f"{self.node.name}_{uuid.uuid4().hex}"}
+        if node.op in _ANONYMOUS and not (_tensorflow.is_saving() or _is_reached_by_others()):
+            node.op = _ANONYMOUS[node.op]
+            return graph_def
+        if "container" in named:
+            node.attr["container"].s = b""  # some ops have no default for it
+        if "shared_name" in named:
+            node.attr["shared_name"].s = f"{self.node.name}_{uuid.uuid4().hex}".encode()
+        return graph_def
+
+    def spec(self) -> tf.TensorSpec:
+        """That of the handle; asking for it makes no resource."""
+        return tf.TensorSpec([], tf.resource)
 
     def tensor(self) -> tf.Tensor:
-        """The resource's handle."""
-        with tf.init_scope():  # the first use may be in a function that is being traced
-            return self.resource_handle
+        """The resource's handle; the first use makes the resource."""
+        with self._lock, tf.init_scope():  # the first use may be in a function that is being traced
+            return self._made_handle()
+
+    def _made_handle(self) -> tf.Tensor:
+        return self.resource_handle
 
     def argument(self, writes: bool = False) -> tf.Tensor:
         """The same for all replicas of a strategy that this process has."""
@@ -118,29 +148,63 @@ class MutableTable(Table):
         return tf.as_dtype(self.node.attr[attr].type)
 
 
-def make_table(node: Any, where: str) -> Table:
-    """A table for the node that makes one in the graph; `where` is how messages name the graph."""
-    return (MutableTable if node.op.startswith("Mutable") else Table)(node, where)
+class OneShotIterator(Table):
+    """An iterator that starts by itself, at its first use, over the dataset of a function.
+
+    Its op keeps the iterator in the kernel, which calls of functions do not share. An iterator that
+    is initialized does the same.
+    """
+
+    def __init__(self, graph_def: Any, where: str) -> None:
+        node = graph_def.node[0]
+        factory = node.attr["dataset_factory"].func
+        start = type(graph_def)(versions=graph_def.versions, library=graph_def.library)
+        start.node.add(name="iterator", op="Placeholder").attr["dtype"].type = _RESOURCE
+        # Stateful, or TensorFlow would take the dataset for a constant.
+        dataset = start.node.add(name="dataset", op="StatefulPartitionedCall")
+        dataset.attr["f"].func.CopyFrom(factory)
+        dataset.attr["Tin"].list.SetInParent()
+        dataset.attr["Tout"].list.type.append(_VARIANT)
+        start.node.add(name="start", op="MakeIterator", input=["dataset", "iterator"])
+        self._start = start
+        made = type(graph_def)()
+        iterator = made.node.add(name=node.name, op="IteratorV2")
+        for name in "output_types", "output_shapes":
+            iterator.attr[name].CopyFrom(node.attr[name])
+        self._is_started = False
+        super().__init__(made, where)
+
+    def _made_handle(self) -> tf.Tensor:
+        if not self._is_started and tf.executing_eagerly():
+            self._initialize()
+            self._is_started = True
+        return self.resource_handle
+
+    def _initialize(self) -> None:
+        if tf.executing_eagerly():
+            # A function of TF1 runs what its outputs need, and returns no operation.
+            tf.compat.v1.wrap_function(self._start_in_graph, [self.spec()])(self.resource_handle)
+        else:
+            self._start_in_graph(self.resource_handle)
+
+    def _start_in_graph(self, handle: tf.Tensor) -> tf.Tensor:
+        # The importer takes no tensor of another graph; an identity captures it.
+        given = {"iterator:0": tf.identity(handle)}
+        (start,) = tf.graph_util.import_graph_def(self._start, given, ["start"], name="start")
+        with tf.control_dependencies([start]):
+            return tf.constant(True)
+
+
+def make_table(variant: GraphVariant, node: Any) -> Table:
+    """A table, or another resource, for the node of a variant that makes one in the graph."""
+    graph_def = variant.subgraph([node.name], [])
+    rename_functions(graph_def, f"__{variant.library_digest}")
+    if node.op == "OneShotIterator":
+        return OneShotIterator(graph_def, variant.where)
+    kind = MutableTable if node.op in _MUTABLE_TABLES else Table
+    return kind(graph_def, variant.where)
 
 
 def _is_reached_by_others() -> bool:
     """Whether the workers of a cluster will look things up in this process."""
     return isinstance(tf.distribute.get_strategy(), tf.distribute.ParameterServerStrategy)
-
-
-def _attr_value(attr: Any) -> Any:
-    kind = attr.WhichOneof("value")
-    if kind == "type":
-        return tf.as_dtype(attr.type)
-    if kind == "shape":
-        return tf.TensorShape(attr.shape)
-    if kind == "list":
-        return [
-            *(tf.as_dtype(t) for t in attr.list.type),
-            *(tf.TensorShape(s) for s in attr.list.shape),
-            *attr.list.s,
-            *attr.list.i,
-            *attr.list.f,
-            *attr.list.b,
-        ]
-    return getattr(attr, kind)

@@ -8,7 +8,9 @@ import pytest
 import tensorflow as tf
 
 import compat_hub
+from compat_hub.tables import OneShotIterator
 from tests.authoring import write_module
+from tests.copies import node
 from tests.records import FIXTURES
 
 WORDS = [b"quartz", b"wizards", b"zebra"]
@@ -185,3 +187,36 @@ def test_words_of_every_type(word: str) -> None:
     found = [_ids(module, value) for value in values]
     assert found == [found[0]] * 4
     assert found[0] != [-7]
+
+
+def test_an_iterator_is_made_when_the_program_uses_it() -> None:
+    module = _load("dataset_iterators")
+    (one_shot,) = [t for t in module.state.tables if isinstance(t, OneShotIterator)]
+    assert module(["lime", "?"], "plain").numpy().tolist() == [3, -1]
+    assert one_shot._resource_handle is None
+    first, other = module([0.0, 0, 0]), _load("dataset_iterators")([0.0, 0, 0])
+    assert first.numpy().tolist() == other.numpy().tolist()
+
+
+def test_an_iterator_s_first_use_in_a_function() -> None:
+    module = _load("dataset_iterators")
+    call = tf.function(lambda: module(tf.zeros([3])))
+    scale = module.variables[0].numpy()
+    np.testing.assert_allclose([call() / scale, call() / scale], [[1, 3, 5], [7, 9, 11]], 1e-6)
+
+
+def test_iterators_in_a_saved_model(tmp_path: Path) -> None:
+    module = _load("dataset_iterators")
+    expected = [module([0.0, 1, 2]).numpy().tolist() for _ in range(2)]
+    saved = tf.saved_model.load(module.save(tmp_path / "saved"))
+    assert [saved(tf.constant([0.0, 1, 2])).numpy().tolist() for _ in range(2)] == expected
+    numbers = [saved.signatures["words"]()["numbers"].numpy().tolist() for _ in range(2)]
+    assert numbers == [[0, 2], [4, 6]]
+
+
+def test_a_resource_that_cannot_be_made_is_told_by_its_kind(copy_of) -> None:
+    copy = copy_of("dataset_iterators")
+    with copy.meta_graph() as meta_graph:
+        del node(meta_graph, "IteratorV2").attr["output_types"].list.type[:]
+    with pytest.raises(compat_hub.ModuleFormatError, match="the iterator 'IteratorV2'"):
+        compat_hub.load(copy.path)

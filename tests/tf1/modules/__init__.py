@@ -13,6 +13,7 @@ from . import (  # noqa: F401
     functions,
     gradients,
     images,
+    iterators,
     kernels,
     loops,
     missing_ops,
