@@ -180,9 +180,17 @@ def make_variable(value: tf.Tensor, name: str, **options: Any) -> tf.Variable:
     return variable
 
 
-def variable_accessed(variable: tf.Variable) -> None:
-    """Reports a variable to the tapes and the tf.function around, as reading it does."""
-    resource_variable_ops.variable_accessed(variable)
+def variable_accessed(variable: tf.Variable, watched: bool = True) -> None:
+    """Reports a variable to the functions around, and to the tapes if it is to be watched.
+
+    Reading it does both. What a function was not told of is missing where somebody saves it.
+    """
+    if watched:
+        resource_variable_ops.variable_accessed(variable)
+        return
+    graph: Any = ops.get_default_graph()
+    if hasattr(graph, "watch_variable"):
+        graph.watch_variable(variable)
 
 
 def as_called_here(function: Callable[..., _T]) -> Callable[..., _T]:

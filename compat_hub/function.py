@@ -48,8 +48,8 @@ class StateTensor(Protocol):
         """Tells the placeholder that will receive `tensor()` what it needs to know."""
         ...
 
-    def accessed(self) -> None:
-        """Reports to tapes and surrounding functions that a call uses it."""
+    def accessed(self, watched: bool = True) -> None:
+        """Reports to surrounding functions that a call uses it, and to tapes if it is watched."""
         ...
 
     def written(self) -> None:
@@ -348,8 +348,7 @@ class GraphFunction:
         recorded = _tensorflow.may_record()
         if recorded:
             for state, _ in self._uses:
-                if is_watched(state):
-                    state.accessed()
+                state.accessed(is_watched(state))
         outputs = program.run([*inputs, *states], recorded, self._states)
         if not program.portable:
             for state in self._written:

@@ -133,9 +133,9 @@ class StateVariable:
         """Tells the placeholder the variable's dtype and shape."""
         _tensorflow.copy_handle_data(self.tensor(), placeholder)
 
-    def accessed(self) -> None:
-        """Reports the variable to tapes and surrounding functions."""
-        _tensorflow.variable_accessed(self.variable)
+    def accessed(self, watched: bool = True) -> None:
+        """Reports the variable to surrounding functions, and to tapes if it is watched."""
+        _tensorflow.variable_accessed(self.variable, watched)
 
     def written(self) -> None:
         """Outside of replicas: gives all copies the value that a call has written."""

@@ -46,7 +46,7 @@ class StateAsset:
     def prepare(self, placeholder: tf.Tensor) -> None:
         """A path needs no more than its dtype."""
 
-    def accessed(self) -> None:
+    def accessed(self, watched: bool = True) -> None:
         """No tape watches a path."""
 
     def written(self) -> None:

@@ -117,7 +117,7 @@ class Table(_tensorflow.RESOURCE_BASE):
     def prepare(self, placeholder: tf.Tensor) -> None:
         """A table's handle tells no more than its dtype."""
 
-    def accessed(self) -> None:
+    def accessed(self, watched: bool = True) -> None:
         """No tape watches a table."""
 
     def written(self) -> None:

@@ -63,6 +63,15 @@ def test_a_call_tells_a_tape_of_what_is_trained() -> None:
     assert tape.watched_variables() == ()
 
 
+@pytest.mark.parametrize("trainable", [False, True])
+def test_a_function_around_is_told_of_all_variables(trainable: bool) -> None:
+    target = _target("image_bn")
+    x = tf.ones([2, 8, 8, 3])
+    function = tf.function(lambda: target(x, False, trainable)[0], autograph=False)
+    told = {v.ref() for v in function.get_concrete_function().graph.variables}
+    assert told == {v.ref() for v in target.resolved_object.variables}
+
+
 def test_losses_of_the_inputs_come_with_a_trainable_call() -> None:
     target = _target("activity")
     x = np.ones([3, 4], "float32")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ def _write_signatures(
         for key, info in required.items():
             value = given[key] if info.is_composite else tf.constant(given[key], info.dtype)
             labels = [_identifier(label) for label in info.component_labels(key)]
-            inputs.update(_put(arrays, f"in/{name}", labels, info.unpack(value)))
+            inputs.update(put(arrays, f"in/{name}", zip(labels, info.unpack(value), strict=True)))
         expected = record.outputs(tags, name)
         if given.keys() - required.keys():  # a SavedModel's signature leaves them at their default
             fresh = compat_hub.load(record.path, variant.tags)
@@ -65,15 +66,15 @@ def _write_signatures(
             info = signature.outputs[key]
             dense = value if info.is_composite else tf.convert_to_tensor(value)
             labels = info.component_labels(key)
-            outputs.update(_put(arrays, f"out/{name}", labels, info.unpack(dense)))
+            outputs.update(put(arrays, f"out/{name}", zip(labels, info.unpack(dense), strict=True)))
         signatures[name] = {"inputs": inputs, "outputs": outputs}
     return signatures
 
 
-def _put(arrays: dict[str, Any], prefix: str, labels: list[str], values: Any) -> dict[str, str]:
+def put(arrays: dict[str, Any], prefix: str, values: Iterable[tuple[str, Any]]) -> dict[str, str]:
     """Keeps arrays in forms that numpy can save; returns their dtypes."""
     dtypes = {}
-    for label, value in zip(labels, values, strict=True):
+    for label, value in values:
         tensor = tf.convert_to_tensor(value)
         dtypes[label] = tensor.dtype.name
         array = tf.cast(tensor, tf.float32) if tensor.dtype == tf.bfloat16 else tensor
