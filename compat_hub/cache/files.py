@@ -60,10 +60,10 @@ def names_in(path: str) -> list[str]:
         return []
 
 
-def make_folders(path: str) -> None:
-    """Makes a folder, and those above it."""
+def make_folders(path: str, mode: int = 0o777) -> None:
+    """Makes a folder, with such permissions at most, and those above it."""
     if is_local(path):
-        os.makedirs(path, exist_ok=True)
+        os.makedirs(path, mode, exist_ok=True)
         return
     with _gfile() as gfile:
         gfile.makedirs(path)

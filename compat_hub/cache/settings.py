@@ -30,6 +30,11 @@ def cache_folder() -> str:
     return found.rstrip("/") if "://" in found else os.path.abspath(found)
 
 
+def names_cache() -> bool:
+    """Whether it is `TFHUB_CACHE_DIR` that says where the cache is: then others may write to it."""
+    return bool(os.environ.get("TFHUB_CACHE_DIR"))
+
+
 def load_format() -> str:
     """How modules of a hosting server are read: `TFHUB_MODEL_LOAD_FORMAT`, AUTO where not set.
 

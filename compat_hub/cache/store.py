@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 
-from compat_hub.cache import digests, files, layout, locks, settings
+from compat_hub.cache import digests, files, layout, locks, ownership, settings
 from compat_hub.errors import ResolveError
 
 # Prepares a module in an empty local folder: the folder within it that is the module, and the
@@ -36,12 +36,15 @@ def cached(handle: str, prepare: Prepare, key: str | None = None) -> str:
         The module directory.
 
     Raises:
-        ResolveError: The cache cannot be written; it is then as it was. What `prepare` raises is
-            passed on.
+        ResolveError: The cache cannot be written; it is then as it was. Or it is where caches are
+            by default, and others can write to it. What `prepare` raises is passed on.
     """
     cache = settings.cache_folder()
     folder = layout.module_directory(cache, handle if key is None else key)
     try:
+        if not settings.names_cache():
+            ownership.check_cache(cache)
+            ownership.check_entry(folder, handle)
         if not layout.is_filled(folder):
             _fill(cache, folder, handle, prepare)
     except ResolveError:
@@ -61,12 +64,16 @@ def _advice(error: OSError) -> str:
 
 def _fill(cache: str, folder: str, handle: str, prepare: Prepare) -> None:
     with _folders_made(cache), locks.exclusive(folder, handle) as uid:
+        if not settings.names_cache():
+            ownership.check_cache(cache)  # somebody may have made it meanwhile
         if layout.is_filled(folder):
             return
         temporary = layout.temporary_folder(folder, uid)
         if files.is_local(cache):
             os.mkdir(temporary)
             content, parts = prepare(temporary)
+            if not settings.names_cache():
+                ownership.close_to_others(content)
             with _descriptors(folder, handle, parts):
                 _rename(content, folder)
             return
@@ -83,7 +90,7 @@ def _fill(cache: str, folder: str, handle: str, prepare: Prepare) -> None:
 def _folders_made(path: str) -> Iterator[None]:
     """Makes a folder, and removes it again where the body fails and it is empty."""
     is_new = not files.exists(path)
-    files.make_folders(path)
+    files.make_folders(path, 0o777 if settings.names_cache() else 0o755)
     try:
         yield
     except BaseException:
