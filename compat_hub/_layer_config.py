@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 import tensorflow as tf
 
+from compat_hub._masking import masked
 from compat_hub.errors import ConfigError, HubError, UnsafeModuleError
 from compat_hub.module import HubModule, load
 from compat_hub.spec import ModuleSpec, is_module_directory
@@ -216,7 +217,7 @@ def explain(where: str, handle: Any, error: HubError, maker: Maker) -> HubError:
 
 def _describe_handle(where: str, handle: Any, module: Any) -> str:
     if isinstance(handle, str | os.PathLike):
-        return os.fspath(handle)
+        return masked(os.fspath(handle))  # what was saved may go anywhere
     spec = module.spec if isinstance(module, HubModule) else handle
     if not isinstance(spec, ModuleSpec):
         raise ConfigError(
@@ -234,6 +235,7 @@ def _describe_handle(where: str, handle: Any, module: Any) -> str:
 
 def _no_longer_shared(arguments: Mapping[str, Any], maker: Maker) -> str:
     handle = arguments["handle"]
+    handle = masked(handle) if isinstance(handle, str) else handle
     return (
         f"The layer {arguments.get('name')!r} shared the module {handle!r} with other layers. "
         "Keras makes each layer for itself here, as in clone_model, from_config, and for models "

@@ -5,11 +5,16 @@ from __future__ import annotations
 import os
 import re
 
+from compat_hub._masking import masked
 from compat_hub._plain_files import check_kind
 from compat_hub.cache import archives, digests, files, layout, settings, store
 from compat_hub.errors import ResolveError
 
 _WEB_ADDRESS = re.compile(r"https?://", re.IGNORECASE)
+_MASK = "***"
+
+# What this process was given, by what messages and configs have instead.
+_unmasked: dict[str, str] = {}
 
 
 def resolve(handle: str | os.PathLike[str], *, allow_links: bool = False) -> str:
@@ -52,7 +57,7 @@ def resolve(handle: str | os.PathLike[str], *, allow_links: bool = False) -> str
     path = _resolve_address(text) if _WEB_ADDRESS.match(text) else _resolve_path(text)
     file = settings.digest_file()
     if file is not None:
-        expected = digests.read_known(file).get(text)
+        expected = digests.read_known(file).get(masked(text))
         if expected is not None:
             digests.check(text, path, expected, f"its digest in {file!r}", allow_links)
     return path
@@ -71,16 +76,36 @@ def _resolve_address(handle: str) -> str:
         return hosting.prepare_module(handle, work)
 
     if any(c.isspace() or not c.isprintable() for c in handle):
+        shown = "".join("_" if c.isspace() or not c.isprintable() else c for c in handle)
         raise ResolveError(
-            f"The handle {handle!r} is no web address, since it has white space or control "
+            f"The handle {masked(shown)!r} is no web address, since it has white space or control "
             "characters in it. Check it for a slip."
         )
+    shown = masked(handle)
+    if shown != handle:
+        _unmasked[shown] = handle
+    elif _MASK in handle and handle not in _unmasked:
+        return _known_by_mask(handle)
+    handle = _unmasked.get(handle, handle)
     if settings.load_format() == "UNCOMPRESSED":
         from compat_hub.cache import hosting  # noqa: PLC0415
 
         if not hosting.is_archive_address(handle):
             return _check_folder(handle, hosting.ask_folder(handle))
     return store.cached(handle, prepare)
+
+
+def _known_by_mask(handle: str) -> str:
+    """The module in the cache that came by a handle whose password nobody has written down."""
+    for entry in layout.entries(settings.cache_folder()):
+        if entry.handle == handle:
+            store.check_owners(entry.path, handle)
+            return entry.path
+    raise ResolveError(
+        f"The handle {handle!r} has {_MASK} in the place of a password, which files and messages "
+        "do not have, and no module in the cache came by such a handle. Pass the handle with its "
+        f"password; where a Keras model is loaded, by custom_objects={{{handle!r}: the handle}}."
+    )
 
 
 def _resolve_path(handle: str) -> str:

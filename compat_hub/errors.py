@@ -4,6 +4,8 @@ Each kind also derives from the builtin exception that tensorflow_hub raises in 
 program's old `except` clauses keep working.
 """
 
+from compat_hub._masking import masked
+
 __all__ = [
     "BackendError",
     "CheckpointError",
@@ -35,6 +37,14 @@ class HubError(Exception):
     # through it: of the same type only if that is constructed as Exception is, otherwise it becomes
     # a StagingError, which no `except` clause for ours catches.
     __init__ = Exception.__init__
+
+    # Messages go to logs and reports, so none has a password that a handle has. Exception's own
+    # methods: KeyError prints the repr of its argument, which turns a message into one quoted line.
+    def __str__(self) -> str:
+        return masked(Exception.__str__(self))
+
+    def __repr__(self) -> str:
+        return masked(Exception.__repr__(self))
 
 
 class ModuleFormatError(HubError, ValueError):
@@ -77,9 +87,6 @@ class UnknownNameError(SignatureError, KeyError):
             'path/to/module', variant set(). It has: 'default', 'fruit_to_pet'. Pass one of
             these as `signature`.
     """
-
-    # KeyError prints the repr of its argument, which turns a message into one quoted line.
-    __str__ = Exception.__str__
 
 
 class InputTypeError(SignatureError, TypeError):

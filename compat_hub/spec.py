@@ -15,6 +15,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from compat_hub import protos
 from compat_hub._file_stamp import file_stamp
+from compat_hub._masking import masked
 from compat_hub._plain_files import check_file, check_kind, checkpoint_files, local_path
 from compat_hub._resolve import resolve
 from compat_hub.checkpoint_copy import copy_variables
@@ -67,7 +68,7 @@ class ModuleSpec:
         TensorShape([None, 4])
 
     Attributes:
-        handle: What the user passed; messages name the module by it.
+        handle: What the user passed, without passwords; messages name the module by it.
         path: The module directory, or None for a spec that was made and not read.
         asset_files: Where each asset file is, by its file name in the assets folder.
         allow_host_access: Whether the module's graph may touch the host: read and write files
@@ -84,7 +85,7 @@ class ModuleSpec:
         allow_host_access: bool = False,
         allow_links: bool = False,
     ) -> None:
-        self.handle = handle
+        self.handle = masked(handle)
         self.path = path
         self.allow_host_access = bool(allow_host_access)
         self.allow_links = bool(allow_links)
@@ -492,6 +493,7 @@ def read_module_spec(
     What somebody has read already, and still has, is not read again unless its files have changed:
     then modules that are loaded from it share what is built of it, too.
     """
+    handle = masked(handle)
     names = (MODULE_PROTO, tf.saved_model.SAVED_MODEL_FILENAME_PB)
     stamp = file_stamp(os.path.join(path, name) for name in names)
     key = (handle, path, bool(allow_host_access), bool(allow_links), stamp)

@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping
 
+from compat_hub._masking import masked
 from compat_hub._plain_files import check_tree
 from compat_hub.cache import files
 from compat_hub.errors import ResolveError
@@ -88,6 +89,7 @@ def check(handle: str, folder: str, expected: str, source: str, allow_links: boo
     Raises:
         ResolveError: It has another, or `expected` is no digest.
     """
+    handle = masked(handle)
     wanted = normalize(expected)
     if wanted is None:
         raise ResolveError(
@@ -114,6 +116,8 @@ def normalize(text: object) -> str | None:
 def read_known(path: str) -> dict[str, str]:
     """The digests in a file, by handle: lines of a digest, white space and a handle.
 
+    Handles are without passwords, whatever the file has.
+
     Raises:
         ResolveError: The file cannot be read, or a line is of another form.
     """
@@ -136,7 +140,7 @@ def read_known(path: str) -> dict[str, str]:
                 f"The file of known digests, {path!r}, line {number}: expected 64 hexadecimal "
                 f"digits, a space and a handle, found {line[:100]!r}. Correct the line."
             )
-        known[handle.strip()] = digest
+        known[masked(handle.strip())] = digest
     return known
 
 

@@ -78,9 +78,15 @@ def read(path: str) -> str:
         return file.read().decode("utf-8", "replace")
 
 
-def put(path: str, text: str) -> None:
-    """Writes a file, whole or not at all, in place of what was there."""
-    _put(path, text, replace=True)
+def put(path: str, text: str, is_private: bool = False) -> None:
+    """Writes a file, whole or not at all, in place of what was there.
+
+    Args:
+        path: The file.
+        text: What it is to hold.
+        is_private: Whether only its owner may read it, where the filesystem knows owners.
+    """
+    _put(path, text, replace=True, mode=0o600 if is_private else 0o666)
 
 
 def put_new(path: str, text: str) -> bool:
@@ -88,7 +94,7 @@ def put_new(path: str, text: str) -> bool:
     return _put(path, text, replace=False)
 
 
-def _put(path: str, text: str, replace: bool) -> bool:
+def _put(path: str, text: str, replace: bool, mode: int = 0o666) -> bool:
     parent, _, name = path.rpartition("/")
     temporary = f"{parent}/tmp{uuid.uuid4().hex}.{name}"
     try:
@@ -100,7 +106,11 @@ def _put(path: str, text: str, replace: bool) -> bool:
                     return False
                 gfile.rename(temporary, path, overwrite=replace)
             return True
-        with open(temporary, "w", encoding="utf-8") as file:
+
+        def opened(name: str, flags: int) -> int:
+            return os.open(name, flags, mode)
+
+        with open(temporary, "x", encoding="utf-8", opener=opened) as file:
             file.write(text)
         if replace:
             os.replace(temporary, path)

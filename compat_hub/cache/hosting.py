@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import urllib.parse
 
+from compat_hub._masking import masked
 from compat_hub.cache import archives, settings, web
 from compat_hub.cache.kaggle import copy_from_kaggle, kaggle_name
 from compat_hub.errors import ResolveError
@@ -33,7 +34,7 @@ def prepare_module(handle: str, work: str) -> tuple[str, dict[str, str]]:
         url = _download(handle, archive, limits.size)
         os.mkdir(module)
         with open(archive, "rb") as file:
-            parts = archives.unpack(file, module, web.shown(handle), limits)
+            parts = archives.unpack(file, module, masked(handle), limits)
         os.remove(archive)
     except _REFUSALS as error:
         name = kaggle_name(getattr(error, "url", url)) or kaggle_name(handle)
@@ -54,7 +55,7 @@ def ask_folder(handle: str) -> str:
     scheme = location.partition("://")[0].lower()
     if scheme in {"http", "https", "file"}:
         raise ResolveError(
-            f"The server of {web.shown(handle)!r} was asked for the location of a folder, gs:// or "
+            f"The server of {masked(handle)!r} was asked for the location of a folder, gs:// or "
             f"the like, and answered {location!r}. "
             "Set TFHUB_MODEL_LOAD_FORMAT to COMPRESSED, or remove it."
         )

@@ -11,6 +11,7 @@ import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from compat_hub._masking import masked
 from compat_hub.cache import files
 
 # An own lock says who made it, so that a process that died with it is told from one that works.
@@ -70,9 +71,9 @@ def temporary_folder(folder: str, uid: str) -> str:
 
 
 def descriptor(handle: str) -> str:
-    """The text of the descriptor file, which tensorflow_hub writes alike."""
+    """The text of the descriptor file, which tensorflow_hub writes alike, but for passwords."""
     return (
-        f"Module: {handle}\n"
+        f"Module: {masked(handle)}\n"
         f"Download Time: {datetime.datetime.today()}\n"
         f"Downloader Hostname: {socket.gethostname()} (PID:{os.getpid()})"
     )
@@ -83,7 +84,7 @@ class Entry:
     """A module in the cache.
 
     Attributes:
-        handle: What it was downloaded by, None where its descriptor is missing.
+        handle: What it was downloaded by, without passwords; None where its descriptor is missing.
         path: Its folder.
         downloaded: When, in the words of the descriptor.
         digest: Its digest when it came, None where tensorflow_hub downloaded it.
@@ -110,7 +111,13 @@ def read_entry(folder: str) -> Entry:
         key, _, value = line.partition(": ")
         facts.setdefault(key, value)
     digest = _read_or_nothing(digest_file(folder)).partition(" ")[0].strip()
-    return Entry(facts.get("Module"), folder, facts.get("Download Time"), digest or None)
+    handle = facts.get("Module")
+    return Entry(
+        None if handle is None else masked(handle),
+        folder,
+        facts.get("Download Time"),
+        digest or None,
+    )
 
 
 def leftovers(cache: str, folder: str | None = None) -> list[str]:

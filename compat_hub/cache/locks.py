@@ -139,7 +139,7 @@ def _wait_for_other(folder: str, handle: str, is_locked: bool, limit: float) -> 
 def _is_dead(text: str, is_locked: bool) -> bool:
     """Whether the process that wrote a lock file is known to be gone."""
     host, _, rest = text.rpartition(".")[0].rpartition(".")
-    if host != socket.gethostname() or not rest.isdigit():
+    if host != socket.gethostname() or not (rest.isascii() and rest.isdigit()):
         return False
     if is_locked and text.rpartition(".")[2].startswith(layout.OWNER):
         return True  # it would hold the lock that this process holds

@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 
+from compat_hub._masking import masked
 from compat_hub.cache import digests, files, layout, locks, ownership, settings
 from compat_hub.errors import ResolveError
 
@@ -41,10 +42,9 @@ def cached(handle: str, prepare: Prepare, key: str | None = None) -> str:
     """
     cache = settings.cache_folder()
     folder = layout.module_directory(cache, handle if key is None else key)
+    handle = masked(handle)
     try:
-        if not settings.names_cache():
-            ownership.check_cache(cache)
-            ownership.check_entry(folder, handle)
+        check_owners(folder, handle)
         if not layout.is_filled(folder):
             _fill(cache, folder, handle, prepare)
     except ResolveError:
@@ -54,6 +54,21 @@ def cached(handle: str, prepare: Prepare, key: str | None = None) -> str:
             f"Module {handle!r} cannot be put into the cache {cache!r}: {error}. {_advice(error)}"
         ) from error
     return folder
+
+
+def check_owners(folder: str, handle: str) -> None:
+    """Refuses a module in the default cache where others can have put it there.
+
+    Args:
+        folder: Where the module is in the cache, or would be.
+        handle: How messages name it.
+
+    Raises:
+        ResolveError: Others can.
+    """
+    if not settings.names_cache():
+        ownership.check_cache(settings.cache_folder())
+        ownership.check_entry(folder, handle)
 
 
 def _advice(error: OSError) -> str:
@@ -109,7 +124,7 @@ def _descriptors(folder: str, handle: str, parts: dict[str, str]) -> Iterator[No
     }
     try:
         for path, text in beside.items():
-            files.put(path, text)
+            files.put(path, text, is_private=True)
         yield
     except BaseException:
         if not layout.is_filled(folder):

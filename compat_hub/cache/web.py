@@ -17,8 +17,10 @@ from collections.abc import Callable, Iterator
 import requests
 import urllib3
 
+from compat_hub._masking import masked
 from compat_hub._progress import DownloadBar
 from compat_hub.cache import settings
+from compat_hub.cache.deadlines import DeadlineAdapter
 from compat_hub.errors import ResolveError
 
 _CHUNK = 1 << 18
@@ -82,9 +84,9 @@ def download(url: str, path: str, handle: str, largest: float = float("inf")) ->
         ResolveError: The server cannot be reached or fails, or the file cannot be written.
     """
     limits = settings.WebLimits.from_environment()
-    title = f"Downloading {shown(handle)}"
+    title = f"Downloading {masked(handle)}"
     with (
-        _session() as session,
+        _session(limits.timeout) as session,
         DownloadBar(title, settings.wants_progress()) as bar,
         _Part(path, handle, largest, bar) as part,
     ):
@@ -99,13 +101,13 @@ def ask_location(url: str, handle: str) -> str:
         ResolveError: The server cannot be reached, or fails.
     """
     limits = settings.WebLimits.from_environment()
-    with _session() as session:
+    with _session(limits.timeout) as session:
         return _persist(lambda: _ask(session, url, handle, limits.timeout), None, handle, limits)
 
 
-def shown(handle: str) -> str:
-    """A handle as messages show it: without a password."""
-    return re.sub(r"^(\w+://[^/@:]*):[^/@]*@", r"\1:***@", handle)
+def _cause(handle: str, error: Exception) -> Exception | None:
+    """What a traceback shows of an error: nothing where the error's text may have a password."""
+    return error if masked(handle) == handle else None
 
 
 def _persist(
@@ -122,17 +124,19 @@ def _persist(
             failures += error.weight
             if failures > limits.retries or error.wait > _LONGEST_WAIT:
                 raise ResolveError(
-                    f"The download of {shown(handle)!r} failed: {error}. Check the network and the "
-                    "handle, and try again later; COMPAT_HUB_RETRIES and COMPAT_HUB_TIMEOUT "
+                    f"The download of {masked(handle)!r} failed: {error}. Check the network and "
+                    "the handle, and try again later; COMPAT_HUB_RETRIES and COMPAT_HUB_TIMEOUT "
                     "(seconds) make it more patient."
-                ) from error
+                ) from _cause(handle, error)
             time.sleep(max(pause * random.uniform(0.75, 1.25), error.wait))
             pause *= 2
 
 
 @contextlib.contextmanager
-def _session() -> Iterator[requests.Session]:
+def _session(timeout: float) -> Iterator[requests.Session]:
     with requests.Session() as session, warnings.catch_warnings():
+        for scheme in "https://", "http://":
+            session.mount(scheme, DeadlineAdapter(timeout))
         # Compressed on its way, a file's length would not be known, nor could it be resumed.
         session.headers["Accept-Encoding"] = "identity"
         if not settings.checks_certificates():
@@ -157,10 +161,10 @@ def _get(
         )
     except requests.exceptions.SSLError as error:
         raise ResolveError(
-            f"{shown(handle)!r}: no secure connection to {_host(url)!r} comes about: {error}. "
+            f"{masked(handle)!r}: no secure connection to {_host(url)!r} comes about: {error}. "
             "Check the address; REQUESTS_CA_BUNDLE names a file of certificates to trust, and "
             "TFHUB_DISABLE_CERT_VALIDATION=true trusts any server."
-        ) from error
+        ) from _cause(handle, error)
     except requests.exceptions.ConnectTimeout as error:
         raise _TransientError(f"no connection to {_host(url)!r} in {timeout:g} s", 2) from error
     except requests.exceptions.Timeout as error:
@@ -172,8 +176,8 @@ def _get(
         raise _TransientError(f"no connection to {_host(url)!r}: {error}", weight) from error
     except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
         raise ResolveError(
-            f"{shown(handle)!r} cannot be downloaded: {shown(str(error))}. Check the handle."
-        ) from error
+            f"{masked(handle)!r} cannot be downloaded: {masked(str(error))}. Check the handle."
+        ) from _cause(handle, error)
 
 
 @contextlib.contextmanager
@@ -241,14 +245,14 @@ def _ask(session: requests.Session, url: str, handle: str, timeout: float) -> st
     with _answer(session, url, handle, timeout, {}) as response:
         if response.status_code not in _REDIRECTING:
             _check_status(response, handle, timeout)
-        for text in response.headers.get("Location", ""), _beginning(response, 4096):
+        for text in response.headers.get("Location", ""), _beginning(response, 4096, timeout):
             if re.fullmatch(r"\w[\w+.-]*://\S+", text.strip()):
                 return text.strip()
         raise _not_served(
             handle,
             response.url,
             "the server was asked for the location of a folder and answered "
-            f"{response.status_code}, {_beginning(response, 200)!r}",
+            f"{response.status_code}, {_beginning(response, 200, timeout)!r}",
         )
 
 
@@ -261,39 +265,50 @@ def _check_status(response: requests.Response, handle: str, timeout: float) -> N
         wait = _retry_after(response.headers.get("Retry-After"))
         asked = f" and asks to wait {wait:.0f} s" if wait else ""
         raise _TransientError(reason + asked, wait=wait)
-    said = _beginning(response, 200)
+    said = _beginning(response, 200, timeout)
     raise _not_served(handle, response.url, f"{reason}: {said!r}" if said else reason)
 
 
 def _not_served(handle: str, url: str, reason: str) -> NotServedError:
     error = NotServedError(
-        f"{shown(handle)!r} cannot be downloaded: {reason}. "
+        f"{masked(handle)!r} cannot be downloaded: {reason}. "
         "Check the handle in a browser, and whether it needs a login."
     )
     error.url = url
     return error
 
 
-def _beginning(response: requests.Response, size: int) -> str:
-    """The first bytes of an answer as one line of text."""
-    with contextlib.suppress(urllib3.exceptions.HTTPError, http.client.HTTPException, OSError):
-        if not hasattr(response, "beginning"):
-            data = response.raw.read(4096, decode_content=False)
-            response.beginning = data  # pyright: ignore[reportAttributeAccessIssue]
-        text = response.beginning[:size].decode("utf-8", "replace")  # pyright: ignore
-        return " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return ""
+def _beginning(response: requests.Response, size: int, timeout: float) -> str:
+    """The first bytes of an answer, as far as they come in time, as one line of text."""
+    if not hasattr(response, "beginning"):
+        data = b""
+        end = time.monotonic() + timeout
+        with contextlib.suppress(urllib3.exceptions.HTTPError, http.client.HTTPException, OSError):
+            while len(data) < 4096 and time.monotonic() < end:
+                chunk = response.raw.read1(4096 - len(data), decode_content=False)
+                if not chunk:
+                    break
+                data += chunk
+        response.beginning = data  # pyright: ignore[reportAttributeAccessIssue]
+    text = response.beginning[:size].decode("utf-8", "replace")  # pyright: ignore
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def _retry_after(value: str | None) -> float:
     """Seconds to wait by a Retry-After header, which has a number or a date."""
     if value is None:
         return 0.0
-    if value.strip().isdigit():
-        return float(value)
+    seconds = _number(value.strip())
+    if seconds is not None:
+        return float(seconds)
     with contextlib.suppress(TypeError, ValueError, OverflowError):
         return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
     return 0.0
+
+
+def _number(text: str) -> int | None:
+    """The number that a header has, None where it has none: there are more digits than ten."""
+    return int(text) if re.fullmatch(r"[0-9]{1,19}", text) else None
 
 
 def _host(url: str) -> str:
@@ -345,11 +360,10 @@ class _Part:
 
     def begin(self, response: requests.Response) -> None:
         """Prepares for the body of an answer, the whole file or the rest of it."""
-        length = response.headers.get("Content-Length", "")
-        total = int(length) if length.isdigit() else None
+        total = _number(response.headers.get("Content-Length", ""))
         if response.status_code == 206:
             header = response.headers.get("Content-Range", "")
-            found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", header)
+            found = re.fullmatch(r"bytes ([0-9]{1,18})-[0-9]+/([0-9]{1,18}|\*)", header)
             known = None if found is None or found[2] == "*" else int(found[2])
             is_of_another = None not in {known, self.total} and known != self.total
             if found is None or int(found[1]) != self.size or is_of_another:
@@ -387,14 +401,14 @@ class _Part:
         size = max(self.size, self.total or 0)
         if size > self._largest:
             raise ResolveError(
-                f"The file that {shown(self.handle)!r} leads to has {size:,} bytes or more, above "
+                f"The file that {masked(self.handle)!r} leads to has {size:,} bytes or more, above "
                 f"the limit of {self._largest:,.0f} that COMPAT_HUB_MAX_BYTES sets. "
                 "If you trust its source, raise the limit by that environment variable."
             )
         folder = os.path.dirname(self._path)
         if self.size == 0 and self.total and shutil.disk_usage(folder).free < self.total:
             raise ResolveError(
-                f"The file that {shown(self.handle)!r} leads to has {self.total:,} bytes, and the "
+                f"The file that {masked(self.handle)!r} leads to has {self.total:,} bytes, and the "
                 f"disk of {folder!r} has no room for it. "
                 "Make room, or set TFHUB_CACHE_DIR to a folder on another disk."
             )
@@ -405,6 +419,6 @@ class _Part:
             yield
         except OSError as error:
             raise ResolveError(
-                f"The download of {shown(self.handle)!r} cannot be written: {error}. "
+                f"The download of {masked(self.handle)!r} cannot be written: {error}. "
                 "Make room on that disk, or set TFHUB_CACHE_DIR to a folder on another."
             ) from error

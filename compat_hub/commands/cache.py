@@ -133,7 +133,10 @@ def _chosen(handles: Iterable[str]) -> list[layout.Entry]:
     entries = list(layout.entries(settings.cache_folder()))
     chosen = []
     for handle in handles:
-        found = [entry for entry in entries if handle in {entry.handle, entry.path}]
+        folder = layout.module_directory(settings.cache_folder(), handle)
+        found = [entry for entry in entries if entry.path == folder] or [
+            entry for entry in entries if handle in {entry.handle, entry.path}
+        ]
         if not found and not handle.startswith(_WEB) and _is_folder(handle):
             found = [layout.Entry(handle, os.path.expanduser(handle), None, None)]
         if not found:

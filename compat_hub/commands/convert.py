@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from compat_hub._masking import masked
 from compat_hub._quiet_import import import_quietly
 from compat_hub.commands.errors import bad_input
 from compat_hub.commands.json_output import json_option, print_json
@@ -40,6 +41,8 @@ def convert(
         module = load_module_spec(handle, **permissions) if any(permissions.values()) else handle
         written = convert_module(module, path, signatures=signatures or None)
     if as_json:
-        print_json({"handle": handle, "path": written, "signatures": list(signatures) or None})
+        print_json(
+            {"handle": masked(handle), "path": written, "signatures": list(signatures) or None}
+        )
     else:
         click.echo(f"Wrote the SavedModel {written}")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import click
 
+from compat_hub._masking import masked
 from compat_hub.errors import HubError
 
 
@@ -16,7 +17,7 @@ class BadInputError(click.ClickException):
     exit_code = 2
 
     def __init__(self, message: str) -> None:
-        super().__init__(" ".join(message.split()))
+        super().__init__(masked(" ".join(message.split())))
 
 
 @contextlib.contextmanager

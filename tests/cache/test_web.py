@@ -363,6 +363,91 @@ def test_a_disk_without_room(server: Server, tmp_path: Path) -> None:
         _download(url, tmp_path)
 
 
+@pytest.mark.parametrize("size", ["²", "9" * 5000, "-1", "٣"])
+def test_headers_that_are_no_numbers(server: Server, tmp_path: Path, size: str) -> None:
+    def answer(handler) -> None:
+        data = f"Content-Length: {size}".encode("utf-8" if size == "٣" else "latin-1")
+        handler.wfile.write(b"HTTP/1.0 200 OK\r\n" + data + b"\r\n\r\n" + _DATA[:100])
+        handler.close_connection = True
+
+    assert _download(server.url("/m", answer), tmp_path) == _DATA[:100]
+
+    def busy(handler) -> None:
+        handler.wfile.write(b"HTTP/1.0 503 No\r\nRetry-After: \xb2\r\n\r\n")
+        handler.close_connection = True
+
+    assert _download(server.url("/busy", busy, file(b"data")), tmp_path) == b"data"
+
+
+@pytest.mark.parametrize("code", ["200 OK", "302 Found", "100 Continue"])
+def test_slow_headers(server: Server, tmp_path: Path, code: str) -> None:
+    def answer(handler) -> None:
+        for byte in f"HTTP/1.0 {code}\r\n".encode() + b"X: x\r\n" * 1000:
+            handler.wfile.write(bytes([byte]))
+            time.sleep(0.1)
+
+    start = time.monotonic()
+    with pytest.raises(ResolveError, match=r"no answer from '127.0.0.1' in 0.5 s"):
+        _download(server.url("/m", answer), tmp_path)
+    assert time.monotonic() - start < 5
+
+
+def test_answers_that_do_not_end(server: Server, tmp_path: Path) -> None:
+    def answer(handler) -> None:
+        while True:
+            handler.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            time.sleep(0.05)
+
+    with pytest.raises(ResolveError, match="no answer from"):
+        _download(server.url("/m", answer), tmp_path)
+
+
+def test_a_slow_refusal(server: Server, tmp_path: Path) -> None:
+    def answer(handler) -> None:
+        handler.begin(404, {"Content-Length": "4000"})
+        for _ in range(4000):
+            handler.wfile.write(b"x")
+            time.sleep(0.1)
+
+    start = time.monotonic()
+    with pytest.raises(web.NotServedError, match="answered 404"):
+        _download(server.url("/m", answer), tmp_path)
+    assert time.monotonic() - start < 5
+
+
+def test_a_slow_handshake(tmp_path: Path) -> None:
+    """A server that accepts, and sends a part of a TLS handshake byte by byte."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        is_over = threading.Event()
+
+        def serve() -> None:
+            while not is_over.is_set():
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                with connection:
+                    for byte in b"\x16\x03\x03\x40\x00" + b"\x02\x00\x3f\xf0" * 100:
+                        try:
+                            connection.send(bytes([byte]))
+                        except OSError:
+                            break
+                        if is_over.wait(0.1):
+                            return
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        url = f"https://127.0.0.1:{listener.getsockname()[1]}/m"
+        start = time.monotonic()
+        with pytest.raises(ResolveError):
+            _download(url, tmp_path)
+        assert time.monotonic() - start < 5
+        is_over.set()
+        listener.shutdown(socket.SHUT_RDWR)
+
+
 def test_passwords_are_not_shown(server: Server, tmp_path: Path) -> None:
     url = server.url("/m").replace("//", "//me:secret@")
     with pytest.raises(ResolveError, match=r"me:\*\*\*@") as caught:
