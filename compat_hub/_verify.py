@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from compat_hub._progress import progress_bar
+from compat_hub.checkpoint import lacking_variables
 from compat_hub.errors import InputTypeError, ModuleFormatError
 from compat_hub.inputs import bind_inputs
+from compat_hub.known_ops import explain_unknown_ops, unknown_ops
 from compat_hub.module import HubModule
 from compat_hub.safety import check_host_access
 from compat_hub.sample_inputs import sample_inputs
@@ -174,6 +176,7 @@ def verify(
     Raises:
         ResolveError: The handle leads nowhere.
         ModuleFormatError: There is no module that can be read.
+        CheckpointError: Files of its checkpoint are missing or damaged.
         InputTypeError: `inputs` name no signature or input of the module.
         UnknownNameError: No variant has a signature that `signatures` names.
         UnsafeModuleError: The module's graph would touch the host. If you trust its source, pass
@@ -181,6 +184,7 @@ def verify(
     """
     spec = load_module_spec(handle)
     check_host_access(spec, spec.variants.values())
+    lacking = lacking_variables(spec)
     given = _by_signature(spec, inputs)
     for name in signatures or ():
         if not any(name in variant.signatures for variant in spec.variants.values()):
@@ -196,6 +200,14 @@ def verify(
     notes: list[str] = []
     with progress_bar("Signatures", len(chosen), progress) as advance:
         for variant, signature in chosen:
+            reason = _not_comparable(variant, lacking)
+            if reason is not None:
+                notes.append(
+                    f"The signature {signature.name!r} of the variant {format_tags(variant.tags)} "
+                    f"was not compared, since a session takes a variant only as a whole: {reason}"
+                )
+                advance(1)
+                continue
             compare = _Comparison(spec, variant, signature, rtol, atol)
             checks.extend(compare.run(given.get(signature.name), converted))
             if (
@@ -210,6 +222,15 @@ def verify(
         none = frozenset[str]()
         checks.append(Check(none, "", "call", "", float("nan"), float("nan"), False, reason))
     return VerificationReport(spec.handle, tuple(checks), tuple(notes))
+
+
+def _not_comparable(variant: GraphVariant, lacking: Set[str]) -> str | None:
+    """Why no session of TF1 takes a variant, or None."""
+    places = unknown_ops(variant)
+    if places:
+        return explain_unknown_ops(places)
+    names = [v.name for v in variant.variables if v.name in lacking]
+    return f"the checkpoint does not have {', '.join(names)}." if names else None
 
 
 def _load_converted(path: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -11,6 +11,8 @@ import tensorflow as tf
 from compat_hub.direct_call import DirectCall
 from compat_hub.errors import SignatureError, UnknownNameError
 from compat_hub.function import GraphFunction, Program, StateTensor, shared_program
+from compat_hub.gaps import check_gap, may_have_gaps
+from compat_hub.graph.names import tensor_of
 from compat_hub.inputs import convert_input
 from compat_hub.variant import GraphVariant, Signature
 
@@ -54,6 +56,8 @@ class SignatureFunction:
 
     Raises:
         SignatureError: A wanted output depends on a placeholder that no input feeds.
+        ModuleFormatError: The call needs an op that TensorFlow does not have.
+        CheckpointError: It needs a variable that the checkpoint does not have.
     """
 
     def __init__(
@@ -75,13 +79,24 @@ class SignatureFunction:
         given = [*feeds, *state]
         self._check_is_fed(variant, given)
 
+        def losses() -> list[str]:
+            return find_input_losses(variant, given) if key.losses else []
+
+        def update_ops() -> list[str]:
+            return find_update_ops(variant, given) if key.update_ops else []
+
+        missing = without_value(variant, state)
+        if may_have_gaps(variant, missing):
+            wanted = [*fetches, *losses(), *update_ops()]
+            check_gap(variant, wanted, feeds, missing, self.where)
+
         def build() -> Program:
             return Program(
                 variant,
                 feeds,
                 state,
-                [*fetches, *(find_input_losses(variant, given) if key.losses else [])],
-                find_update_ops(variant, given) if key.update_ops else (),
+                [*fetches, *losses()],
+                update_ops(),
                 name=signature.name,
                 portable=key.portable,
             )
@@ -122,6 +137,11 @@ class SignatureFunction:
                     f"{unfed[0]!r}, which is no input of this signature. "
                     "Ask for other outputs, or call a signature that has it as an input."
                 )
+
+
+def without_value(variant: GraphVariant, state: Container[str]) -> set[str]:
+    """The names of the variables of a variant that a module's state does not have."""
+    return {info.name for info in variant.variables if tensor_of(info.name) not in state}
 
 
 def find_update_ops(variant: GraphVariant, given: Sequence[str]) -> list[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -12,46 +13,139 @@ import tensorflow as tf
 
 from compat_hub import _tensorflow
 from compat_hub.checkpoint_index import find_problem
-from compat_hub.errors import ModuleFormatError
-from compat_hub.variant import VariableInfo
+from compat_hub.errors import CheckpointError
+from compat_hub.fresh_copy import fresh_copy
+from compat_hub.spec import ModuleSpec
+from compat_hub.variant import GraphVariant, VariableInfo
 
 _T = TypeVar("_T")
 _LEAST_BYTES = 2**24  # for which one more thread pays
 _MOST_THREADS = 4
-_FRESH_COPY = "Get a fresh copy of the module."
 _NO_PATTERN = (
     "TensorFlow takes the characters *, ? and [ in the path of a checkpoint for a pattern. Move "
     "the module to a path without them."
 )
 
 
-def read_variables(
-    handle: str, prefix: str, variables: Sequence[VariableInfo]
-) -> dict[str, tf.Tensor]:
-    """Reads the values of variables.
+class Checkpoint:
+    """A module's checkpoint, opened and found whole.
 
     Args:
         handle: How messages name the module.
         prefix: The checkpoint's prefix: `.../variables/variables`.
-        variables: Which ones, and what the graph says of them.
-
-    Returns:
-        The values by `VariableInfo.name`.
 
     Raises:
-        ModuleFormatError: The checkpoint is missing or damaged, lacks a variable, or holds it with
-            another dtype or shape.
+        CheckpointError: Files of it are missing or damaged.
     """
-    if not variables:
-        return {}
-    check_variables(handle, prefix, variables)
-    try:
-        return _restore(prefix, variables)
-    except tf.errors.OpError as error:
-        raise ModuleFormatError(
-            f"Module {handle!r}: the checkpoint {prefix!r} is incomplete or damaged: "
-            f"{error.message}. {_FRESH_COPY}"
-        ) from error
+
+    def __init__(self, handle: str, prefix: str) -> None:
+        self._handle = handle
+        self._prefix = prefix
+        folder = os.path.dirname(prefix)
+        if not tf.io.gfile.isdir(folder):
+            raise CheckpointError(
+                f"Module {handle!r} has variables, and its checkpoint is missing: there is no "
+                f"folder {folder}. {fresh_copy(handle)}"
+            )
+        problem = find_problem(prefix)
+        if problem:
+            raise self._not_opened(problem)
+        try:
+            # Not tf.train.load_checkpoint: on object stores it takes the prefix for a folder.
+            reader = tf.compat.v1.train.NewCheckpointReader(prefix)
+            self._shapes: dict[str, list[int]] = reader.get_variable_to_shape_map()
+            self._dtypes: dict[str, tf.DType] = reader.get_variable_to_dtype_map()
+        except (tf.errors.OpError, IndexError, RuntimeError, TypeError, ValueError) as error:
+            raise self._not_opened(error) from error
+
+    def has(self, info: VariableInfo) -> bool:
+        """Whether the checkpoint has something of a variable's name."""
+        return info.key in self._shapes
+
+    def lacks(self, info: VariableInfo) -> bool:
+        """Whether the checkpoint does not have a variable.
+
+        Raises:
+            CheckpointError: It has one of that name, with another dtype or shape.
+        """
+        if not self.has(info):
+            return True
+        where = f"Module {self._handle!r}: the variable {info.name!r}"
+        advice = f"The two are of different modules. {fresh_copy(self._handle)}"
+        if self._dtypes[info.key] != info.dtype:
+            raise CheckpointError(
+                f"{where} is {info.dtype.name} in the graph and {self._dtypes[info.key].name} in "
+                f"the checkpoint {self._prefix!r}. {advice}"
+            )
+        stored = self._shapes[info.key]
+        expected = list(info.slice.full_shape) if info.slice else info.shape
+        if not tf.TensorShape(stored).is_compatible_with(expected):
+            raise CheckpointError(
+                f"{where} has the shape {expected} in the graph and {stored} in the checkpoint "
+                f"{self._prefix!r}. {advice}"
+            )
+        return False
+
+    def check(self, variables: Iterable[VariableInfo]) -> None:
+        """Checks that the checkpoint has variables, without reading their values.
+
+        Raises:
+            CheckpointError: It lacks one, or has it with another dtype or shape.
+        """
+        for info in variables:
+            if self.lacks(info):
+                raise CheckpointError(
+                    f"Module {self._handle!r}: the variable {info.name!r} is not in the checkpoint "
+                    f"{self._prefix!r} (looked for {info.key!r}). Either the module was exported "
+                    "from a graph variant that does not have it, and then its variant without "
+                    f"tags may still work, or the copy is damaged. {fresh_copy(self._handle)}"
+                )
+
+    def read(self, variables: Sequence[VariableInfo]) -> dict[str, tf.Tensor]:
+        """The values of variables, by `VariableInfo.name`.
+
+        Raises:
+            CheckpointError: As `check`, or the values are damaged.
+        """
+        self.check(variables)
+        if not variables:
+            return {}
+        try:
+            return _restore(self._prefix, variables)
+        except tf.errors.OpError as error:
+            raise CheckpointError(
+                f"Module {self._handle!r}: the checkpoint {self._prefix!r} is incomplete or "
+                f"damaged: {error.message}. {fresh_copy(self._handle)}"
+            ) from error
+
+    def _not_opened(self, problem: object) -> CheckpointError:
+        advice = _NO_PATTERN if set("*?[") & set(self._prefix) else fresh_copy(self._handle)
+        return CheckpointError(
+            f"Module {self._handle!r}: the checkpoint {self._prefix!r} cannot be opened: "
+            f"{problem}. {advice}"
+        )
+
+
+def lacking_variables(spec: ModuleSpec) -> frozenset[str]:
+    """The names of the variables without a value: the module's checkpoint does not have them.
+
+    Raises:
+        CheckpointError: The checkpoint is missing or damaged.
+    """
+    variants = spec.variants.values()
+    infos = [info for variant in variants for info in variant.variables]
+    prefix = spec.checkpoint_prefix
+    if not infos or prefix is None:
+        return frozenset()
+    if may_be_without_checkpoint(prefix, variants):
+        return frozenset(info.name for info in infos)
+    checkpoint = Checkpoint(spec.handle, prefix)
+    return frozenset(info.name for info in infos if checkpoint.lacks(info))
+
+
+def may_be_without_checkpoint(prefix: str, variants: Iterable[GraphVariant]) -> bool:
+    """Whether there is none since the module was exported from a variant without variables."""
+    return not all(v.variables for v in variants) and not tf.io.gfile.isdir(os.path.dirname(prefix))
 
 
 def _restore(prefix: str, variables: Sequence[VariableInfo]) -> dict[str, tf.Tensor]:
@@ -104,65 +198,3 @@ def even_parts(
 def _byte_size(variable: VariableInfo) -> int:
     elements = variable.shape.num_elements()
     return 0 if elements is None else elements * variable.dtype.size
-
-
-def check_variables(handle: str, prefix: str, variables: Sequence[VariableInfo]) -> None:
-    """Checks that a checkpoint has variables, without reading their values.
-
-    Args:
-        handle: How messages name the module.
-        prefix: The checkpoint's prefix.
-        variables: Which ones, and what the graph says of them.
-
-    Raises:
-        ModuleFormatError: The checkpoint is missing or damaged, lacks a variable, or holds it with
-            another dtype or shape.
-    """
-    problem = find_problem(prefix)
-    if problem:
-        raise ModuleFormatError(
-            f"Module {handle!r}: the checkpoint {prefix!r} cannot be opened: {problem}. "
-            f"{_advice(prefix)}"
-        )
-    try:
-        # Not tf.train.load_checkpoint: on object stores it takes the prefix for a folder.
-        reader = tf.compat.v1.train.NewCheckpointReader(prefix)
-        shapes = reader.get_variable_to_shape_map()
-        dtypes = reader.get_variable_to_dtype_map()
-    except (tf.errors.OpError, IndexError, RuntimeError, TypeError, ValueError) as error:
-        raise ModuleFormatError(
-            f"Module {handle!r}: the checkpoint {prefix!r} cannot be opened: {error}. "
-            f"{_advice(prefix)}"
-        ) from error
-    for info in variables:
-        _check(handle, prefix, info, shapes, dtypes)
-
-
-def _advice(prefix: str) -> str:
-    return _NO_PATTERN if set("*?[") & set(prefix) else _FRESH_COPY
-
-
-def _check(
-    handle: str,
-    prefix: str,
-    info: VariableInfo,
-    shapes: dict[str, list[int]],
-    dtypes: dict[str, tf.DType],
-) -> None:
-    where = f"Module {handle!r}: the variable {info.name!r}"
-    if info.key not in shapes:
-        raise ModuleFormatError(
-            f"{where} is not in the checkpoint {prefix!r} (looked for {info.key!r}). {_FRESH_COPY}"
-        )
-    if dtypes[info.key] != info.dtype:
-        raise ModuleFormatError(
-            f"{where} is {info.dtype.name} in the graph and {dtypes[info.key].name} in the "
-            f"checkpoint {prefix!r}. The two are of different modules. {_FRESH_COPY}"
-        )
-    stored = shapes[info.key]
-    expected = list(info.slice.full_shape) if info.slice else info.shape
-    if not tf.TensorShape(stored).is_compatible_with(expected):
-        raise ModuleFormatError(
-            f"{where} has the shape {expected} in the graph and {stored} in the checkpoint "
-            f"{prefix!r}. The two are of different modules. {_FRESH_COPY}"
-        )

@@ -8,6 +8,8 @@ slices, and an entry for each of them.
 from __future__ import annotations
 
 import math
+import os
+from collections.abc import Iterable
 from typing import Any
 
 import tensorflow as tf
@@ -29,6 +31,8 @@ def find_problem(prefix: str) -> str | None:
         prefix: The checkpoint's prefix: `.../variables/variables`.
     """
     try:
+        if not tf.io.gfile.exists(f"{prefix}.index"):
+            return f"the file {os.path.basename(prefix)}.index is missing"
         with tf.io.gfile.GFile(f"{prefix}.index", "rb") as file:
             table = dict(read_table(file.read()))
         header = tensor_bundle_pb2.BundleHeaderProto.FromString(table.pop(b"", b""))
@@ -42,6 +46,28 @@ def find_problem(prefix: str) -> str | None:
         )
         if problem:
             return f"{_spell_key(name)} {problem}"
+    return _problem_of_files(prefix, entries.values(), header.num_shards)
+
+
+def _problem_of_files(prefix: str, entries: Iterable[Any], shards: int) -> str | None:
+    """Whether the files with the values are there, and hold what the index says."""
+    least: dict[int, int] = {}
+    for entry in entries:
+        if not entry.slices:  # otherwise the values are those of its slices
+            end = entry.offset + entry.size
+            least[entry.shard_id] = max(end, least.get(entry.shard_id, 0))
+    paths = {f"{prefix}.data-{shard:05}-of-{shards:05}": size for shard, size in least.items()}
+    missing = sorted(os.path.basename(path) for path in paths if not tf.io.gfile.exists(path))
+    if missing:
+        which, verb = ("file", "is") if len(missing) == 1 else ("files", "are")
+        return f"the {which} {', '.join(missing)} {verb} missing"
+    for path, size in sorted(paths.items()):
+        found = tf.io.gfile.stat(path).length
+        if found < size:
+            return (
+                f"the file {os.path.basename(path)} is incomplete: its values take {size:,} bytes, "
+                f"and it has {found:,}"
+            )
     return None
 
 

@@ -127,10 +127,20 @@ class PathExistsError(ResolveError, FileExistsError):
     """
 
 
-class CheckpointError(ResolveError, ValueError):
-    """There is no such checkpoint, or it is one of another model.
+class CheckpointError(ResolveError, ModuleFormatError):
+    """There is no such checkpoint, it is incomplete, or it is one of another model.
 
     Examples:
+        >>> import shutil
+        >>> copy = shutil.copytree("path/to/module", "half_copied")
+        >>> shutil.rmtree("half_copied/variables")
+        >>> compat_hub.load("half_copied")
+        Traceback (most recent call last):
+            ...
+        compat_hub.errors.CheckpointError: Module 'half_copied' has variables, and its checkpoint
+            is missing: there is no folder half_copied/variables. Get a fresh copy of the
+            module: the whole folder from where it came from, with variables/ and assets/, or
+            from its address on the web.
         >>> import types
         >>> def model_fn(**_):
         ...     module = compat_hub.Module("path/to/module")

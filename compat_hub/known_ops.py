@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 import tensorflow as tf
 
 from compat_hub import _tensorflow
@@ -14,24 +16,55 @@ def unknown_ops(variant: GraphVariant) -> dict[str, str]:
 
     Only ops that some signature, loss, update op or table needs count.
     """
+    places: dict[str, str] = {}
+    if not ops_not_registered(variant):
+        return places
+    for user, wanted, fed in users(variant):
+        for op, place in places_of_unknown_ops(variant, wanted, fed).items():
+            places.setdefault(op, f"{place}, for {user}")
+    return places
+
+
+def ops_not_registered(variant: GraphVariant) -> frozenset[str]:
+    """The ops anywhere in a variant's graph that this TensorFlow lacks."""
     functions = variant.function_names
-    unknown = {
+    return frozenset(
         op for op in variant.ops if op not in functions and not _tensorflow.is_registered_op(op)
-    }
+    )
+
+
+def places_of_unknown_ops(
+    variant: GraphVariant, wanted: Iterable[str], fed: Iterable[str]
+) -> dict[str, str]:
+    """The ops that this TensorFlow lacks among those of a part of a graph, and where each is.
+
+    Args:
+        variant: The variant.
+        wanted: The tensors and nodes that the part computes.
+        fed: The tensors that it is given.
+    """
+    unknown = ops_not_registered(variant)
     places: dict[str, str] = {}
     if not unknown:
         return places
-    for user, wanted, fed in users(variant):
-        graph_def = variant.subgraph(wanted, fed)
-        for node in graph_def.node:
+    graph_def = variant.subgraph(wanted, fed)
+    for node in graph_def.node:
+        if node.op in unknown:
+            places.setdefault(node.op, f"node {node.name!r}")
+    for function in graph_def.library.function:
+        for node in function.node_def:
             if node.op in unknown:
-                places.setdefault(node.op, f"node {node.name!r}, for {user}")
-        for function in graph_def.library.function:
-            for node in function.node_def:
-                if node.op in unknown:
-                    name = function.signature.name
-                    places.setdefault(node.op, f"function {name!r}, for {user}")
+                places.setdefault(node.op, f"function {function.signature.name!r}")
     return places
+
+
+def explain_unknown_ops(places: Mapping[str, str]) -> str:
+    """A message on ops that this TensorFlow lacks, by op with where each is."""
+    listed = ", ".join(f"{op!r} ({place})" for op, place in sorted(places.items()))
+    return (
+        f"TensorFlow {tf.__version__} does not have the op {listed}. If it comes from an extension "
+        "(tensorflow_text, for one), import that package first."
+    )
 
 
 def find_unknown_ops(variant: GraphVariant) -> str | None:
@@ -39,10 +72,7 @@ def find_unknown_ops(variant: GraphVariant) -> str | None:
     places = unknown_ops(variant)
     if not places:
         return None
-    listed = ", ".join(f"{op!r} ({place})" for op, place in sorted(places.items()))
     return (
-        f"In {variant.where}: TensorFlow {tf.__version__} does not have the op {listed}. If it "
-        "comes from an extension (tensorflow_text, for one), import that package first. If only "
-        f"this variant needs it, load another one with `tags` instead of "
-        f"{format_tags(variant.tags)}."
+        f"In {variant.where}: {explain_unknown_ops(places)} If only this variant needs it, load "
+        f"another one with `tags` instead of {format_tags(variant.tags)}."
     )

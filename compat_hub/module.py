@@ -21,10 +21,10 @@ from compat_hub.call import (
     select_outputs,
 )
 from compat_hub.direct_call import DirectCall
-from compat_hub.errors import InputTypeError, ModuleFormatError, ResolveError
+from compat_hub.errors import InputTypeError, ResolveError
 from compat_hub.function import GraphFunction, Program, StateTensor, shared_program
+from compat_hub.gaps import check_gap, check_usable, find_gap
 from compat_hub.inputs import bind_inputs
-from compat_hub.known_ops import find_unknown_ops
 from compat_hub.reusable import save_reusable
 from compat_hub.safety import check_host_access
 from compat_hub.signature_table import signature_tables
@@ -36,7 +36,7 @@ from compat_hub.spec import (
     normalize_tags,
     read_module_spec,
 )
-from compat_hub.state import ModuleState
+from compat_hub.state import Missing, ModuleState
 from compat_hub.tensor_info import TensorInfo
 from compat_hub.variant import GraphVariant, Signature, format_tags
 
@@ -117,13 +117,16 @@ class HubModule(tf.Module):
             position) and returns a dict of outputs, as after `tf.saved_model.load`.
     """
 
-    def __init__(self, spec: ModuleSpec, tags: frozenset[str] | None = None) -> None:
+    def __init__(
+        self, spec: ModuleSpec, tags: frozenset[str] | None = None, missing: Missing = "error"
+    ) -> None:
         super().__init__(name="hub_module")
         self.spec = spec
         self.tags = tags
         variants = [spec.variant(tags)] if tags is not None else list(spec.variants.values())
-        _check_ops(spec, variants)
-        self.state = ModuleState(spec, variants)
+        check_usable(variants, frozenset())
+        check_host_access(spec, variants, initial_values=missing == "initial")
+        self.state = ModuleState(spec, variants, missing)
         self._known = _Known()
         self._lock = threading.RLock()
         self.variable_map = self.state.variable_map
@@ -156,6 +159,8 @@ class HubModule(tf.Module):
         Raises:
             UnknownNameError: There is no such variant, signature or output.
             InputTypeError: An input is missing, unknown, or of the wrong dtype or shape.
+            CheckpointError: The call needs a variable that the module's checkpoint does not have.
+            ModuleFormatError: It needs an op that this TensorFlow does not have.
         """
         found = self._outputs(inputs, signature, None if as_dict else ("default",), training)
         return found if as_dict else found["default"]
@@ -185,9 +190,19 @@ class HubModule(tf.Module):
         if self._regularization_losses is None:
             variant = self.variant(training=True)
             self._regularization_losses = [
-                RegularizationLoss(self.state, variant, loss) for loss in find_free_losses(variant)
+                RegularizationLoss(self.state, variant, loss)
+                for loss in find_free_losses(variant)
+                if not self._concerns_nothing(variant, loss)
             ]
         return list(self._regularization_losses)
+
+    def _concerns_nothing(self, variant: GraphVariant, loss: str) -> bool:
+        """Whether all variables that a loss depends on are missing in the checkpoint."""
+        gap = find_gap(variant, [loss], [], self.state.lacking)
+        needed = variant.needed_nodes([loss]) if gap is not None else set()
+        return gap is not None and not any(
+            info.name in needed and info.name not in gap.variables for info in variant.variables
+        )
 
     def get_signature_names(self, tags: Tags = None) -> list[str]:
         """The names of a variant's signatures.
@@ -584,6 +599,8 @@ class RegularizationLoss:
 
     def _make_function(self, portable: bool) -> GraphFunction:
         tensors = self._state.tensors(self._variant)
+        where = f"{self._variant.where}, regularization loss {self.name!r}"
+        check_gap(self._variant, [self.name], [], self._state.lacking, where)
 
         def build() -> Program:
             name = "regularization_loss"
@@ -594,14 +611,6 @@ class RegularizationLoss:
 
     def __repr__(self) -> str:
         return f"<compat_hub regularization loss {self.name!r}>"
-
-
-def _check_ops(spec: ModuleSpec, variants: Sequence[GraphVariant]) -> None:
-    for variant in variants:
-        message = find_unknown_ops(variant)
-        if message:
-            raise ModuleFormatError(message)
-    check_host_access(spec, variants)
 
 
 def _constant_bool(value: Any) -> bool | None:
@@ -624,6 +633,7 @@ def load(
     allow_host_access: bool = False,
     allow_links: bool = False,
     sha256: str | None = None,
+    missing: Missing = "error",
 ) -> Any:
     """Loads a module: one in TF1 Hub format, or a plain SavedModel.
 
@@ -649,13 +659,20 @@ def load(
         sha256: The digest that the module has to have, in hexadecimal digits: one over the names
             and contents of all its files, which `compat-hub cache verify` prints. It is computed
             anew for each call.
+        missing: What becomes of variables that the module's checkpoint does not have, as where it
+            was exported from a variant with fewer. With `"error"` they are not among the module's
+            variables, and a call that needs one raises; all other calls work. With `"initial"` they
+            have the initial values of the graph.
 
     Returns:
         A `HubModule`. For a folder without `tfhub_module.pb`: what `tf.saved_model.load` returns.
 
     Raises:
         ResolveError: The handle leads to no module, or to one with another digest.
-        ModuleFormatError: The folder holds no module that can be read.
+        ModuleFormatError: The folder holds no module that can be read, or this TensorFlow lacks
+            ops that all signatures need.
+        CheckpointError: Files of the checkpoint are missing or damaged, or it lacks variables that
+            all signatures need.
         UnknownNameError: The module has no variant with these tags.
         UnsafeModuleError: The module's graph would touch the host, or a file of it is behind a
             link that leads out of its folder.
@@ -682,7 +699,7 @@ def load(
     pinned = None if tags is None else normalize_tags(tags)
     io_device = options.experimental_io_device if options else None
     with tf.init_scope(), tf.device(io_device):
-        return HubModule(spec, pinned)
+        return HubModule(spec, pinned, missing)
 
 
 def _is_saved_model(path: str) -> bool:

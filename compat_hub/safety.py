@@ -72,8 +72,16 @@ def _suspect_ops(variant: GraphVariant) -> set[str]:
     }
 
 
-def check_host_access(spec: ModuleSpec, variants: Iterable[GraphVariant]) -> None:
+def check_host_access(
+    spec: ModuleSpec, variants: Iterable[GraphVariant], initial_values: bool = False
+) -> None:
     """Checks that variants stay within the graph when they are used, unless the spec allows more.
+
+    Args:
+        spec: The module.
+        variants: The variants that will be used.
+        initial_values: Whether the graph's initializers give values to some variables, though the
+            module has a checkpoint.
 
     Raises:
         UnsafeModuleError: One would touch the host.
@@ -81,7 +89,8 @@ def check_host_access(spec: ModuleSpec, variants: Iterable[GraphVariant]) -> Non
     if spec.allow_host_access:
         return
     for variant in variants:
-        found = find_host_access(variant, spec.checkpoint_prefix is not None)
+        has_checkpoint = spec.checkpoint_prefix is not None and not initial_values
+        found = find_host_access(variant, has_checkpoint)
         if found:
             raise UnsafeModuleError(_message(spec.handle, variant, found))
 

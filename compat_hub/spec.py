@@ -20,6 +20,7 @@ from compat_hub._plain_files import check_file, check_kind, checkpoint_files, lo
 from compat_hub._resolve import resolve
 from compat_hub.checkpoint_copy import copy_variables
 from compat_hub.errors import InputTypeError, ModuleFormatError, SignatureError, UnknownNameError
+from compat_hub.fresh_copy import fresh_copy
 from compat_hub.graph.machine_traces import clear_checkpoint_paths
 from compat_hub.signature_table import signature_tables
 from compat_hub.tensor_info import TensorInfo
@@ -164,7 +165,11 @@ class ModuleSpec:
 
     @property
     def checkpoint_prefix(self) -> str | None:
-        """The prefix of the checkpoint with the variables' values, None where there is none.
+        """The prefix of the checkpoint with the variables' values.
+
+        It is where the checkpoint has to be if the module has variables, whether or not the files
+        are there. None for a spec that was made and not read: such variables have the values of
+        their initializers.
 
         Raises:
             UnsafeModuleError: It is behind a link that leads out of the module's folder.
@@ -172,10 +177,11 @@ class ModuleSpec:
         """
         if self.path is None:
             return None
-        folder = os.path.join(self.path, tf.saved_model.VARIABLES_DIRECTORY)
-        if not tf.io.gfile.isdir(folder):
-            return None
-        prefix = os.path.join(folder, tf.saved_model.VARIABLES_FILENAME)
+        prefix = os.path.join(
+            self.path,
+            tf.saved_model.VARIABLES_DIRECTORY,
+            tf.saved_model.VARIABLES_FILENAME,
+        )
         for file in checkpoint_files(prefix):
             check_file(f"Module {self.handle!r}", self.path, file, self.allow_links)
         return prefix
@@ -201,8 +207,7 @@ class ModuleSpec:
             check_file(where, self.path, path, self.allow_links)
         if not tf.io.gfile.exists(path) or tf.io.gfile.isdir(path):
             raise ModuleFormatError(
-                f"{where}: the asset file {path!r} is missing. Get a complete copy of the module, "
-                "or put the file back."
+                f"{where}: the asset file {path!r} is missing. {fresh_copy(self.handle)}"
             )
         return path
 

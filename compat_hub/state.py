@@ -7,21 +7,25 @@ import hashlib
 import os
 from collections.abc import Callable, Container, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 import tensorflow as tf
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 
 from compat_hub import _tensorflow
 from compat_hub._folder_progress import byte_size, folder_progress
-from compat_hub.checkpoint import read_variables
-from compat_hub.errors import ModuleFormatError, SignatureError
+from compat_hub.checkpoint import Checkpoint, may_be_without_checkpoint
+from compat_hub.errors import InputTypeError, ModuleFormatError, SignatureError
+from compat_hub.fresh_copy import fresh_copy
 from compat_hub.function import GraphFunction, Program, StateTensor
+from compat_hub.gaps import check_complete, check_usable, tables_without_ops
 from compat_hub.graph.names import node_of, tensor_of
 from compat_hub.replicas import StateVariable, make_variable, written_in_calls
 from compat_hub.spec import ModuleSpec
 from compat_hub.tables import SHARING_ATTRS, Table, make_table
 from compat_hub.variant import GraphVariant, VariableInfo
+
+Missing = Literal["error", "initial"]
 
 
 class StateAsset:
@@ -62,18 +66,27 @@ class ModuleState:
     Args:
         spec: The module.
         variants: The variants that will be used.
+        missing: What becomes of variables that the checkpoint does not have: with `"error"` they
+            are left out, and what needs them raises; with `"initial"` they have the values of the
+            graph's initializers.
 
     Raises:
-        ModuleFormatError: The checkpoint, an asset or the collections do not fit the graphs.
+        CheckpointError: There is no checkpoint that can be read.
+        ModuleFormatError: An asset or the collections do not fit the graphs.
+        InputTypeError: `missing` is something else.
 
     Attributes:
-        variables: By node name, in the order of the graphs.
+        variables: Those that have a value, by node name, in the order of the graphs.
+        lacking: The names of the variables without a value, as the checkpoint does not have them.
         trainable: The names of those in the TRAINABLE_VARIABLES collection of some variant.
         tables: Every table once.
         assets: By file name.
     """
 
-    def __init__(self, spec: ModuleSpec, variants: Sequence[GraphVariant]) -> None:
+    def __init__(
+        self, spec: ModuleSpec, variants: Sequence[GraphVariant], missing: Missing = "error"
+    ) -> None:
+        check_missing(missing)
         self._spec = spec
         self.assets = self._open_assets(variants)
         self.tables: list[Table] = []
@@ -82,10 +95,15 @@ class ModuleState:
             for v in variants
         }
         self._make_tables(variants)
-        infos = self._infos = _merge_variables(spec, variants)
+        infos = _merge_variables(spec, variants)
+        values = self._read(infos, variants, missing)
         self._elsewhere = _variables_elsewhere(spec, infos)
+        is_read = spec.path is not None and missing == "error"
+        self.lacking = frozenset(i.name for i in infos if is_read and i.name not in values)
+        infos = [info for info in infos if info.name not in self.lacking]
+        self._infos = infos
         self.trainable = frozenset(v.name for v in infos if v.trainable)
-        self.variables: Mapping[str, tf.Variable] = self._make_variables(infos, variants)
+        self.variables: Mapping[str, tf.Variable] = self._make_variables(infos, values, variants)
         self.variable_map = _variable_map(infos, self.variables)
 
     def tensors(self, variant: GraphVariant) -> Mapping[str, StateTensor]:
@@ -96,7 +114,7 @@ class ModuleState:
         """Writes the variables' values, as a checkpoint of the module that `prefix` is in.
 
         Variables that only variants have which are not used here keep the values that the module's
-        own checkpoint has.
+        own checkpoint has. What it does not have, is not written either.
 
         Raises:
             SignatureError: There are such variables, and the module has no checkpoint.
@@ -106,7 +124,7 @@ class ModuleState:
             # Reading a variable copies nothing: its tensor is passed on.
             values = {n: variable.read_value() for n, variable in self.variables.items()}
             values.update(self._values_elsewhere())
-            infos = [*self._infos, *self._elsewhere]
+            infos = [info for info in (*self._infos, *self._elsewhere) if info.name in values]
             tf.raw_ops.SaveV2(
                 prefix=prefix,
                 tensor_names=[info.key for info in infos],
@@ -116,7 +134,7 @@ class ModuleState:
 
     @property
     def has_checkpoint(self) -> bool:
-        """Whether a checkpoint belongs to the module: some variant has variables."""
+        """Whether a checkpoint belongs to the module: some variable has a value."""
         return bool(self._infos or self._elsewhere)
 
     def _values_elsewhere(self) -> dict[str, tf.Tensor]:
@@ -128,7 +146,30 @@ class ModuleState:
                 f"checkpoint: the variables of other variants have no values ({names}). "
                 "Load it without `tags` to write it."
             )
-        return read_variables(self._spec.handle, prefix or "", self._elsewhere)
+        if not self._elsewhere or prefix is None or _has_no_folder(prefix):
+            return {}
+        checkpoint = Checkpoint(self._spec.handle, prefix)
+        return checkpoint.read([i for i in self._elsewhere if not checkpoint.lacks(i)])
+
+    def _read(
+        self, infos: Sequence[VariableInfo], variants: Sequence[GraphVariant], missing: Missing
+    ) -> dict[str, tf.Tensor]:
+        """The values in the checkpoint, of the variables that it has."""
+        prefix = self._spec.checkpoint_prefix
+        if not infos or prefix is None:
+            return {}
+        if may_be_without_checkpoint(prefix, variants) or (
+            missing == "initial" and _has_no_folder(prefix)
+        ):
+            return {}
+        checkpoint = Checkpoint(self._spec.handle, prefix)
+        present = [info for info in infos if not checkpoint.lacks(info)]
+        if missing == "error" and len(present) < len(infos):
+            known = self._spec.variants.values()
+            absent = {i.name for v in known for i in v.variables if not checkpoint.has(i)}
+            check_complete(variants, known, absent)
+            check_usable(variants, absent)
+        return checkpoint.read(present)
 
     def _open_assets(self, variants: Sequence[GraphVariant]) -> dict[str, StateAsset]:
         assets = {}
@@ -142,7 +183,8 @@ class ModuleState:
             tensors = self._tensors[variant.tags]
             fresh = set()
             made: dict[str, Table] = {}
-            for nodes in _tables_of(variant):
+            tables = _tables_of(variant)
+            for nodes in tables:
                 key = _table_key(variant, nodes)
                 if key not in shared:
                     shared[key] = make_table(variant, nodes[0])
@@ -153,7 +195,7 @@ class ModuleState:
                 op for op in variant.table_initializers if fresh & variant.needed_nodes([op])
             ]
             self._run(variant, [], initializers, "initialize_tables")
-            for nodes in _tables_of(variant):
+            for nodes in tables:
                 names = {node.name for node in nodes}
                 if names & fresh:
                     wanted = [op for op in initializers if names & variant.needed_nodes([op])]
@@ -177,20 +219,23 @@ class ModuleState:
         return initialize
 
     def _make_variables(
-        self, infos: Sequence[VariableInfo], variants: Sequence[GraphVariant]
+        self,
+        infos: Sequence[VariableInfo],
+        values: dict[str, tf.Tensor],
+        variants: Sequence[GraphVariant],
     ) -> dict[str, tf.Variable]:
         variables: dict[str, tf.Variable] = {}
-        prefix = self._spec.checkpoint_prefix
-        values = read_variables(self._spec.handle, prefix, infos) if prefix else {}
         written = written_in_calls(variants) if tf.distribute.has_strategy() else frozenset()
         pending = list(infos)
         while pending:
-            ready = pending if prefix else [i for i in pending if self._can_start(i, variants)]
+            ready = [i for i in pending if i.name in values] or [
+                i for i in pending if self._can_start(i, variants)
+            ]
             if not ready:
                 raise ModuleFormatError(
-                    f"Module {self._spec.handle!r} has no checkpoint, and the initial value of the "
-                    f"variable {pending[0].name!r} depends on a placeholder or on itself. "
-                    "Get a complete copy of the module."
+                    f"Module {self._spec.handle!r}: no checkpoint has the variable "
+                    f"{pending[0].name!r}, and its initial value depends on a placeholder or on "
+                    f"itself. {fresh_copy(self._spec.handle)}"
                 )
             for info in ready:
                 value = values.pop(info.name, None)
@@ -254,8 +299,29 @@ class ModuleState:
             ) from error
 
 
+def check_missing(missing: object) -> None:
+    """Checks that an argument `missing` is one of the two that there are.
+
+    Raises:
+        InputTypeError: It is not.
+    """
+    if missing not in ("error", "initial"):
+        raise InputTypeError(
+            f"`missing` is 'error' or 'initial', found {missing!r}: what becomes of variables that "
+            "the checkpoint does not have."
+        )
+
+
+def _has_no_folder(prefix: str) -> bool:
+    """Whether even the folder of the checkpoint is missing."""
+    return not tf.io.gfile.isdir(os.path.dirname(prefix))
+
+
 def _tables_of(variant: GraphVariant) -> list[list[Any]]:
-    """The nodes that make tables; together those that give one table one shared name."""
+    """The nodes that make tables; together those that give one table one shared name.
+
+    Tables that this TensorFlow cannot fill are left out: what needs them cannot be used.
+    """
     tables: dict[tuple[Any, ...], list[Any]] = {}
     ops = {op for op in variant.nodes_by_op if _tensorflow.makes_resource(op)}
     for node in variant.nodes.values() if ops else ():
@@ -263,7 +329,8 @@ def _tables_of(variant: GraphVariant) -> list[list[Any]]:
             attrs = [node.attr[a].s for a in ("container", "shared_name") if a in node.attr]
             name = (*attrs, node.op) if any(attrs) else (node.name,)
             tables.setdefault(name, []).append(node)
-    return list(tables.values())
+    without = tables_without_ops(variant)
+    return [nodes for nodes in tables.values() if without.isdisjoint(n.name for n in nodes)]
 
 
 def _table_key(variant: GraphVariant, nodes: Sequence[Any]) -> tuple[str, ...]:

@@ -108,6 +108,7 @@ class GraphVariant:
 
     Attributes:
         tags: The set of tags that names it.
+        handle: How messages name the module.
         where: How messages name it: the module's handle and the tags.
         meta_graph: The `MetaGraphDef`; not to be changed.
         nodes: The graph's nodes by name, in the graph's order.
@@ -127,6 +128,7 @@ class GraphVariant:
     def __init__(self, meta_graph: Any, handle: str) -> None:
         self.meta_graph = meta_graph
         self.tags = frozenset(meta_graph.meta_info_def.tags)
+        self.handle = handle
         self.where = f"module {handle!r}, variant {format_tags(self.tags)}"
         self.nodes = index_nodes(meta_graph.graph_def)
         self.signatures = self._read_signatures()

@@ -35,22 +35,29 @@ class Damage:
         fixture: The module to copy.
         names: What the message names, besides the handle: the variant, the tensor, the file.
         advice: What it says to do.
+        use: What then raises, where loading the module does not.
     """
 
     apply: Callable[[ModuleCopy], None]
     fixture: str
     names: list[str]
     advice: str
+    use: Callable[[compat_hub.HubModule], Any] | None = None
 
 
 DAMAGES: dict[str, Damage] = {}
 
 
-def damage(fixture: str, *names: str, advice: str = "fresh copy") -> Callable[..., Any]:
+def damage(
+    fixture: str,
+    *names: str,
+    advice: str = "fresh copy",
+    use: Callable[[compat_hub.HubModule], Any] | None = None,
+) -> Callable[..., Any]:
     """Adds the decorated function to the list."""
 
     def add(apply: Callable[[ModuleCopy], None]) -> Callable[[ModuleCopy], None]:
-        DAMAGES[apply.__name__] = Damage(apply, fixture, list(names), advice)
+        DAMAGES[apply.__name__] = Damage(apply, fixture, list(names), advice, use)
         return apply
 
     return add
@@ -139,7 +146,18 @@ def two_variants_with_the_same_tags(copy: ModuleCopy) -> None:
 # The checkpoint
 
 
-@damage("fruit", "variables/variables")
+@damage("fruit", "checkpoint is missing", "/variables.")
+def no_checkpoint(copy: ModuleCopy) -> None:
+    shutil.rmtree(copy.file("variables"))
+
+
+@damage("fruit", "variables/variables", "variables.index is missing")
+def no_checkpoint_files(copy: ModuleCopy) -> None:
+    for file in copy.file("variables").iterdir():
+        file.unlink()
+
+
+@damage("fruit", "variables/variables", "variables.index is missing")
 def no_checkpoint_index(copy: ModuleCopy) -> None:
     copy.file("variables/variables.index").unlink()
 
@@ -163,17 +181,23 @@ def checkpoint_index_that_points_behind_its_end(copy: ModuleCopy) -> None:
     file.write_bytes(data)
 
 
-@damage("fruit", "variables/variables")
+@damage("fruit", "variables/variables", "variables.data-00000-of-00001 is missing")
 def no_checkpoint_shard(copy: ModuleCopy) -> None:
     copy.file("variables/variables.data-00000-of-00001").unlink()
 
 
-@damage("sharded", "variables/variables")
+@damage("sharded", "variables/variables", "variables.data-00002-of-00004 is missing")
 def one_checkpoint_shard_less(copy: ModuleCopy) -> None:
     copy.file("variables/variables.data-00002-of-00004").unlink()
 
 
-@damage("fruit", "variables/variables")
+@damage("sharded", "data-00000-of-00004, variables.data-00003-of-00004 are missing")
+def two_checkpoint_shards_less(copy: ModuleCopy) -> None:
+    copy.file("variables/variables.data-00000-of-00004").unlink()
+    copy.file("variables/variables.data-00003-of-00004").unlink()
+
+
+@damage("fruit", "variables/variables", "variables.data-00000-of-00001 is incomplete")
 def truncated_checkpoint_shard(copy: ModuleCopy) -> None:
     file = copy.file("variables/variables.data-00000-of-00001")
     file.write_bytes(file.read_bytes()[:-3])
@@ -187,13 +211,13 @@ def flipped_bit_in_a_checkpoint_shard(copy: ModuleCopy) -> None:
     file.write_bytes(data)
 
 
-@damage("fruit", "'cats/kernel'", "not in the checkpoint", "variables/variables")
+@damage("fruit", "set()", "'cats/kernel'", "not in the checkpoint", "variables/variables")
 def variable_not_in_the_checkpoint(copy: ModuleCopy) -> None:
     with copy.checkpoint() as values:
         del values["cats/kernel"]
 
 
-@damage("partitioned", "'outer/inner/weights/part_0'", "'outer/inner/weights'", "not in the check")
+@damage("partitioned", "set()", "'outer/inner/weights/part_0'", "not in the check")
 def partitioned_variable_not_in_the_checkpoint(copy: ModuleCopy) -> None:
     with copy.checkpoint() as values:
         del values["outer/inner/weights"]
@@ -217,27 +241,10 @@ def variable_of_another_dtype(copy: ModuleCopy) -> None:
         values["cats/kernel"] = values["cats/kernel"].astype("float64")
 
 
-@damage("fruit", "'from_apples'", "initial value", advice="placeholder")
-def no_checkpoint_and_an_initial_value_of_an_input(copy: ModuleCopy) -> None:
-    shutil.rmtree(copy.file("variables"))
-    with copy.meta_graph() as meta_graph:
-        node(meta_graph, "from_apples/Initializer/random_uniform").input[0] = "apples"
-
-
-@damage("partitioned", "initial value", "'whole'", "float32 (5, 2)", "float32 (2,)")
-def no_checkpoint_and_an_initial_value_of_another_shape(copy: ModuleCopy) -> None:
-    shutil.rmtree(copy.file("variables"))
-    with copy.meta_graph() as meta_graph, _variable(meta_graph, "whole") as variable:
-        constant = meta_graph.graph_def.node.add(name="two", op="Const")
-        constant.attr["dtype"].type = tf.float32.as_datatype_enum
-        constant.attr["value"].tensor.CopyFrom(tf.make_tensor_proto([1.0, 2.0]))
-        variable.initial_value_name = "two:0"
-
-
 # Assets
 
 
-@damage("text_table", "vocab.txt", advice="complete copy")
+@damage("text_table", "vocab.txt", advice="the whole folder")
 def no_asset(copy: ModuleCopy) -> None:
     copy.file("assets/vocab.txt").unlink()
 
@@ -303,21 +310,55 @@ def table_with_an_unknown_attribute(copy: ModuleCopy) -> None:
 # The graph and what is said of it
 
 
+def _call_fruit_to_pet(module: compat_hub.HubModule) -> None:
+    inputs = Record(FIXTURES / "fruit").inputs("fruit_to_pet")
+    module(inputs, signature="fruit_to_pet", as_dict=True)
+
+
 @damage(
-    "fruit", "set()", "'Frobnicate'", "'MatMul'", "'fruit_to_pet'", advice="import that package"
+    "fruit",
+    "set()",
+    "'Frobnicate'",
+    "'MatMul'",
+    "'fruit_to_pet'",
+    advice="import that package",
+    use=_call_fruit_to_pet,
 )
 def unknown_op(copy: ModuleCopy) -> None:
     with copy.meta_graph() as meta_graph:
         node(meta_graph, "MatMul").op = "Frobnicate"
 
 
-@damage("fruit", "set()", "'Frobnicate'", "Regularizer/L2Loss'", advice="import that package")
+def _compute_losses(module: compat_hub.HubModule) -> None:
+    for loss in module.regularization_losses:
+        loss()
+
+
+@damage(
+    "fruit",
+    "set()",
+    "'Frobnicate'",
+    "Regularizer/L2Loss'",
+    advice="import that package",
+    use=_compute_losses,
+)
 def unknown_op_in_a_regularization_loss(copy: ModuleCopy) -> None:
     with copy.meta_graph() as meta_graph:
         node(meta_graph, "from_apples/Regularizer/L2Loss").op = "Frobnicate"
 
 
-@damage("image_bn", '{"train"}', "'Frobnicate'", "update ops", advice="`tags`")
+def _train_image_bn(module: compat_hub.HubModule) -> None:
+    module(Record(FIXTURES / "image_bn").inputs("default"), training=True)
+
+
+@damage(
+    "image_bn",
+    '{"train"}',
+    "'Frobnicate'",
+    "signature 'default'",
+    advice="import that package",
+    use=_train_image_bn,
+)
 def unknown_op_in_an_update_op(copy: ModuleCopy) -> None:
     with copy.saved_model() as saved_model:
         name = "batch_normalization/AssignMovingAvg/AssignSubVariableOp"
@@ -376,7 +417,7 @@ def composite_input_of_an_unknown_type(copy: ModuleCopy) -> None:
         deep.composite_tensor.type_spec.type_spec_class = 9999
 
 
-@damage("fruit", "set()", "'nowhere'")
+@damage("fruit", "set()", "'nowhere'", use=_compute_losses)
 def edge_to_a_node_that_is_not_there(copy: ModuleCopy) -> None:
     with copy.meta_graph() as meta_graph:
         node(meta_graph, "from_apples/Regularizer/mul").input[0] = "nowhere"
@@ -490,10 +531,12 @@ def test_a_damaged_module(kind: str, copy_of) -> None:
     copy = copy_of(found.fixture)
     found.apply(copy)
     with _variables_made() as variables:
+        use = found.use or (lambda _: compat_hub.load(copy.path))
+        module: Any = compat_hub.load(copy.path) if found.use else None
         with pytest.raises(compat_hub.ModuleFormatError) as caught:
-            compat_hub.load(copy.path)
+            use(module)
         message = str(caught.value)
-        del caught
+        del caught, module
     for name in [copy.path, *found.names, found.advice]:
         assert name in message
     if any(variable() is not None for variable in variables):
@@ -584,8 +627,10 @@ def test_an_unknown_op_in_a_variant_that_is_not_asked_for_does_not_matter(copy_o
     copy = copy_of("image_bn")
     unknown_op_in_an_update_op(copy)
     _check_it_works(compat_hub.load(copy.path, tags=[]), "image_bn")
+    module = compat_hub.load(copy.path)
+    _check_it_works(module, "image_bn")
     with pytest.raises(compat_hub.ModuleFormatError, match="Frobnicate"):
-        compat_hub.load(copy.path, tags="train")
+        _train_image_bn(module)
 
 
 # Truncated and flipped bytes ---------------------------------------------------------------------

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -111,30 +112,56 @@ def test_a_module_that_works(fixture_path) -> None:
     assert "run 4 update ops and add 3 regularization losses" in train[2][1]
 
 
-@pytest.mark.parametrize("name", ["beam_search", "resampler"])
-def test_unknown_ops(name: str) -> None:
-    path = str(FIXTURES / "unknown_ops" / name / "module")
+def test_an_op_that_all_signatures_need_and_tensorflow_lacks(copy_of) -> None:
+    copy: ModuleCopy = copy_of("image_bn")
+    with copy.saved_model() as message:
+        for meta_graph in message.meta_graphs:
+            node(meta_graph, "conv2d/Conv2D").op = "Zzz"
     with pytest.raises(compat_hub.ModuleFormatError):
-        compat_hub.load(path)
-    inspection = compat_hub.inspect(path)
+        compat_hub.load(copy.path)
+    inspection = compat_hub.inspect(copy.path)
     assert not inspection.passed
     unknown = [u.op for v in inspection.facts.variants for u in v.unknown_ops]
-    assert unknown
-    level, text = _verdict(path, "load")[0]
+    assert unknown == ["Zzz", "Zzz"]
+    level, text = _verdict(copy.path, "load")[0]
     assert level == "no"
-    assert f"does not have the op {unknown[0]!r}" in text
+    assert "does not have the op 'Zzz'" in text
     assert not any(s.is_tried for v in inspection.facts.variants for s in v.signatures)
 
 
-def test_an_op_that_one_variant_lacks_leaves_the_other(copy_of) -> None:
+def test_an_op_that_one_signature_needs_leaves_the_others(copy_of) -> None:
     copy: ModuleCopy = copy_of("pets")
     with copy.saved_model() as message:
         meta_graph = next(m for m in message.meta_graphs if m.meta_info_def.tags)
-        matmul = next(n for n in meta_graph.graph_def.node if n.op == "MatMul")
-        matmul.op = "Zzz"
-    ((_, text),) = [found for found in _verdict(copy.path, "load") if found[0] == "no"]
-    assert text.endswith("load(handle, tags=...) takes set().")
-    compat_hub.load(copy.path, tags=set())
+        name = meta_graph.signature_def["fruit_to_pet"].outputs["dogs"].name
+        node(meta_graph, name.partition(":")[0]).op = "Zzz"
+    ((level, text),) = _verdict(copy.path, "load")
+    assert level == "yes"
+    assert "stops the calls that need it" in text
+    level, text = _verdict(copy.path, "call")[0]
+    assert level == "no"
+    assert "'fruit_to_pet' of the variant {\"train\"} cannot be called" in text
+    assert "does not have the op 'Zzz'" in text
+    assert '1 signature of the variant {"train"} can be called: default.' in [
+        text for _, text in _verdict(copy.path, "call")
+    ]
+
+
+def test_variables_that_the_checkpoint_does_not_have() -> None:
+    path = str(FIXTURES / "incomplete" / "aux_head" / "module")
+    inspection = compat_hub.inspect(path)
+    assert not inspection.passed
+    missing = {v.tags: v.missing for v in inspection.facts.variants}
+    assert not missing[()]
+    assert missing["disc",] == ("disc/kernel", "disc/bias", "score/kernel", "score/bias")
+    assert "aux/kernel" in missing["train",]
+    ((level, _),) = _verdict(path, "load")
+    assert level == "yes"
+    calls = [text for level, text in _verdict(path, "call") if level == "no"]
+    assert len(calls) == 2
+    assert "'score' of the variant {\"disc\"} cannot be called: it needs 'disc/kernel'" in calls[0]
+    assert "missing='initial'" in calls[0]
+    assert "not in the checkpoint" in inspection.text()
 
 
 def test_host_access(tmp_path: Path) -> None:
@@ -259,11 +286,17 @@ def test_a_signature_that_cannot_be_called(copy_of) -> None:
     assert any(level == "no" for level, _ in _verdict(copy.path, "call"))
 
 
-@pytest.mark.parametrize("damage", ["no index", "short", "other shape", "no asset"])
+@pytest.mark.parametrize(
+    "damage", ["no index", "no variables", "no shard", "short", "other shape", "no asset"]
+)
 def test_what_load_would_find(damage: str, copy_of) -> None:
     copy: ModuleCopy = copy_of("text_table" if damage == "no asset" else "fruit")
     if damage == "no index":
         copy.file("variables/variables.index").unlink()
+    elif damage == "no variables":
+        shutil.rmtree(copy.file("variables"))
+    elif damage == "no shard":
+        copy.file("variables/variables.data-00000-of-00001").unlink()
     elif damage == "short":
         data = copy.file("variables/variables.data-00000-of-00001")
         os.truncate(data, data.stat().st_size // 2)

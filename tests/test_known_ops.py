@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import pytest
+import tensorflow as tf
 
 import compat_hub
 from compat_hub.known_ops import find_unknown_ops
 from tests.copies import ModuleCopy, node
-from tests.records import FIXTURES, Record
+from tests.records import FIXTURES, OUTPUT_TOLERANCE, Record, assert_close
 
 
 def _message(copy: ModuleCopy) -> str | None:
@@ -70,10 +71,53 @@ def test_an_op_in_a_table_initializer(copy_of) -> None:
     assert f"'Zzz' (node '{name}', for the tables)" in (_message(copy) or "")
 
 
-@pytest.mark.parametrize(
-    ("name", "op"), [("resampler", "Resampler"), ("beam_search", "GatherTree")]
-)
-def test_ops_of_contrib_that_are_gone_are_named_at_once(name: str, op: str) -> None:
-    with pytest.raises(compat_hub.ModuleFormatError, match=op) as caught:
-        compat_hub.load(FIXTURES / "unknown_ops" / name / "module")
-    assert name in str(caught.value)
+def test_only_what_needs_an_op_is_refused(copy_of) -> None:
+    copy = copy_of("fruit")
+    with copy.meta_graph() as meta_graph:
+        dogs = meta_graph.signature_def["fruit_to_pet"].outputs["dogs"].name
+        node(meta_graph, dogs.partition(":")[0]).op = "Zzz"
+    record = Record(FIXTURES / "fruit")
+    module = compat_hub.load(copy.path)
+    found = module(record.inputs("default"), as_dict=True)
+    assert_close(
+        found["default"], record.outputs([], "default")["default"], OUTPUT_TOLERANCE, "value"
+    )
+    pets = record.inputs("fruit_to_pet")
+    cats = module.call_signature(pets, "fruit_to_pet", ["cats"]).outputs["cats"]
+    assert_close(cats, record.outputs([], "fruit_to_pet")["cats"], OUTPUT_TOLERANCE, "value")
+    for call in (
+        lambda: module(pets, signature="fruit_to_pet", as_dict=True),
+        lambda: module.signatures["fruit_to_pet"](**pets),
+    ):
+        with pytest.raises(compat_hub.ModuleFormatError) as caught:
+            call()
+        for name in (copy.path, "set()", "'fruit_to_pet'", "'Zzz'", "import that package"):
+            assert name in str(caught.value)
+
+
+def test_a_table_that_cannot_be_filled_refuses_only_what_looks_things_up(copy_of) -> None:
+    copy = copy_of("text_table")
+    with copy.meta_graph() as meta_graph:
+        name = "string_to_index/hash_table/table_init/InitializeTableFromTextFileV2"
+        node(meta_graph, name).op = "Zzz"
+        other = meta_graph.signature_def["other"]
+        other.outputs["default"].CopyFrom(meta_graph.signature_def["default"].outputs["default"])
+        constant = meta_graph.graph_def.node.add(name="constant", op="Const")
+        constant.attr["dtype"].type = tf.float32.as_datatype_enum
+        constant.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(3.0))
+        other.outputs["default"].name = "constant:0"
+        other.outputs["default"].tensor_shape.Clear()
+    module = compat_hub.load(copy.path)
+    assert module(signature="other") == 3.0
+    with pytest.raises(compat_hub.ModuleFormatError, match="'Zzz'"):
+        module(Record(FIXTURES / "text_table").inputs("default"))
+
+
+def test_a_module_of_which_nothing_works_is_refused_at_once(copy_of) -> None:
+    copy = copy_of("no_variables")
+    with copy.meta_graph() as meta_graph:
+        output = meta_graph.signature_def["default"].outputs["default"].name
+        node(meta_graph, output.partition(":")[0]).op = "Zzz"
+    with pytest.raises(compat_hub.ModuleFormatError, match="'Zzz'") as caught:
+        compat_hub.load(copy.path)
+    assert copy.path in str(caught.value)

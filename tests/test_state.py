@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.core.framework import variable_pb2
 
 import compat_hub
 from tests.authoring import write_module
+from tests.copies import node
 from tests.records import FIXTURES, Record, value_of
 
 
@@ -112,10 +114,12 @@ def test_every_dtype() -> None:
     "fixture",
     ["image_bn", "partitioned", "reference_partitioned", "ema", "dtypes", "cond_bn", "text_table"],
 )
-def test_without_a_checkpoint_the_initializers_run(fixture: str, copy_of) -> None:
+def test_without_a_checkpoint_the_initializers_run_on_request(fixture: str, copy_of) -> None:
     copy = copy_of(fixture)
     shutil.rmtree(copy.file("variables"))
-    module = compat_hub.load(copy.path)
+    with pytest.raises(compat_hub.CheckpointError, match="checkpoint is missing"):
+        compat_hub.load(copy.path)
+    module = compat_hub.load(copy.path, missing="initial")
     expected = Record(FIXTURES / fixture).variables(0)
     assert expected.keys() == module.variable_map.keys()
     moved = 0
@@ -134,7 +138,7 @@ def test_without_a_checkpoint_the_initializers_run(fixture: str, copy_of) -> Non
 def test_initial_values_that_need_other_variables(copy_of) -> None:
     copy = copy_of("ema")
     shutil.rmtree(copy.file("variables"))
-    values = compat_hub.load(copy.path).variable_map
+    values = compat_hub.load(copy.path, missing="initial").variable_map
     average = values["weights/ExponentialMovingAverage"]
     np.testing.assert_array_equal(average, values["weights"])
     assert np.std(average) > 0.1
@@ -161,13 +165,44 @@ def test_initial_values_that_need_variables_which_come_later(tmp_path: Path) -> 
 
     path = write_module(tmp_path / "module", none=build)
     shutil.rmtree(Path(path) / "variables")
-    module = compat_hub.load(path)
+    module = compat_hub.load(path, missing="initial")
     assert {n: v.numpy() for n, v in module.variable_map.items()} == {
         "third": 6.0,
         "second": 3.0,
         "first": 2.0,
     }
     assert module(1.0) == 12.0
+
+
+def test_initial_values_that_cannot_be(copy_of) -> None:
+    copy = copy_of("fruit")
+    shutil.rmtree(copy.file("variables"))
+    with copy.meta_graph() as meta_graph:
+        node(meta_graph, "from_apples/Initializer/random_uniform").input[0] = "apples"
+    with pytest.raises(compat_hub.ModuleFormatError, match=r"'from_apples'.*a placeholder"):
+        compat_hub.load(copy.path, missing="initial")
+
+
+def test_initial_values_of_another_shape(copy_of) -> None:
+    copy = copy_of("fruit")
+    shutil.rmtree(copy.file("variables"))
+    with copy.meta_graph() as meta_graph:
+        values = meta_graph.collection_def["variables"].bytes_list.value
+        found = [variable_pb2.VariableDef.FromString(value) for value in values]
+        names = [v.variable_name for v in found]
+        of_bias = found[names.index("cats/bias:0")].initial_value_name
+        changed = found[names.index("cats/kernel:0")]
+        changed.initial_value_name = of_bias
+        values[names.index("cats/kernel:0")] = changed.SerializeToString()
+    with pytest.raises(
+        compat_hub.ModuleFormatError, match=r"'cats/kernel' is float32 \(2,\), expected .*\(5, 2\)"
+    ):
+        compat_hub.load(copy.path, missing="initial")
+
+
+def test_an_argument_that_is_none(fixture_path) -> None:
+    with pytest.raises(compat_hub.InputTypeError, match="'error' or 'initial', found 'zeros'"):
+        compat_hub.load(fixture_path("fruit"), missing="zeros")  # type: ignore[arg-type]
 
 
 def test_no_variables_at_all() -> None:

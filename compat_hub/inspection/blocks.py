@@ -157,6 +157,7 @@ class _Writer:
             "regularization": variant.regularization_losses,
             "tables": [_table(t.name, t.op, t.key_dtype, t.value_dtype) for t in variant.tables],
             "attachments": [_attachment(a.key, a.bytes, a.image_size) for a in variant.attachments],
+            "not in the checkpoint": list(variant.missing),
             "unknown ops": [f"{u.op} ({u.place})" for u in variant.unknown_ops],
             "host access": [
                 f"{h.op} (node {h.node!r}, for {h.user}) {h.what}" for h in variant.host_access

@@ -44,8 +44,10 @@ class SignatureFacts:
         inputs: What it takes.
         outputs: What it gives.
         common_signatures: The kinds of common signatures that it matches.
-        is_tried: Whether the rest was found out. It is not where TensorFlow lacks an op, nor for a
-            plain SavedModel.
+        is_tried: Whether the rest was found out. It is not for a plain SavedModel.
+        gap: What a call for all outputs needs and is not there, an op or variables, as a sentence;
+            None where all is there.
+        training_gap: What a training call needs besides, in its update ops, and is not there.
         problem: Why a call raises an error, None where it does not.
         no_gradient: Why a gradient tape over a call raises an error, None where it does not.
         trains: Names of the trainable variables that get a gradient.
@@ -58,6 +60,8 @@ class SignatureFacts:
     outputs: tuple[TensorFacts, ...]
     common_signatures: tuple[str, ...] = ()
     is_tried: bool = False
+    gap: str | None = None
+    training_gap: str | None = None
     problem: str | None = None
     no_gradient: str | None = None
     trains: tuple[str, ...] = ()
@@ -161,6 +165,7 @@ class VariantFacts:
         frozen_batch_norms: The number of batch normalizations that use stored averages.
         lost_gradients: The number of nodes that had a gradient of their own, made with
             `tf.custom_gradient`, which the format does not store.
+        missing: Names of the variables that the checkpoint does not have.
         unknown_ops: The ops that this TensorFlow lacks, among those that something needs.
         host_access: The nodes that touch the host.
         ops: The number of nodes by op, in functions too, the most frequent first.
@@ -179,6 +184,7 @@ class VariantFacts:
     control_flow: ControlFlow
     frozen_batch_norms: int
     lost_gradients: int
+    missing: tuple[str, ...]
     unknown_ops: tuple[UnknownOp, ...]
     host_access: tuple[HostAccess, ...]
     ops: dict[str, int]
@@ -294,8 +300,8 @@ class ModuleFacts:
         variants: The graph variants.
         variables: All variables, each once.
         assets: The asset files.
-        problems: Why `compat_hub.load` fails, besides what the variants say: a checkpoint without
-            a variable, a missing asset.
+        problems: Why `compat_hub.load` fails, besides what the variants say: a checkpoint of which
+            files are missing or damaged, a missing asset.
     """
 
     handle: str

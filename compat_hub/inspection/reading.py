@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 
 import numpy as np
 import tensorflow as tf
@@ -12,9 +12,11 @@ import tensorflow as tf
 from compat_hub import _tensorflow, common_signatures, protos
 from compat_hub._resolve import resolve
 from compat_hub.cache import files
-from compat_hub.checkpoint import check_variables
+from compat_hub.checkpoint import lacking_variables
 from compat_hub.checkpoint_index import find_problem
-from compat_hub.errors import HubError, ModuleFormatError
+from compat_hub.errors import CheckpointError, HubError
+from compat_hub.fresh_copy import fresh_copy
+from compat_hub.gaps import Gap, check_complete, check_usable, explain_gap, gap_of_signature
 from compat_hub.graph.census import (
     count_control_flow,
     count_frozen_batch_norms,
@@ -50,7 +52,6 @@ TF2_SAVED_MODEL = "TF2 SavedModel"
 
 _IMAGE_MODULE_INFO = "image_module_info"
 _SHOWN_DEFAULT = 8  # values
-_FRESH_COPY = "Get a fresh copy of the module."
 
 
 def read_facts(
@@ -88,6 +89,7 @@ def read_facts(
 def _facts(spec: ModuleSpec, kind: str) -> ModuleFacts:
     is_module = kind == TF1_HUB
     objects = _variables_of_objects(spec) if kind == TF2_SAVED_MODEL else []
+    missing, damage = _checkpoint(spec) if is_module else (frozenset[str](), None)
     assets = tuple(
         AssetFacts(name, tf.io.gfile.stat(path).length if tf.io.gfile.exists(path) else None)
         for name, path in sorted(spec.asset_files.items())
@@ -98,10 +100,10 @@ def _facts(spec: ModuleSpec, kind: str) -> ModuleFacts:
         format=kind,
         tensorflow=tf.__version__,
         size=None if spec.path is None else _size_on_disk(spec.path),
-        variants=tuple(_variant(spec, v, is_module) for v in spec.variants.values()),
+        variants=tuple(_variant(spec, v, is_module, missing) for v in spec.variants.values()),
         variables=tuple(objects or _variables(spec)),
         assets=assets,
-        problems=tuple(_problems(spec, assets)) if is_module else (),
+        problems=tuple(_problems(spec, assets, missing, damage)) if is_module else (),
     )
 
 
@@ -123,15 +125,24 @@ def _size_on_disk(path: str) -> SizeOnDisk:
     )
 
 
-def _variant(spec: ModuleSpec, variant: GraphVariant, is_module: bool) -> VariantFacts:
+def _variant(
+    spec: ModuleSpec, variant: GraphVariant, is_module: bool, missing: Set[str]
+) -> VariantFacts:
     graph_def = variant.meta_graph.graph_def
     used = nodes_in(graph_def, variant.needed_without_initializers())
     unknown = unknown_ops(variant)
     has_checkpoint = spec.checkpoint_prefix is not None
     host_access = find_host_access(variant, has_checkpoint) if is_module else []
     loops, conditionals, arrays = count_control_flow(used)
-    may_try = is_module and not unknown
-    trials = try_signatures(variant, may_import=not host_access) if may_try else {}
+    signatures = variant.signatures.items()
+    gaps = {n: gap_of_signature(variant, s, missing) for n, s in signatures} if is_module else {}
+    training_gaps = {
+        n: gap_of_signature(variant, s, missing, training=True)
+        for n, s in signatures
+        if gaps.get(n) is None and is_module
+    }
+    tried = [n for n in gaps if not any(g and g.ops for g in (gaps[n], training_gaps.get(n)))]
+    trials = try_signatures(variant, tried, may_import=not host_access)
     return VariantFacts(
         tags=tuple(sorted(variant.tags)),
         producer=variant.meta_graph.meta_info_def.tensorflow_version,
@@ -144,6 +155,8 @@ def _variant(spec: ModuleSpec, variant: GraphVariant, is_module: bool) -> Varian
                 variant,
                 signature,
                 trials.get(signature.name, Trial(is_tried=False)),
+                gaps.get(signature.name),
+                training_gaps.get(signature.name),
             )
             for signature in variant.signatures.values()
         ),
@@ -156,6 +169,7 @@ def _variant(spec: ModuleSpec, variant: GraphVariant, is_module: bool) -> Varian
         lost_gradients=count_lost_gradients(
             [node for node in used if node.op not in variant.function_names]
         ),
+        missing=tuple(v.name for v in variant.variables if v.name in missing),
         unknown_ops=tuple(UnknownOp(op, place) for op, place in sorted(unknown.items())),
         host_access=tuple(HostAccess(*found) for found in host_access),
         ops=count_ops(graph_def),
@@ -163,7 +177,12 @@ def _variant(spec: ModuleSpec, variant: GraphVariant, is_module: bool) -> Varian
 
 
 def _signature(
-    spec: ModuleSpec, variant: GraphVariant, signature: Signature, trial: Trial
+    spec: ModuleSpec,
+    variant: GraphVariant,
+    signature: Signature,
+    trial: Trial,
+    gap: Gap | None,
+    training_gap: Gap | None,
 ) -> SignatureFacts:
     try:
         matches = common_signatures.matching(spec, signature.name, variant.tags)
@@ -190,6 +209,8 @@ def _signature(
         ),
         common_signatures=tuple(common.kind for common in matches),
         is_tried=trial.is_tried,
+        gap=None if gap is None else explain_gap(gap).rstrip("."),
+        training_gap=None if training_gap is None else explain_gap(training_gap).rstrip("."),
         problem=trial.problem,
         no_gradient=trial.no_gradient,
         trains=trial.trains,
@@ -330,10 +351,20 @@ def _stored_shapes(spec: ModuleSpec) -> dict[str, list[int]]:
         return {}  # `_problems` says so
 
 
-def _problems(spec: ModuleSpec, assets: Iterable[AssetFacts]) -> Iterable[str]:
+def _checkpoint(spec: ModuleSpec) -> tuple[Set[str], str | None]:
+    """The names of the variables that the checkpoint does not have, and why it cannot be read."""
+    try:
+        return lacking_variables(spec), None
+    except CheckpointError as error:
+        return frozenset(), str(error)
+
+
+def _problems(
+    spec: ModuleSpec, assets: Iterable[AssetFacts], missing: Set[str], damage: str | None
+) -> Iterable[str]:
     for asset in assets:
         if asset.bytes is None:
-            yield f"the asset file {asset.name!r} is missing. Get a complete copy of the module."
+            yield f"the asset file {asset.name!r} is missing. {fresh_copy(spec.handle)}"
     known: dict[str, VariableInfo] = {}
     for variant in spec.variants.values():
         for info in variant.variables:
@@ -344,29 +375,15 @@ def _problems(spec: ModuleSpec, assets: Iterable[AssetFacts]) -> Iterable[str]:
                     f"the variable {info.name!r} differs between the variants, and cannot have one "
                     f"value. load(handle, tags=...) takes one variant: {_listed(spec)}."
                 )
-    prefix = spec.checkpoint_prefix
-    if prefix is not None and known:
-        try:
-            check_variables(spec.handle, prefix, list(known.values()))
-        except ModuleFormatError as error:
-            yield str(error)
-            return
-        yield from _short_checkpoint(prefix)
+    if damage is not None:
+        yield damage
+        return
+    try:
+        check_complete(spec.variants.values(), spec.variants.values(), missing)
+        check_usable(spec.variants.values(), missing)
+    except HubError as error:
+        yield str(error)
 
 
 def _listed(spec: ModuleSpec) -> str:
     return ", ".join(map(format_tags, spec.variants))
-
-
-def _short_checkpoint(prefix: str) -> Iterable[str]:
-    """Whether the files with the values hold less than the index says."""
-    reader = tf.compat.v1.train.NewCheckpointReader(prefix)
-    shapes, dtypes = reader.get_variable_to_shape_map(), reader.get_variable_to_dtype_map()
-    expected = sum(math.prod(shapes[n]) * dtypes[n].size for n in shapes if dtypes[n] != tf.string)
-    folder, name = os.path.split(prefix)
-    found = sum(size for file, size in files.walk(folder) if file.startswith(f"{name}.data-"))
-    if found < expected:
-        yield (
-            f"the checkpoint {prefix!r} is incomplete: its values take {expected:,} bytes, and its "
-            f"files have {found:,}. {_FRESH_COPY}"
-        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -49,18 +49,21 @@ class Trial:
     is_tried: bool = True
 
 
-def try_signatures(variant: GraphVariant, may_import: bool = True) -> dict[str, Trial]:
-    """Takes the signatures of a variant through all that a first call does before anything runs.
+def try_signatures(
+    variant: GraphVariant, names: Iterable[str], may_import: bool = True
+) -> dict[str, Trial]:
+    """Takes signatures of a variant through all that a first call does before anything runs.
 
     Args:
         variant: The variant.
+        names: The names of the signatures.
         may_import: Whether TensorFlow may see the graph.
 
     Returns:
         What was found, by the signature's name.
     """
     state = _state_specs(variant)
-    calls = [_Call(variant, signature, state) for signature in variant.signatures.values()]
+    calls = [_Call(variant, variant.signatures[name], state) for name in names]
     good = [call for call in calls if not call.unfed]
     trials = _try(variant, good, state, may_import) if _are_apart(good) else None
     if trials is None:  # one of them has a problem: which one?

@@ -11,6 +11,7 @@ from compat_hub.variant import format_tags
 
 _INFERENCE: tuple[str, ...] = ()
 _TRAIN = ("train",)
+_INITIAL = " load(handle, missing='initial') gives such variables their initial values."
 
 
 def find_verdict(facts: ModuleFacts) -> tuple[Finding, ...]:
@@ -34,18 +35,7 @@ def _plain(facts: ModuleFacts) -> Finding:
 
 
 def _load(facts: ModuleFacts) -> Iterator[Finding]:
-    good = [v for v in facts.variants if not v.unknown_ops]
-    pin = f" load(handle, tags=...) takes {_tags(good)}." if good else ""
     for variant in facts.variants:
-        if variant.unknown_ops:
-            listed = some(f"{u.op!r} ({u.place})" for u in variant.unknown_ops)
-            yield Finding(
-                "no",
-                "load",
-                f"load() refuses {_name(variant)}: TensorFlow {facts.tensorflow} does not have the "
-                f"op {listed}. If it comes from an extension (tensorflow_text, for one), import "
-                f"that package first.{pin}",
-            )
         if variant.host_access:
             listed = some(
                 f"{h.op!r} (node {h.node!r}, for {h.user}) {h.what}" for h in variant.host_access
@@ -58,13 +48,16 @@ def _load(facts: ModuleFacts) -> Iterator[Finding]:
             )
     for problem in facts.problems:
         yield Finding("no", "load", f"load() fails: {problem}")
-    if not facts.problems and not any(v.unknown_ops or v.host_access for v in facts.variants):
-        yield Finding(
-            "yes",
-            "load",
-            f"load() takes it: TensorFlow {facts.tensorflow} has all of its ops, and nothing of it "
-            "touches the host.",
+    if not facts.problems and not any(v.host_access for v in facts.variants):
+        lacks = any(v.unknown_ops or v.missing for v in facts.variants)
+        text = (
+            "load() takes it: nothing of it touches the host. Some of what its graphs need is not "
+            "there, which stops the calls that need it, and no others."
+            if lacks
+            else f"load() takes it: TensorFlow {facts.tensorflow} has all of its ops, and nothing "
+            "of it touches the host."
         )
+        yield Finding("yes", "load", text)
     if not any(v.tags == _INFERENCE for v in facts.variants):
         yield Finding(
             "note",
@@ -75,10 +68,13 @@ def _load(facts: ModuleFacts) -> Iterator[Finding]:
 
 
 def _call(facts: ModuleFacts) -> Iterator[Finding]:
-    tried = [(v, s) for v in facts.variants for s in v.signatures if not v.unknown_ops]
+    tried = [(v, s) for v in facts.variants for s in v.signatures]
     for variant, signature in tried:
         where = f"The signature {signature.name!r} of {_name(variant)}"
-        if signature.problem:
+        if signature.gap:
+            hint = _INITIAL if variant.missing else ""
+            yield Finding("no", "call", f"{where} cannot be called: {signature.gap}.{hint}")
+        elif signature.problem:
             yield Finding("no", "call", f"{where} cannot be called: {signature.problem}.")
         elif not signature.is_tried:
             yield Finding(
@@ -89,7 +85,7 @@ def _call(facts: ModuleFacts) -> Iterator[Finding]:
             )
     callable_names: dict[tuple[bool, tuple[str, ...]], list[VariantFacts]] = {}
     for variant in facts.variants:
-        names = tuple(s.name for v, s in tried if v is variant and s.is_tried and not s.problem)
+        names = tuple(s.name for v, s in tried if v is variant and _can_be_called(s))
         every = len(names) == len(variant.signatures)
         callable_names.setdefault((every, names), []).append(variant)
     for (every, names), variants in callable_names.items():
@@ -130,9 +126,18 @@ def _train(facts: ModuleFacts) -> Iterator[Finding]:
             else "it has no variables"
         )
         yield Finding("note", "train", f"Nothing trains: {why}.")
-    if variant.unknown_ops:
-        return
-    tried = [s for s in variant.signatures if s.is_tried and not s.problem]
+    lacking: dict[str, list[str]] = {}
+    for signature in variant.signatures:
+        if signature.training_gap:
+            lacking.setdefault(signature.training_gap, []).append(repr(signature.name))
+    for gap, names in lacking.items():
+        yield Finding(
+            "no",
+            "train",
+            f"Training calls of {some(names)} of {_name(variant)} cannot be made, since they run "
+            f"its update ops: {gap}.{_INITIAL if variant.missing else ''}",
+        )
+    tried = [s for s in variant.signatures if _can_be_called(s) and not s.training_gap]
     groups: dict[tuple[str, str], list[str]] = {}
     for signature in tried:
         for found in _training(facts, signature, trainable):
@@ -245,6 +250,10 @@ def _training_calls(
             f"No gradient reaches {some(without)}: what computes such an input does not train "
             "through the module.",
         )
+
+
+def _can_be_called(signature: SignatureFacts) -> bool:
+    return signature.is_tried and not signature.problem and not signature.gap
 
 
 def _name(variant: VariantFacts) -> str:

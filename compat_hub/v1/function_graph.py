@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from compat_hub import _tensorflow
 from compat_hub.call import find_free_losses
+from compat_hub.checkpoint import Checkpoint
 from compat_hub.errors import GraphError, HubError
 from compat_hub.rewrite import complete_handle_data, import_graph, rewrite
 from compat_hub.spec import ModuleSpec
@@ -103,8 +104,11 @@ def make_state(
         What was made.
 
     Raises:
+        CheckpointError: The checkpoint is missing or damaged, or lacks a variable of the variant.
         GraphError: A tf.function is traced again, and would get other variables this time.
     """
+    if spec.checkpoint_prefix is not None and variant.variables:
+        Checkpoint(spec.handle, spec.checkpoint_prefix).check(variant.variables)
     state = _make_eagerly(spec, variant, scope, trainable)
     graph: Any = tf.compat.v1.get_default_graph()
     graph.add_to_collection(_STATE, state)

@@ -64,6 +64,7 @@ class Module:
         GraphError: There is no graph that is being built, or its name scope is taken.
         InputTypeError: `spec` is neither a `ModuleSpec` nor a path, or `name` names no scope.
         ModuleFormatError: What the handle leads to is not a module that can be used.
+        CheckpointError: Its checkpoint is missing or damaged, or lacks a variable of the variant.
         ResolveError: The handle leads nowhere.
         UnsafeModuleError: The module's graph would touch the host. If you trust its source, pass
             `load_module_spec(path, allow_host_access=True)`.

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from compat_hub._log_filter import no_word_of
 from compat_hub.building import building
-from compat_hub.checkpoint import check_variables
+from compat_hub.checkpoint import Checkpoint
 from compat_hub.errors import GraphError
 from compat_hub.graph.names import node_of
 from compat_hub.spec import ModuleSpec
@@ -77,7 +77,8 @@ def import_state(
         What was added.
 
     Raises:
-        ModuleFormatError: The checkpoint does not fit the graph, or an asset file is missing.
+        CheckpointError: The checkpoint is missing or damaged, or lacks a variable of the variant.
+        ModuleFormatError: An asset file is missing.
     """
     for file in sorted(set(variant.assets.values())):
         spec.asset_path(file)
@@ -86,7 +87,7 @@ def import_state(
     keep_collections(meta_graph, kept)
     prefix = spec.checkpoint_prefix
     if prefix and variant.variables:
-        check_variables(spec.handle, prefix, variant.variables)
+        Checkpoint(spec.handle, prefix).check(variant.variables)
         initialize_from_checkpoint(meta_graph, variant, prefix)
     prefix_shared_names(meta_graph, scope)
     graph = tf.compat.v1.get_default_graph()

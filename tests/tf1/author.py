@@ -29,7 +29,8 @@ def run_phase(phase: str, out_dir: str, name: str) -> bool:
     """Exports or records one module; returns whether that worked."""
     tf.logging.set_verbosity(tf.logging.ERROR)
     case = CASES[name]()
-    folder = os.path.join(out_dir, "unknown_ops" if case.unknown_op else "", name)
+    kind = "unknown_ops" if case.unknown_op else "incomplete" if case.incomplete else ""
+    folder = os.path.join(out_dir, kind, name)
     try:
         if phase == "export":
             recorder.export_module(name, case, folder)

@@ -42,6 +42,8 @@ class Case:
     shards: int = 1
     calls: int = 1  # in succession, of each signature, where one changes what the next one sees
     unknown_op: str | None = None  # an op of TF 1.15 that TF 2 does not have
+    # The variants with variables that the exported one does not have, nor then the checkpoint.
+    incomplete: Sequence[Sequence[str]] = ()
     notes: list[str] = field(default_factory=list)
 
 

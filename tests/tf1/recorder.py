@@ -166,6 +166,18 @@ def record_module(case: Case, folder: str) -> None:
     record.facts["stochastic"] = [tag_string(tags) for tags in case.stochastic]
     if case.notes:
         record.facts["notes"] = list(case.notes)
+    if case.incomplete:
+        record_refusals(record, case, path)
+    with _initial_values_of_the_missing() if case.incomplete else contextlib.nullcontext():
+        record_uses(record, case, path)
+    if case.strip_collections:
+        _rewrite_deterministically(os.path.join(path, "saved_model.pb"), case.strip_collections)
+        record.facts["stripped"] = sorted(case.strip_collections)
+    record.save(folder)
+
+
+def record_uses(record: Record, case: Case, path: str) -> None:
+    """Records what the signatures give, and what training makes of the variables."""
     for tags, _ in case.variants:
         record_outputs(record, case, path, tags)
         record_shapes(record, path, tags)
@@ -173,10 +185,35 @@ def record_module(case: Case, folder: str) -> None:
         record.facts["unknown_op"] = case.unknown_op
     if case.train:
         record_training(record, case, case.train, path)
-    if case.strip_collections:
-        _rewrite_deterministically(os.path.join(path, "saved_model.pb"), case.strip_collections)
-        record.facts["stripped"] = sorted(case.strip_collections)
-    record.save(folder)
+
+
+def record_refusals(record: Record, case: Case, path: str) -> None:
+    """Records that hub.Module takes no variant with variables that the checkpoint lacks."""
+    refused = record.facts["incomplete"] = {}
+    for tags, _ in case.variants:
+        with tf.Graph().as_default():
+            try:
+                hub.Module(path, tags=set(tags))
+            except ValueError as error:
+                refused[tag_string(tags)] = str(error).partition(" in ")[0]
+    if sorted(refused) != sorted(map(tag_string, case.incomplete)):
+        raise ValueError("hub.Module refuses %s." % refused)
+
+
+@contextlib.contextmanager
+def _initial_values_of_the_missing() -> Iterator[None]:
+    """Lets variables that a checkpoint lacks keep their initializers, as hub.Module does not."""
+    original = tf.compat.v1.train.init_from_checkpoint
+
+    def init_from_checkpoint(path: str, variables: dict[str, Any]) -> None:
+        reader = tf.train.load_checkpoint(path)
+        original(path, {n: v for n, v in variables.items() if reader.has_tensor(n)})
+
+    tf.compat.v1.train.init_from_checkpoint = init_from_checkpoint
+    try:
+        yield
+    finally:
+        tf.compat.v1.train.init_from_checkpoint = original
 
 
 def _initialize(session: tf.Session) -> None:
@@ -235,7 +272,7 @@ def record_outputs(record: Record, case: Case, module_path: str, tags: Sequence[
                     record.put("in/%s/%s" % (signature, key), value)
                 if tuple(tags) in [tuple(random) for random in case.stochastic]:
                     continue
-                session.run(tf.global_variables_initializer())
+                _restore(module, before, session)
                 path = "%s/%s" % (tag_string(tags), signature)
                 for k in range(case.calls):
                     count = str(k + 1) if k else ""
@@ -244,6 +281,14 @@ def record_outputs(record: Record, case: Case, module_path: str, tags: Sequence[
                     for key, value in _variable_values(module, session).items():
                         if not np.array_equal(value, before[key]):
                             record.put("after%s/%s/%s" % (count, path, key), value)
+
+
+def _restore(module: hub.Module, values: dict[str, np.ndarray], session: tf.Session) -> None:
+    """Starts again: from the checkpoint, and with the same random initial values."""
+    session.run(tf.global_variables_initializer())
+    for name, variable in module.variable_map.items():
+        if not isinstance(variable, list):
+            variable.load(values[name], session)
 
 
 def record_shapes(record: Record, module_path: str, tags: Sequence[str]) -> None:

@@ -13,6 +13,7 @@ from . import (  # noqa: F401
     functions,
     gradients,
     images,
+    incomplete,
     iterators,
     kernels,
     loops,
