@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import re
+import threading
 import traceback
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -288,6 +289,32 @@ class BareFunction:
         runtime: Any = context.context()
         runtime.add_c_function(function)
         weakref.finalize(self, _remove_function, runtime, self.op_name.encode())
+
+
+def build_gradients_one_by_one(function: Any) -> None:
+    """Makes threads build the gradient of a ConcreteFunction one after the other.
+
+    Meanwhile TensorFlow appends outputs to the function's graph, and changes its loops in place. It
+    builds the gradient in a call under a tape of the eager program, and for calls in other
+    functions when it is asked for. The lock is not held while anything runs.
+    """
+    lock = threading.RLock()
+    select = function._select_forward_and_backward_functions
+    pairs = function._delayed_rewrite_functions
+    build_pair = pairs.forward_backward
+
+    def select_and_build(*args: Any) -> Any:
+        with lock:
+            call = select(*args)
+            call.forward()
+            return call
+
+    def build_pair_locked(*args: Any) -> Any:
+        with lock:
+            return build_pair(*args)
+
+    function._select_forward_and_backward_functions = select_and_build
+    pairs.forward_backward = build_pair_locked
 
 
 def unregister_with(graph: tf.Graph) -> None:

@@ -264,6 +264,7 @@ class Program:
         with tf.init_scope():
             function: Any = tf.compat.v1.wrap_function(body, specs, name=name)
         _tensorflow.unregister_with(function.graph)
+        _tensorflow.build_gradients_one_by_one(function)
         return function
 
     def _prepare(self, states: Sequence[StateTensor], arguments: Sequence[tf.Tensor]) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import collections
 import gc
 import shutil
+import sys
 import threading
 import time
 import weakref
@@ -454,6 +455,37 @@ def test_threads_that_train() -> None:
     x = {"x": _normal(5, 4)}
     _in_threads([lambda: module(x, training=True)] * 8)
     assert module.variable_map["steps"].numpy() == 8
+
+
+@pytest.mark.parametrize("fixture", ["while_captures", "cond"])
+def test_threads_that_take_the_first_gradient(fixture: str, copy_of) -> None:
+    x = _record(fixture).inputs("default")
+
+    def gradient(module: compat_hub.HubModule, persistent: bool = False) -> list[Any]:
+        with tf.GradientTape(persistent=persistent) as tape:
+            outputs = tf.nest.flatten(module(x, as_dict=True))
+            loss = tf.add_n([tf.reduce_sum(y) for y in outputs if y.dtype == tf.float32])
+        found = tape.gradient(loss, module.trainable_variables)
+        return [None if g is None else tf.convert_to_tensor(g) for g in found]
+
+    expected = gradient(_load(fixture))
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-4)
+    try:
+        for turn in range(2):
+            module = compat_hub.load(copy_of(fixture, f"copy{turn}").path)
+            ways = [
+                lambda module=module: gradient(module),
+                lambda module=module: gradient(module, persistent=True),
+                lambda module=module: tf.function(gradient)(module),
+            ]
+            for found in _in_threads(ways * 2):
+                for a, b in zip(found, expected, strict=True):
+                    assert (a is None) == (b is None)
+                    if b is not None:
+                        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+    finally:
+        sys.setswitchinterval(interval)
 
 
 # As a tf.Module -----------------------------------------------------------------------------------
