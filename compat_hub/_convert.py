@@ -33,7 +33,7 @@ def convert(
 
     Args:
         handle: The module: what `compat_hub.load` takes, or a loaded one.
-        path: The folder to make, on any filesystem of `tf.io.gfile`.
+        path: The folder to make, on any filesystem of `tf.io.gfile`. It may be there and empty.
         signatures: Names of the signatures to write, all of the inference variant when None. With
             names, only the variables that they need are written.
 

@@ -122,8 +122,8 @@ class PathExistsError(ResolveError, FileExistsError):
         Traceback (most recent call last):
             ...
         compat_hub.errors.PathExistsError: There is already something at 'path/to/text_module',
-            and it was left as it is. Write to a path that does not exist yet, or remove what is
-            there.
+            and it was left as it is. Write to a path that does not exist yet or to an empty
+            folder, or remove what is there.
     """
 
 

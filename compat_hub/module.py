@@ -445,7 +445,7 @@ class HubModule(tf.Module):
         default are keyword arguments of such a call.
 
         Args:
-            path: The folder to make, on any filesystem of `tf.io.gfile`.
+            path: The folder to make, on any filesystem of `tf.io.gfile`. It may be there and empty.
             signatures: Names of the signatures to write, all of the inference variant when None.
                 With names, only the variables that they need are written.
 
@@ -477,7 +477,7 @@ class HubModule(tf.Module):
         to. Variables that only other variants have keep their values.
 
         Args:
-            path: The folder to make, on any filesystem of `tf.io.gfile`.
+            path: The folder to make, on any filesystem of `tf.io.gfile`. It may be there and empty.
 
         Returns:
             The path.

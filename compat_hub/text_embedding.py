@@ -62,7 +62,7 @@ def export(
         embedding_file: A file in UTF-8, on any filesystem of `tf.io.gfile`, or one compressed by
             gzip: on each line a token and the values of its vector, with spaces or tabs between
             them, the same number of values on all lines.
-        path: The folder to make, on any filesystem of `tf.io.gfile`.
+        path: The folder to make, on any filesystem of `tf.io.gfile`. It may be there and empty.
         num_oov_buckets: How many vectors there are for tokens that the file lacks, which are
             distributed among them by a hash. With 0, such tokens are left out.
         preprocess_text: Whether to remove all punctuation from sentences (what Unicode takes for

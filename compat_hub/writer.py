@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-import uuid
-from collections.abc import Callable, Iterator, Mapping
+import stat
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import tensorflow as tf
 
 from compat_hub import protos
-from compat_hub._plain_files import check_kind
+from compat_hub._partial_folders import kept, partial_name, remove_abandoned
+from compat_hub._plain_files import check_kind, local_path
 from compat_hub.errors import PathExistsError, ResolveError
 
 MODULE_PROTO = "tfhub_module.pb"
@@ -26,7 +27,7 @@ def write_module_directory(
     """Writes a module in TF1 Hub format.
 
     Args:
-        path: The folder to make, on any filesystem of `tf.io.gfile`.
+        path: The folder to make, on any filesystem of `tf.io.gfile`; it may be there and empty.
         saved_model: The `SavedModel` message, its assets named by their file names.
         assets: Where each asset file is now, by its file name in the assets folder.
         save_variables: Writes the checkpoint under the prefix that it is given; None where the
@@ -73,32 +74,59 @@ def _check_asset(source: str, path: str) -> None:
 def new_folder(path: str | bytes | os.PathLike[str]) -> Iterator[str]:
     """A temporary folder, which gets the name `path` once its content is complete.
 
-    Where the body raises, nothing is left of it. On the local filesystem the folder is renamed. An
-    object store cannot rename one: there its files are moved one by one, each `saved_model.pb`
-    last, without which no loader takes a folder for a model.
+    Where the body raises, nothing is left of it. On the local filesystem the folder is renamed,
+    also where there is an empty one of that name. An object store cannot rename one: there its
+    files are moved one by one, each `saved_model.pb` last, without which no loader takes a folder
+    for a model. So are they where the empty folder has to stay the one that it is.
+
+    What writers that were killed have left beside is removed.
 
     Raises:
-        PathExistsError: There is something at that path already.
+        PathExistsError: There is something at that path already, and it is no empty folder.
         ResolveError: The filesystem refuses.
     """
     final = _normalize(path)
-    parent, name = _split(final)
-    folder = f"{parent}.tmp-{uuid.uuid4().hex}-{name}"
+    stays = _has_to_stay(final)
+    parent, name = (f"{final}/", "content") if stays else _split(final)
+    folder = f"{parent}{partial_name(name)}"
     try:
+        remove_abandoned(parent)
         _check_is_free(final)
-        tf.io.gfile.makedirs(folder)
-        yield folder
-        _check_is_free(final)
-        _rename(folder, final)
+        with _made(folder, final):
+            yield folder
+            if stays:
+                _check_is_free(final, {os.path.basename(folder)})
+                _move_files(folder, final)
+            else:
+                _check_is_free(final)
+                _rename(folder, final)
     except tf.errors.OpError as error:
-        raise ResolveError(
-            f"The folder {final!r} cannot be written: {error.message}. "
-            "Check the path, the permissions and the free space."
-        ) from error
+        raise _cannot_write(final, error.message) from error
     finally:
         with contextlib.suppress(tf.errors.OpError):
             if tf.io.gfile.exists(folder):
                 tf.io.gfile.rmtree(folder)
+
+
+@contextlib.contextmanager
+def _made(folder: str, final: str) -> Iterator[None]:
+    if not _is_local(folder):
+        tf.io.gfile.makedirs(folder)
+        yield
+        return
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(kept(folder))
+        except OSError as error:
+            raise _cannot_write(final, error) from error
+        yield
+
+
+def _cannot_write(final: str, error: object) -> ResolveError:
+    return ResolveError(
+        f"The folder {final!r} cannot be written: {error}. "
+        "Check the path, the permissions and the free space."
+    )
 
 
 def _normalize(path: str | bytes | os.PathLike[str]) -> str:
@@ -119,6 +147,10 @@ def _normalize(path: str | bytes | os.PathLike[str]) -> str:
             "pattern in the path of a checkpoint: it could not read what is written there. Pass a "
             "path without them."
         )
+    local = local_path(text)
+    if local is not None and os.path.islink(local):
+        prefix = text.removesuffix(local)
+        return prefix + os.path.realpath(local)  # a link cannot become a folder
     return text
 
 
@@ -129,7 +161,19 @@ def _split(path: str) -> tuple[str, str]:
 
 
 def _is_local(path: str) -> bool:
-    return "://" not in path or path.startswith("file://")
+    return local_path(path) is not None
+
+
+def _has_to_stay(path: str) -> bool:
+    """Whether a folder is there that another cannot take the place of.
+
+    It is where a filesystem is mounted, or where this program is, or somebody else's.
+    """
+    local = local_path(path)
+    if local is None or not os.path.isdir(local):
+        return False
+    is_own = not hasattr(os, "geteuid") or os.stat(local).st_uid == os.geteuid()
+    return os.path.ismount(local) or os.path.samefile(local, os.curdir) or not is_own
 
 
 def _rename(source: str, target: str) -> None:
@@ -137,18 +181,23 @@ def _rename(source: str, target: str) -> None:
 
     Raises:
         PathExistsError: Somebody else has made the target since it was looked for.
+        ResolveError: The filesystem refuses.
     """
-    try:
-        if _is_local(target):
-            tf.io.gfile.rename(source, target)
-        else:
+    local, new = local_path(source), local_path(target)
+    if local is None or new is None:
+        try:
             _move_files(source, target)
-    except tf.errors.AlreadyExistsError as error:
-        raise _path_exists(target) from error
-    except tf.errors.FailedPreconditionError as error:
-        if _is_local(target) and tf.io.gfile.exists(target):
+        except tf.errors.AlreadyExistsError as error:
             raise _path_exists(target) from error
-        raise
+        return
+    try:
+        if os.path.isdir(new):
+            os.chmod(local, stat.S_IMODE(os.stat(new).st_mode))  # of the empty one, which goes
+        os.rename(local, new)
+    except OSError as error:
+        if os.path.lexists(new):
+            raise _path_exists(target) from error
+        raise _cannot_write(target, error) from error
 
 
 def _move_files(source: str, target: str) -> None:
@@ -175,32 +224,27 @@ def _move_files(source: str, target: str) -> None:
         raise
 
 
-def _check_is_free(path: str) -> None:
-    if tf.io.gfile.exists(path) and (_is_local(path) or not _is_only_a_prefix(path)):
+def _check_is_free(path: str, besides: Collection[str] = ()) -> None:
+    if tf.io.gfile.exists(path) and not _is_empty_folder(path, besides):
         raise _path_exists(path)
 
 
-def _is_only_a_prefix(path: str) -> bool:
-    """Whether nothing is at a path, which to some filesystems exists if another begins with it.
+def _is_empty_folder(path: str, besides: Collection[str]) -> bool:
+    """Whether there is a folder with nothing in it, or with nothing besides some names.
 
-    To `ram://` "a/mod" exists, and has the entry "2", where there is "a/mod2".
+    To some filesystems a path exists if another begins with it. To `ram://` "a/mod" is a folder,
+    and has the entry "2", where there is "a/mod2".
     """
     if not tf.io.gfile.isdir(path):
         return False
-    entries = (entry.strip("/") for entry in tf.io.gfile.listdir(path))
-    if any(tf.io.gfile.exists(f"{path}/{entry}") for entry in entries):
-        return False
-    parent, name = _split(path)
-    try:
-        return name not in {entry.rstrip("/") for entry in tf.io.gfile.listdir(parent)}
-    except tf.errors.NotFoundError:  # ram:// itself is no folder
-        return True
+    entries = {entry.strip("/") for entry in tf.io.gfile.listdir(path)}
+    return not any(tf.io.gfile.exists(f"{path}/{entry}") for entry in entries - set(besides))
 
 
 def _path_exists(path: str) -> PathExistsError:
     return PathExistsError(
         f"There is already something at {path!r}, and it was left as it is. "
-        "Write to a path that does not exist yet, or remove what is there."
+        "Write to a path that does not exist yet or to an empty folder, or remove what is there."
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -131,25 +132,88 @@ def test_below_the_root_of_a_filesystem() -> None:
     gfile.rmtree("ram://test_writer_roo")
 
 
-@pytest.mark.parametrize("there", ["folder", "folders", "empty folder", "file"])
+@pytest.mark.parametrize("there", ["folder", "folders", "file"])
 def test_what_is_there_is_left_as_it_is(there: str, base: str) -> None:
     path = f"{base}/module"
-    inside = {"folder": "/x", "folders": "/variables/x", "empty folder": None, "file": ""}[there]
-    if inside is None:
-        gfile.makedirs(path)
-    else:
-        _put(path + inside, "mine")
+    inside = {"folder": "/x", "folders": "/variables/x", "file": ""}[there]
+    _put(path + inside, "mine")
     with pytest.raises(
         compat_hub.PathExistsError, match=r"already something.*left as it is"
     ) as error:
         _write(path, save=lambda _: pytest.fail("the variables were saved"))
     assert isinstance(error.value, FileExistsError | compat_hub.ResolveError)
     assert _names(base) == {"module"}
-    if inside is None:
-        assert gfile.isdir(path)
-        assert _names(path) == set()
-    else:
-        assert _read(path + inside) == "mine"
+    assert _read(path + inside) == "mine"
+
+
+def test_an_empty_folder(base: str) -> None:
+    path = f"{base}/module"
+    gfile.makedirs(path)
+    _write(path, save=_save)
+    assert _names(base) == {"module"}
+    assert _names(path) == {"saved_model.pb", "tfhub_module.pb", "variables"}
+    with pytest.raises(compat_hub.PathExistsError, match="already something"):
+        _write(path, save=_save)
+
+
+def _fail(path: str) -> None:
+    def fail(_: str) -> None:
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        _write(path, save=fail)
+
+
+def test_an_empty_folder_stays_empty_where_writing_fails(base: str) -> None:
+    path = f"{base}/module"
+    gfile.makedirs(path)
+    _fail(path)
+    assert _names(path) == set()
+    assert _names(base) == {"module"}
+
+
+def test_the_permissions_of_an_empty_folder(tmp_path: Path) -> None:
+    for mode in 0o700, 0o775:
+        path = tmp_path / f"{mode:o}"
+        path.mkdir()
+        path.chmod(mode)
+        _write(str(path))
+        assert stat.S_IMODE(path.stat().st_mode) == mode
+
+
+def test_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = tmp_path.stat().st_ino
+    _write(".", save=_save)
+    assert _names(".") == {"saved_model.pb", "tfhub_module.pb", "variables"}
+    assert tmp_path.stat().st_ino == before
+    for path in ".", str(tmp_path):
+        with pytest.raises(compat_hub.PathExistsError):
+            _write(path, save=_save)
+
+
+def test_where_a_filesystem_is_mounted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "module"
+    path.mkdir()
+    before = path.stat().st_ino
+    monkeypatch.setattr(os.path, "ismount", lambda found: Path(found) == path)
+    _fail(str(path))
+    assert _names(str(path)) == set()
+    _write(str(path), save=_save)
+    assert _names(str(path)) == {"saved_model.pb", "tfhub_module.pb", "variables"}
+    assert path.stat().st_ino == before
+    assert _names(str(tmp_path)) == {"module"}
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_link_to_where_it_shall_be(is_there: bool, tmp_path: Path) -> None:
+    target = tmp_path / "elsewhere" / "real"
+    (target if is_there else target.parent).mkdir(parents=True)
+    (tmp_path / "module").symlink_to(target)
+    _write(str(tmp_path / "module"))
+    assert (tmp_path / "module").is_symlink()
+    assert _names(str(target)) == {"saved_model.pb", "tfhub_module.pb"}
+    assert _names(str(target.parent)) == {"real"}
 
 
 @pytest.mark.parametrize("other", ["module2", "module.old", "modul", "module_/x"])

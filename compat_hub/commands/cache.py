@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from compat_hub._partial_folders import remove_abandoned
 from compat_hub._quiet_import import import_quietly
 from compat_hub.cache import digests, files, layout, settings, store
 from compat_hub.commands.errors import BadInputError, bad_input
@@ -91,17 +92,30 @@ def verify(
 
 @cache.command()
 @click.argument("handles", nargs=-1)
+@click.option(
+    "--partial",
+    is_flag=True,
+    help="Remove no modules, but what killed processes have left: HANDLES are folders to which "
+    "modules were written, without any the cache and the current folder.",
+)
 @json_option
-def clear(handles: tuple[str, ...], as_json: bool) -> None:
+def clear(handles: tuple[str, ...], partial: bool, as_json: bool) -> None:
     """Remove modules from the cache.
 
     HANDLES are modules in the cache; all of them when none is given, and what downloads that were
     killed have left. Other files in the folder stay.
 
+    With --partial modules stay, too. The temporary folders of processes that were killed while they
+    exported or converted are removed; not those of processes that live, or of another machine.
+
     The exit status is 0 when they were removed, and 2 when there is no such module, or it cannot
     be removed.
     """
     folder = settings.cache_folder()
+    if partial:
+        with bad_input(), _os_errors():
+            _clear_partial(folder, handles, as_json)
+        return
     with bad_input(), _os_errors():
         chosen = [entry for entry in _chosen(handles) if entry.path.startswith(f"{folder}/")]
         if handles and not chosen:
@@ -116,6 +130,26 @@ def clear(handles: tuple[str, ...], as_json: bool) -> None:
         print_json({"cache": folder, "removed": removed})
     else:
         click.echo(f"Removed {len(removed)} modules, {size:,} bytes, from {folder}")
+
+
+def _clear_partial(cache: str, folders: Iterable[str], as_json: bool) -> None:
+    removed = []
+    chosen = [os.path.expanduser(folder) for folder in folders]
+    for folder in chosen:
+        if not _is_folder(folder):
+            raise BadInputError(f"{folder!r} is no folder. Pass one that modules were written to.")
+    if not chosen:
+        before = layout.leftovers(cache)
+        store.remove_leftovers(cache)
+        after = set(layout.leftovers(cache))
+        removed += [path for path in before if path not in after and not path.endswith(".lock")]
+        chosen = [os.curdir]
+    for folder in chosen:
+        removed += remove_abandoned(folder)
+    if as_json:
+        print_json({"cache": cache, "removed": removed})
+    else:
+        click.echo(f"Removed {len(removed)} partial folders")
 
 
 @contextlib.contextmanager

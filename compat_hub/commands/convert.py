@@ -31,7 +31,7 @@ def convert(
     PATH is the folder to make. What is written needs neither compat_hub nor the module.
 
     The exit status is 0 when it was written. It is 2 when HANDLE leads to no module that can be
-    read, or PATH exists already; then nothing was written.
+    read, or there is something at PATH already; then nothing was written.
     """
     import_quietly()
     from compat_hub._convert import convert as convert_module  # noqa: PLC0415

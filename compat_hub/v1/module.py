@@ -241,7 +241,7 @@ class Module:
         built around it is not part of it.
 
         Args:
-            path: The folder to make, on any filesystem of `tf.io.gfile`.
+            path: The folder to make, on any filesystem of `tf.io.gfile`. It may be there and empty.
             session: A session of the module's graph, a MonitoredSession too; its variables are
                 initialized.
 
