@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+from compat_hub._resolve import resolve
 from compat_hub.errors import ModuleFormatError
 from compat_hub.module import HubModule, load
-from compat_hub.spec import ModuleSpec
+from compat_hub.spec import ModuleSpec, is_module_directory, is_saved_model
 
 
 def convert(
@@ -51,10 +52,16 @@ def convert(
         HubError: The graph has control flow that no gradient can be computed through.
         PathExistsError: There is something at `path` already.
     """
+    if isinstance(handle, str | os.PathLike):
+        _check_format(handle, resolve(handle))
     module = handle if isinstance(handle, HubModule) else load(handle)
-    if not isinstance(module, HubModule):
-        raise ModuleFormatError(
-            f"{handle!r} is a plain SavedModel, not a module in TF1 Hub format: there is nothing "
-            "to convert. tf.saved_model.load() and compat_hub.load() take it as it is."
-        )
     return module.save(path, signatures=signatures)
+
+
+def _check_format(handle: str | os.PathLike[str], folder: str) -> None:
+    """Refuses a plain SavedModel before it is loaded, which would run its initializer."""
+    if not is_module_directory(folder) and is_saved_model(folder):
+        raise ModuleFormatError(
+            f"{os.fspath(handle)!r} is a plain SavedModel, not a module in TF1 Hub format: there "
+            "is nothing to convert. tf.saved_model.load() and compat_hub.load() take it as it is."
+        )

@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from compat_hub._masking import masked
+from compat_hub._untrusted_handle import UntrustedHandleError, check_untrusted_handle
 from compat_hub.errors import ConfigError, HubError, UnsafeModuleError
 from compat_hub.module import HubModule, load
 from compat_hub.spec import ModuleSpec, is_module_directory
@@ -31,9 +32,9 @@ _PERMISSIONS = {
 
 _users: weakref.WeakKeyDictionary[HubModule, weakref.WeakSet[Any]] = weakref.WeakKeyDictionary()
 _ids: weakref.WeakKeyDictionary[HubModule, str] = weakref.WeakKeyDictionary()
-# Not in a config, which anybody may write.
-_allowed: contextvars.ContextVar[frozenset[str]] = contextvars.ContextVar(
-    "allowed", default=frozenset()
+# Not in a config, which anybody may write; None where no layer asks.
+_allowed: contextvars.ContextVar[frozenset[str] | None] = contextvars.ContextVar(
+    "allowed", default=None
 )
 
 
@@ -120,12 +121,14 @@ def restore(config: Mapping[str, Any], maker: Maker, is_trusted: bool) -> dict[s
         is_trusted: Whether the program vouches for the config, which may come from a file.
 
     Raises:
-        UnsafeModuleError: The config is not trusted, and gives the module a permission.
+        UnsafeModuleError: The config is not trusted, and gives the module a permission, or leads to
+            the network or to a plain SavedModel.
     """
     saving, shared_class = maker.saving, f"{maker.registered_package}>SharedModule"
     arguments = dict(config)
     shared = arguments.pop(SHARED_MODULE, None)
-    handle = arguments["handle"] = _relocate(arguments.get("handle"), saving)
+    handle, is_given = _relocate(arguments.get("handle"), saving)
+    arguments["handle"] = handle
     if isinstance(arguments.get("load_options"), Mapping):
         arguments["load_options"] = tf.saved_model.LoadOptions(**arguments["load_options"])
     if isinstance(handle, HubModule | ModuleSpec):  # the program has read it
@@ -138,6 +141,8 @@ def restore(config: Mapping[str, Any], maker: Maker, is_trusted: bool) -> dict[s
             f"The config {what}, and a file may come from anybody. If you trust the file and the "
             "module, pass safe_mode=False to load_model, which .keras files heed."
         )
+    if not (is_trusted or is_given):
+        check_untrusted_handle(handle)
     if isinstance(handle, HubModule):  # it is loaded already, with the tags that it has
         arguments.pop("tags", None)
     elif shared is not None:
@@ -184,7 +189,10 @@ class SharedModule:
         """Loads the module; without a handle, makes an object that tells whether Keras shares."""
         if not config:
             return cls()
-        permissions: dict[str, Any] = dict.fromkeys(_allowed.get(), True)
+        allowed = _allowed.get()
+        if allowed is None:  # Keras makes it for a config in a file
+            check_untrusted_handle(config["handle"])
+        permissions: dict[str, Any] = dict.fromkeys(allowed or (), True)
         return load(
             config["handle"], tags=config["tags"], options=config["load_options"], **permissions
         )
@@ -197,6 +205,8 @@ class SharedModule:
 def explain(where: str, handle: Any, error: HubError, maker: Maker) -> HubError:
     """The error for a module that a config does not lead to, which says how to go on."""
     text = os.fspath(handle) if isinstance(handle, str | os.PathLike) else repr(handle)
+    if isinstance(error, UntrustedHandleError):
+        return UnsafeModuleError(f"{where} cannot be made from its config: {error}")
     if isinstance(error, UnsafeModuleError):
         named = (f", {name}=True" for name in _PERMISSIONS if name in str(error))
         return UnsafeModuleError(
@@ -245,21 +255,25 @@ def _no_longer_shared(arguments: Mapping[str, Any], maker: Maker) -> str:
     )
 
 
-def _relocate(handle: Any, saving: Saving) -> Any:
-    """The handle that `custom_objects` has for this one, or for a folder above it."""
+def _relocate(handle: Any, saving: Saving) -> tuple[Any, bool]:
+    """The handle that `custom_objects` has for this one, or for a folder above it.
+
+    Returns:
+        The handle, and whether the program gave all of it.
+    """
     if not isinstance(handle, str):
-        return handle
+        return handle, False
     found = saving.get_registered_object(handle)
     if isinstance(found, str | os.PathLike | HubModule | ModuleSpec):
-        return found
+        return found, True
     folder, _, rest = handle.rstrip("/").rpartition("/")
     while folder:
         found = saving.get_registered_object(folder)
         if isinstance(found, str | os.PathLike):
-            return os.path.join(os.fspath(found), rest)
+            return os.path.join(os.fspath(found), rest), False
         folder, _, name = folder.rpartition("/")
         rest = f"{name}/{rest}"
-    return handle
+    return handle, False
 
 
 def _for_json(value: Any, what: str) -> Any:

@@ -68,6 +68,19 @@ def is_web_address(handle: str) -> bool:
     return _WEB_ADDRESS.match(handle) is not None
 
 
+def is_here(handle: str) -> bool:
+    """Whether a handle leads to this machine: a path, or a module that is in the cache already."""
+    if not is_web_address(handle):
+        scheme, mark, _ = handle.partition("://")
+        return not mark or scheme.lower() in {"file", "ram"}
+    if _MASK in handle and handle not in _unmasked:
+        return True  # it is looked up in the cache, and nowhere else
+    if settings.load_format() == "UNCOMPRESSED":
+        return False  # a server is asked each time
+    folder = layout.module_directory(settings.cache_folder(), _unmasked.get(handle, handle))
+    return layout.is_filled(folder)
+
+
 def _resolve_address(handle: str) -> str:
     # Neither is needed for a module that is in the cache: requests takes a while to import.
     def prepare(work: str) -> tuple[str, dict[str, str]]:

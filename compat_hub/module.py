@@ -32,6 +32,7 @@ from compat_hub.spec import (
     ModuleSpec,
     Tags,
     is_module_directory,
+    is_saved_model,
     load_module_spec,
     normalize_tags,
     read_module_spec,
@@ -691,7 +692,7 @@ def load(
         if sha256 is not None:
             source = "the expected one (sha256)"
             digests.check(os.fspath(handle), path, sha256, source, allow_links)
-        if not is_module_directory(path) and _is_saved_model(path):
+        if not is_module_directory(path) and is_saved_model(path):
             check_saved_model(f"The SavedModel {os.fspath(handle)!r}", path, allow_links)
             plain_tags = None if tags is None else sorted(normalize_tags(tags))
             return tf.saved_model.load(path, tags=plain_tags, options=options)
@@ -700,8 +701,3 @@ def load(
     io_device = options.experimental_io_device if options else None
     with tf.init_scope(), tf.device(io_device):
         return HubModule(spec, pinned, missing)
-
-
-def _is_saved_model(path: str) -> bool:
-    names = (tf.saved_model.SAVED_MODEL_FILENAME_PB, tf.saved_model.SAVED_MODEL_FILENAME_PBTXT)
-    return any(tf.io.gfile.exists(os.path.join(path, name)) for name in names)

@@ -490,6 +490,12 @@ def _is_there(file: str) -> bool:
     return tf.io.gfile.exists(file) or (local is not None and os.path.islink(local))
 
 
+def is_saved_model(path: str) -> bool:
+    """Whether a folder holds a SavedModel, which one in TF1 Hub format is, too."""
+    names = (tf.saved_model.SAVED_MODEL_FILENAME_PB, tf.saved_model.SAVED_MODEL_FILENAME_PBTXT)
+    return any(tf.io.gfile.exists(os.path.join(path, name)) for name in names)
+
+
 def read_module_spec(
     handle: str, path: str, allow_host_access: bool = False, allow_links: bool = False
 ) -> ModuleSpec:

@@ -11,6 +11,7 @@ from typing import Any
 import tensorflow as tf
 
 from compat_hub import _tensorflow
+from compat_hub._untrusted_handle import check_untrusted_handle
 from compat_hub.errors import ConfigError, InputTypeError
 from compat_hub.keras2 import KerasLayer
 from compat_hub.spec import ModuleSpec, is_module_directory, load_module_spec
@@ -96,6 +97,9 @@ class ModuleColumn(_DenseColumn):
         custom_objects: Mapping[str, Any] | None = None,
         columns_by_name: dict[str, Any] | None = None,
     ) -> Any:
+        if _tensorflow.loads_keras_file():
+            for name in ("module_path", "module_spec_path"):
+                check_untrusted_handle(config.get(name))
         key = _tensorflow.deserialize_feature_column(config["key"], custom_objects, columns_by_name)
         return cls(**{**config, "key": key})
 
