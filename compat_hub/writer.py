@@ -71,7 +71,7 @@ def _check_asset(source: str, path: str) -> None:
 
 
 @contextlib.contextmanager
-def new_folder(path: str | bytes | os.PathLike[str]) -> Iterator[str]:
+def new_folder(path: str | bytes | os.PathLike[str], takes_empty: bool = True) -> Iterator[str]:
     """A temporary folder, which gets the name `path` once its content is complete.
 
     Where the body raises, nothing is left of it. On the local filesystem the folder is renamed,
@@ -81,17 +81,22 @@ def new_folder(path: str | bytes | os.PathLike[str]) -> Iterator[str]:
 
     What writers that were killed have left beside is removed.
 
+    Args:
+        path: The folder.
+        takes_empty: Whether it may be there and empty.
+
     Raises:
         PathExistsError: There is something at that path already, and it is no empty folder.
         ResolveError: The filesystem refuses.
     """
     final = _normalize(path)
-    stays = _has_to_stay(final)
+    stays = takes_empty and _has_to_stay(final)
     parent, name = (f"{final}/", "content") if stays else _split(final)
     folder = f"{parent}{partial_name(name)}"
     try:
         remove_abandoned(parent)
         _check_is_free(final)
+        _check_is_new(final, takes_empty)
         with _made(folder, final):
             yield folder
             if stays:
@@ -99,6 +104,7 @@ def new_folder(path: str | bytes | os.PathLike[str]) -> Iterator[str]:
                 _move_files(folder, final)
             else:
                 _check_is_free(final)
+                _check_is_new(final, takes_empty)
                 _rename(folder, final)
     except tf.errors.OpError as error:
         raise _cannot_write(final, error.message) from error
@@ -226,6 +232,12 @@ def _move_files(source: str, target: str) -> None:
 
 def _check_is_free(path: str, besides: Collection[str] = ()) -> None:
     if tf.io.gfile.exists(path) and not _is_empty_folder(path, besides):
+        raise _path_exists(path)
+
+
+def _check_is_new(path: str, takes_empty: bool) -> None:
+    local = local_path(path)
+    if not takes_empty and local is not None and os.path.lexists(local):
         raise _path_exists(path)
 
 

@@ -338,9 +338,11 @@ def test_export_over_what_is_there(tmp_path: Path) -> None:
     spec = compat_hub.create_module_spec(_partitioned)
     checkpoint = _checkpoint(tmp_path / "c", w=[1.0] * 5, scope__bias=1.0)
     (tmp_path / "module").mkdir()
+    spec.export(tmp_path / "module", checkpoint_path=checkpoint)
+    before = sorted((tmp_path / "module").rglob("*"))
     with pytest.raises(compat_hub.PathExistsError):
         spec.export(tmp_path / "module", checkpoint_path=checkpoint)
-    assert not list((tmp_path / "module").iterdir())
+    assert sorted((tmp_path / "module").rglob("*")) == before
 
 
 def test_export_without_variables(tmp_path: Path) -> None:

@@ -278,7 +278,8 @@ def _write(
 ) -> str:
     folder = os.path.join(base, str(_next_version(base)))
     try:
-        with new_folder(folder) as staged:
+        # An empty one is what another process has just made.
+        with new_folder(folder, takes_empty=False) as staged:
             for name, module in modules:
                 module.export(os.path.join(staged, name), session)
     except PathExistsError:  # another process has exported at the same time

@@ -378,15 +378,19 @@ def test_exports_that_are_refused(tmp_path: Path, graph: tf.Graph) -> None:
             module.export(tmp_path / "module", session)
         assert _tree(tmp_path) == []
     (tmp_path / "empty").mkdir()
+    (tmp_path / "taken" / "x").mkdir(parents=True)
     (tmp_path / "file").write_text("mine")
     with v1.Session() as session:
         session.run(v1.global_variables_initializer())
-        for name in ("empty", "file"):
+        for name in ("taken", "file"):
             with pytest.raises(compat_hub.PathExistsError, match=f"{name}', and it was left"):
                 module.export(tmp_path / name, session)
         with pytest.raises(compat_hub.ResolveError, match="cannot be written"):
             module.export(tmp_path / "file" / "module", session)
-    assert _tree(tmp_path) == ["empty", "file"]
+        module.export(tmp_path / "empty", session)
+    assert {"taken", "file", "taken/x", "empty/tfhub_module.pb"} <= set(_tree(tmp_path))
+    assert not any(name.startswith(".") for name in _tree(tmp_path))
+    assert compat_hub.load(tmp_path / "empty").get_signature_names()
     assert (tmp_path / "file").read_text() == "mine"
 
 
