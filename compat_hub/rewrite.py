@@ -22,7 +22,7 @@ from compat_hub.errors import GraphError, ModuleFormatError
 from compat_hub.graph.calls import find_bad_call
 from compat_hub.graph.constants import find_bad_constant
 from compat_hub.graph.control_flow import has_control_flow, raise_control_flow
-from compat_hub.graph.effects import find_effects
+from compat_hub.graph.effects import find_effects, find_stateful
 from compat_hub.graph.embedding_lookups import keep_lookups_of_rows
 from compat_hub.graph.hoisted_reads import hoist_reads
 from compat_hub.graph.inline import inline_calls
@@ -135,7 +135,9 @@ def rewrite(
                 "trainable=False."
             )
     if no_gradient is None:
-        effects = [n for n in find_effects(graph_def, _tensorflow.op_def) if n not in nodes]
+        # What freezes a SavedModel, or converts it, needs functions that can be inlined.
+        find = find_stateful if portable else find_effects
+        effects = [n for n in find(graph_def, _tensorflow.op_def) if n not in nodes]
     if portable:
         drop_gradients_in_functions(graph_def, variant.where)
     random_nodes = unseeded_nodes(graph_def, _tensorflow.op_def)

@@ -39,6 +39,20 @@ def find_effects(graph_def: GraphDef, op_def: Callable[[str], OpDef]) -> list[st
     ]
 
 
+def find_stateful(graph_def: GraphDef, op_def: Callable[[str], OpDef]) -> list[str]:
+    """The names of nodes whose op is registered as stateful, or that call a function by its name.
+
+    TensorFlow's optimizer puts a function in the place of a call only where all of these are
+    control outputs of the function, whether they change anything or not.
+    """
+    ops = {op for op in {node.op for node in graph_def.node} if _is_stateful(op_def(op))}
+    return [node.name for node in graph_def.node if node.op in ops]
+
+
+def _is_stateful(definition: OpDef) -> bool:
+    return definition is None or definition.is_stateful
+
+
 def may_have_effect(definition: OpDef) -> bool:
     """Whether some node of an op does something besides; None is a function that is called."""
     return definition is None or (definition.is_stateful and not takes_seeds(definition))

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.records import FIXTURES, Record
-from tests.roads import lite, saved_model_cli, table
+from tests.roads import frozen, lite, saved_model_cli, table
 from tests.roads.cases import Case, UnableError
 from tests.roads.prepare import prepare
 
@@ -48,6 +48,19 @@ def test_every_module(record: Record, tmp_path: Path) -> None:
     # What needs TensorFlow's ops takes the converter long to find out: the script does it.
     if _recorded("lite").get(record.folder.name, "no").startswith("yes"):
         assert lite.check(case) in ("", "select")
+
+
+@pytest.mark.parametrize("fixture", ["embedding_lookup", "sentence_encoder", "while_embedding"])
+def test_frozen_graphs(fixture: str, tmp_path: Path) -> None:
+    assert frozen.check(_case(fixture, tmp_path)) == ""
+
+
+@pytest.mark.parametrize(
+    ("fixture", "reason"), [("text_table", "tables"), ("counter", "expected resource")]
+)
+def test_what_no_frozen_graph_can_hold(fixture: str, reason: str, tmp_path: Path) -> None:
+    with pytest.raises(UnableError, match=reason):
+        frozen.check(_case(fixture, tmp_path))
 
 
 def test_saved_model_cli_as_a_command(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from compat_hub import _tensorflow
-from compat_hub.graph.effects import find_effects, has_effect
+from compat_hub.graph.effects import find_effects, find_stateful, has_effect
 from tests.graph.graphs import FLOAT, RESOURCE, make_function, make_graph, make_node
 
 
@@ -93,3 +93,16 @@ def test_a_call_of_a_function_that_is_not_there() -> None:
 def test_a_call_by_the_function_s_name() -> None:
     functions = [*FUNCTIONS, _function("named", make_node("c", "adds", "h", "x"))]
     assert _effects(_if("n", "pure", "named"), functions=functions) == ["n"]
+
+
+def test_what_is_registered_as_stateful_whether_it_changes_anything_or_not() -> None:
+    nodes = [
+        make_node("table", "Placeholder", dtype=tf.resource),
+        make_node("gather", "ResourceGather", "table", "x", dtype=tf.float32, Tindices=tf.int32),
+        make_node("random", "RandomUniform", "shape", dtype=tf.float32, T=tf.int32),
+        make_node("call", "adds", "table", "x"),
+        make_node("sum", "AddV2", "gather", "random", T=tf.float32),
+    ]
+    graph = make_graph(*nodes, functions=FUNCTIONS)
+    assert find_stateful(graph, _tensorflow.op_def) == ["gather", "random", "call"]
+    assert find_effects(graph, _tensorflow.op_def) == ["call"]
