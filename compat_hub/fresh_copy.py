@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
+from collections.abc import Iterator
 
 from compat_hub._resolve import is_web_address
 from compat_hub.cache import archives
+from compat_hub.errors import ModuleFormatError
 
 
 def fresh_copy(handle: str) -> str:
@@ -28,3 +31,19 @@ def fresh_copy(handle: str) -> str:
         "Get a fresh copy of the module: the whole folder from where it came from, with variables/ "
         "and assets/, or from its address on the web."
     )
+
+
+@contextlib.contextmanager
+def naming_fresh_copy(handle: str) -> Iterator[None]:
+    """Makes errors about a module that is in the cache say how it comes anew.
+
+    Args:
+        handle: How messages name the module.
+    """
+    try:
+        yield
+    except ModuleFormatError as error:
+        is_cached = is_web_address(handle) or archives.is_archive_name(handle)
+        if is_cached and "compat-hub cache clear" not in str(error):
+            error.args = (f"{error} {fresh_copy(handle)}",)
+        raise

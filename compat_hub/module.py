@@ -22,6 +22,7 @@ from compat_hub.call import (
 )
 from compat_hub.direct_call import DirectCall
 from compat_hub.errors import InputTypeError, ResolveError
+from compat_hub.fresh_copy import naming_fresh_copy
 from compat_hub.function import GraphFunction, Program, StateTensor, shared_program
 from compat_hub.gaps import check_gap, check_usable, find_gap
 from compat_hub.inputs import bind_inputs
@@ -31,6 +32,7 @@ from compat_hub.signature_table import signature_tables
 from compat_hub.spec import (
     ModuleSpec,
     Tags,
+    check_plain,
     is_module_directory,
     is_saved_model,
     load_module_spec,
@@ -694,10 +696,12 @@ def load(
             digests.check(os.fspath(handle), path, sha256, source, allow_links)
         if not is_module_directory(path) and is_saved_model(path):
             check_saved_model(f"The SavedModel {os.fspath(handle)!r}", path, allow_links)
+            if tags is None:
+                check_plain(os.fspath(handle), path, allow_links)
             plain_tags = None if tags is None else sorted(normalize_tags(tags))
             return tf.saved_model.load(path, tags=plain_tags, options=options)
         spec = read_module_spec(os.fspath(handle), path, allow_host_access, allow_links)
     pinned = None if tags is None else normalize_tags(tags)
     io_device = options.experimental_io_device if options else None
-    with tf.init_scope(), tf.device(io_device):
+    with tf.init_scope(), tf.device(io_device), naming_fresh_copy(spec.handle):
         return HubModule(spec, pinned, missing)

@@ -19,6 +19,7 @@ from compat_hub.custom_gradients import (
     replace_lost_gradients,
 )
 from compat_hub.errors import GraphError, ModuleFormatError
+from compat_hub.fresh_copy import fresh_copy
 from compat_hub.graph.calls import find_bad_call
 from compat_hub.graph.constants import find_bad_constant
 from compat_hub.graph.control_flow import has_control_flow, raise_control_flow
@@ -159,7 +160,7 @@ def inline_functions(variant: GraphVariant, graph_def: Any) -> Any:
     except (KeyError, IndexError, ValueError) as error:
         raise ModuleFormatError(
             f"In {variant.where}: the functions of the graph do not fit together ({error}). "
-            "The module is damaged; get a fresh copy of it."
+            f"The module is damaged. {fresh_copy(variant.handle)}"
         ) from error
 
 
@@ -179,7 +180,7 @@ def check_graph(variant: GraphVariant, graph_def: Any) -> None:
     )
     if problem:
         raise ModuleFormatError(
-            f"In {variant.where}: {problem}. The module is damaged; get a fresh copy of it."
+            f"In {variant.where}: {problem}. The module is damaged. {fresh_copy(variant.handle)}"
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
@@ -20,13 +21,14 @@ from compat_hub._plain_files import check_file, check_kind, checkpoint_files, lo
 from compat_hub._resolve import resolve
 from compat_hub.checkpoint_copy import copy_variables
 from compat_hub.errors import InputTypeError, ModuleFormatError, SignatureError, UnknownNameError
-from compat_hub.fresh_copy import fresh_copy
+from compat_hub.fresh_copy import fresh_copy, naming_fresh_copy
 from compat_hub.graph.machine_traces import clear_checkpoint_paths
 from compat_hub.signature_table import signature_tables
 from compat_hub.tensor_info import TensorInfo
 from compat_hub.variant import GraphVariant, Signature, format_tags
 from compat_hub.writer import MODULE_PROTO, write_module_directory
 
+_ATTACHMENTS = "hub_module_attachments"
 _SUPPORTED_FEATURES: frozenset[str] = frozenset()
 
 _read: weakref.WeakValueDictionary[Any, ModuleSpec] = weakref.WeakValueDictionary()
@@ -97,7 +99,7 @@ class ModuleSpec:
             if variant.tags in self._variants:
                 raise ModuleFormatError(
                     f"Module {handle!r} has two variants with the tags "
-                    f"{format_tags(variant.tags)}. Get a fresh copy of the module."
+                    f"{format_tags(variant.tags)}. {fresh_copy(handle)}"
                 )
             self._variants[variant.tags] = variant
 
@@ -505,6 +507,13 @@ def read_module_spec(
     then modules that are loaded from it share what is built of it, too.
     """
     handle = masked(handle)
+    with naming_fresh_copy(handle):
+        return _read_module_spec(handle, path, allow_host_access, allow_links)
+
+
+def _read_module_spec(
+    handle: str, path: str, allow_host_access: bool, allow_links: bool
+) -> ModuleSpec:
     names = (MODULE_PROTO, tf.saved_model.SAVED_MODEL_FILENAME_PB)
     stamp = file_stamp(os.path.join(path, name) for name in names)
     key = (handle, path, bool(allow_host_access), bool(allow_links), stamp)
@@ -536,12 +545,55 @@ def _read_file(handle: str, folder: str, name: str, allow_links: bool) -> bytes:
     except tf.errors.OpError as error:
         raise ModuleFormatError(
             f"Module {handle!r}: the file {path} cannot be read: {error.message}. "
-            "Get a fresh copy of the module."
+            f"{fresh_copy(handle)}"
         ) from error
+
+
+def check_plain(handle: str, path: str, allow_links: bool = False) -> None:
+    """Refuses a SavedModel that is a module in TF1 Hub format without its tfhub_module.pb.
+
+    It is told by its variants: those of a module have no tags, or those that the module's author
+    chose, where other SavedModels of TF1 have the tag `serve`.
+
+    Args:
+        handle: How messages name it.
+        path: Its folder.
+        allow_links: Whether files may be behind links that lead out of the folder.
+
+    Raises:
+        ModuleFormatError: It is one, or no SavedModel that can be read.
+    """
+    found = read_saved_model(handle, path, allow_links).meta_graphs
+    tags = sorted(sorted(graph.meta_info_def.tags) for graph in found)
+    if (
+        any(graph.HasField("object_graph_def") for graph in found)
+        or [] not in tags
+        or not any(_is_of_module(graph, len(found)) for graph in found)
+    ):
+        return
+    variants = ", ".join(format_tags(frozenset(t)) for t in tags)
+    file = os.path.join(path, MODULE_PROTO)
+    raise ModuleFormatError(
+        f"Module {masked(handle)!r}: the folder {path} has lost its {MODULE_PROTO}: its graph "
+        f"variants ({variants}) are those of a module in TF1 Hub format. {fresh_copy(handle)} "
+        "The file itself is the same for all modules; this makes it again, if nothing else is "
+        f"missing: printf '\\010\\003' > {shlex.quote(file)}"
+    )
+
+
+def _is_of_module(meta_graph: Any, variants: int) -> bool:
+    signatures = meta_graph.signature_def.keys()
+    return not meta_graph.meta_info_def.tags and (
+        variants > 1
+        or _ATTACHMENTS in meta_graph.collection_def
+        or (bool(signatures) and "serving_default" not in signatures)
+    )
 
 
 def _check_module_proto(handle: str, path: str, allow_links: bool) -> None:
     if not is_module_directory(path):
+        if is_saved_model(path):
+            check_plain(handle, path, allow_links)
         raise ModuleFormatError(
             f"{handle!r} is not a module in TF1 Hub format: the folder {path} has no "
             f"{MODULE_PROTO}. If it is a plain SavedModel, load it with compat_hub.load() or "
@@ -554,7 +606,7 @@ def _check_module_proto(handle: str, path: str, allow_links: bool) -> None:
     except DecodeError as error:
         raise ModuleFormatError(
             f"Module {handle!r}: the file {file} is damaged and cannot be parsed ({error}). "
-            "Get a fresh copy of the module."
+            f"{fresh_copy(handle)}"
         ) from error
     if proto.format != protos.ModuleDef.FORMAT_V3:
         raise ModuleFormatError(
@@ -589,10 +641,10 @@ def read_saved_model(handle: str, path: str, allow_links: bool = False) -> Any:
     except (DecodeError, text_format.ParseError, UnicodeDecodeError) as error:
         raise ModuleFormatError(
             f"Module {handle!r}: the file {file} is truncated or damaged and cannot be parsed "
-            f"({error}). Get a fresh copy of the module."
+            f"({error}). {fresh_copy(handle)}"
         ) from error
     if not saved_model.meta_graphs:
         raise ModuleFormatError(
-            f"Module {handle!r}: the file {file} holds no graph. Get a fresh copy of the module."
+            f"Module {handle!r}: the file {file} holds no graph. {fresh_copy(handle)}"
         )
     return saved_model

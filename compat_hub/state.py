@@ -275,7 +275,7 @@ class ModuleState:
             raise ModuleFormatError(
                 f"Module {self._spec.handle!r}: the initial value of the variable {info.name!r} is "
                 f"{value.dtype.name} {value.shape}, expected {info.dtype.name} {info.shape}. "
-                "The module is damaged; get a fresh copy of it."
+                f"The module is damaged. {fresh_copy(self._spec.handle)}"
             )
         return make_variable(info, value, info.name in written, self._where(info.name))
 
@@ -295,7 +295,7 @@ class ModuleState:
             raise ModuleFormatError(
                 f"In {variant.where}: {' and '.join(fetches + targets)} failed to initialize the "
                 f"module's state: {message}\nThe graph is damaged{culprits}. "
-                "Get a fresh copy of the module."
+                f"{fresh_copy(self._spec.handle)}"
             ) from error
 
 

@@ -51,7 +51,8 @@ def unpack(archive: IO[bytes], folder: str, handle: str, limits: ArchiveLimits) 
     """Unpacks a tar archive, as it is or compressed by gzip or bzip2, into an empty folder.
 
     Only files and folders are taken over, with contents and names; not links, devices, owners,
-    times and permissions. Each name is checked before it is used.
+    times and permissions. Each name is checked before it is used. Of files with the same name the
+    last one counts.
 
     Example:
         ```python
@@ -214,6 +215,8 @@ class _Unpacking:
         digest = hashlib.sha256()
         with _writing():
             os.makedirs(os.path.dirname(target), exist_ok=True)
+            if path in self._digests:  # of files with one name the last one counts, as for tar
+                os.remove(target)
         with _new_file(target) as file:
             while chunk := source.read(_CHUNK):
                 self._check_ratio()
@@ -360,8 +363,8 @@ class _Names:
         known = self._spellings.setdefault(key, path)
         if known != path:
             raise _UnsafeError(f"{shown} and {_shown(known)} differ in case or accents only")
-        if not is_folder and (key in self._files or key in self._folders):
-            raise _UnsafeError(f"{shown} is there twice")
+        if not is_folder and key in self._folders:
+            raise _UnsafeError(f"{shown} is there twice, once as a folder")
         if is_folder and key in self._files:
             raise _UnsafeError(f"{shown} is a file and a folder")
         (self._folders if is_folder else self._files).add(key)

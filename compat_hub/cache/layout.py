@@ -8,7 +8,7 @@ import hashlib
 import os
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from compat_hub._masking import masked
@@ -45,13 +45,60 @@ def is_filled(folder: str) -> bool:
     return files.is_folder(folder) and bool(files.names_in(folder))
 
 
+def lost_files(folder: str) -> list[str]:
+    """What is missing of a module that is there, or of which something is: cleaners go by files.
+
+    They remove what nobody has used for a while from temporary folders, and leave the folders. For
+    a module that tensorflow_hub has put there, what is missing is told from what is there.
+
+    Returns:
+        Paths in the folder; none where the module is whole, or nothing can be told.
+    """
+    if not files.is_local(folder) or not is_filled(folder):
+        return []
+    known = known_files(folder)
+    if known is not None:
+        return [name for name in known if not os.path.lexists(f"{folder}/{name}")]
+    names = {name for name, _ in files.walk(folder)}
+    parts = {name.partition("/")[0] for name in files.names_in(folder)}
+    graph = "saved_model.pb"
+    if not names or (parts <= {"tfhub_module.pb", "variables", "assets"} and graph not in names):
+        return [graph]
+    return _lost_of_checkpoint(names)
+
+
+def _lost_of_checkpoint(names: set[str]) -> list[str]:
+    prefix = "variables/variables"
+    found = sorted(name for name in names if name.startswith(f"{prefix}."))
+    if not found:
+        return []
+    counts = {match[1] for name in found if (match := re.search(r"-of-([0-9]{5})$", name))}
+    expected = {f"{prefix}.index"}
+    for count in counts or {"00001"}:
+        expected |= {f"{prefix}.data-{k:05}-of-{count}" for k in range(int(count))}
+    return sorted(expected - names) if len(counts) <= 1 else []
+
+
+def known_files(folder: str) -> list[str] | None:
+    """The files that a module had when it came, None where tensorflow_hub brought it."""
+    lines = _read_or_nothing(digest_file(folder)).splitlines()[1:]
+    return [line.partition("  ")[2] for line in lines] or None
+
+
+def digest_text(digest: str, handle: str, parts: Mapping[str, str]) -> str:
+    """The text of the file of digests: the module's, then that of each file."""
+    lines = [f"{digest}  {masked(handle)}"]
+    lines += [f"{parts[name]}  {name}" for name in sorted(parts) if name.isprintable()]
+    return "".join(f"{line}\n" for line in lines)
+
+
 def descriptor_file(folder: str) -> str:
     """The file beside a module that says which it is."""
     return f"{folder}.descriptor.txt"
 
 
 def digest_file(folder: str) -> str:
-    """The file beside a module with its digest when it came."""
+    """The file beside a module with its digest, and those of its files, when it came."""
     return f"{folder}.sha256"
 
 

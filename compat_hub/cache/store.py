@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import os
 import shutil
 import tempfile
@@ -12,6 +13,8 @@ from collections.abc import Callable, Iterator
 from compat_hub._masking import masked
 from compat_hub.cache import digests, files, layout, locks, ownership, settings
 from compat_hub.errors import ResolveError
+
+_LOGGER = logging.getLogger("compat_hub")
 
 # Prepares a module in an empty local folder: the folder within it that is the module, and the
 # SHA-256 of each of the module's files by its path.
@@ -47,6 +50,8 @@ def cached(handle: str, prepare: Prepare, key: str | None = None) -> str:
         check_owners(folder, handle)
         if not layout.is_filled(folder):
             _fill(cache, folder, handle, prepare)
+        elif lost := layout.lost_files(folder):
+            _replace(cache, folder, handle, prepare, lost)
     except ResolveError:
         raise
     except OSError as error:
@@ -54,6 +59,21 @@ def cached(handle: str, prepare: Prepare, key: str | None = None) -> str:
             f"Module {handle!r} cannot be put into the cache {cache!r}: {error}. {_advice(error)}"
         ) from error
     return folder
+
+
+def _replace(cache: str, folder: str, handle: str, prepare: Prepare, lost: list[str]) -> None:
+    """Brings a module again of which files are gone."""
+    shown = ", ".join(lost[:3]) + (f" and {len(lost) - 3} more" if len(lost) > 3 else "")
+    what = f"in the cache has lost files ({shown}; a temporary folder may be cleaned)"
+    _LOGGER.warning("The module %r %s: it is fetched again.", handle, what)
+    try:
+        _fill(cache, folder, handle, prepare)
+    except ResolveError as error:
+        error.args = (
+            f"{error} The copy of {handle!r} {what}, so it cannot be used: {folder!r}.",
+            *error.args[1:],
+        )
+        raise
 
 
 def check_owners(folder: str, handle: str) -> None:
@@ -81,7 +101,7 @@ def _fill(cache: str, folder: str, handle: str, prepare: Prepare) -> None:
     with _folders_made(cache), locks.exclusive(folder, handle) as uid:
         if not settings.names_cache():
             ownership.check_cache(cache)  # somebody may have made it meanwhile
-        if layout.is_filled(folder):
+        if layout.is_filled(folder) and not layout.lost_files(folder):
             return
         temporary = layout.temporary_folder(folder, uid)
         if files.is_local(cache):
@@ -90,7 +110,7 @@ def _fill(cache: str, folder: str, handle: str, prepare: Prepare) -> None:
             if not settings.names_cache():
                 ownership.close_to_others(content)
             with _descriptors(folder, handle, parts):
-                _rename(content, folder)
+                _rename(content, folder, f"{temporary}/lost")
             return
         work = tempfile.mkdtemp(prefix=layout.OWNER)
         try:
@@ -120,7 +140,7 @@ def _descriptors(folder: str, handle: str, parts: dict[str, str]) -> Iterator[No
     """Writes the files beside a module, which are removed where the module does not come."""
     beside = {
         layout.descriptor_file(folder): layout.descriptor(handle),
-        layout.digest_file(folder): f"{digests.combine(parts)}  {handle}\n",
+        layout.digest_file(folder): layout.digest_text(digests.combine(parts), handle, parts),
     }
     try:
         for path, text in beside.items():
@@ -134,15 +154,22 @@ def _descriptors(folder: str, handle: str, parts: dict[str, str]) -> Iterator[No
         raise
 
 
-def _rename(source: str, target: str) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        os.rmdir(target)  # an empty folder counts as no module
+def _rename(source: str, target: str, aside: str) -> None:
+    """Gives a module its name; what is left of one that has it is put aside."""
     try:
+        # An empty folder, or what is left of a module: what came meanwhile stays.
+        if os.path.isdir(target) and (not os.listdir(target) or _is_remnant(source, target)):
+            os.rename(target, aside)
         os.rename(source, target)
     except OSError:
         # tensorflow_hub takes over a lock that seems abandoned, and may have been quicker.
         if not layout.is_filled(target):
             raise
+
+
+def _is_remnant(source: str, target: str) -> bool:
+    """Whether a folder lacks files that a whole module has."""
+    return not {name for name, _ in files.walk(source)} <= {n for n, _ in files.walk(target)}
 
 
 def _upload(source: str, target: str, paths: dict[str, str]) -> None:

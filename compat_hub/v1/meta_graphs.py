@@ -13,6 +13,7 @@ from compat_hub import _tensorflow
 from compat_hub.block_cell_gradients import add_block_cell_gradients
 from compat_hub.custom_gradients import replace_lost_gradients
 from compat_hub.errors import ModuleFormatError
+from compat_hub.fresh_copy import fresh_copy
 from compat_hub.graph.control_flow import CONTROL_FLOW_V1
 from compat_hub.graph.library import rename_functions
 from compat_hub.graph.machine_traces import clear_devices
@@ -128,7 +129,7 @@ def initialize_from_checkpoint(meta_graph: Any, variant: GraphVariant, prefix: s
             if assign is None or len(assign.input) < 2:
                 raise ModuleFormatError(
                     f"In {variant.where}: the variable {name!r} has no op that assigns its initial "
-                    "value. The module is damaged; get a fresh copy of it."
+                    f"value. The module is damaged. {fresh_copy(variant.handle)}"
                 )
             assign.input[1] = restored[name]
             proto.initial_value_name = f"{restored[name]}:0"

@@ -19,6 +19,7 @@ from compat_hub import ResolveError
 from compat_hub.cache import archives
 from compat_hub.cache.settings import ArchiveLimits
 from tests.cache.server import archive, archive_of_members
+from tests.records import FIXTURES
 
 _LIMITS = ArchiveLimits(size=1 << 20, entries=50, ratio=200)
 _HELLO = {"./saved_model.pb": b"hello", "./assets/words.txt": b"a\nb\n"}
@@ -150,14 +151,12 @@ _HOSTILE = {
     "fifo": (_member("x", tarfile.FIFOTYPE), "'x' is a fifo"),
     "unknown_type": (_member("x", b"Q"), "'x' is of the unknown type"),
     "sparse": (_sparse(), "'variables' is a sparse file"),
-    "twice": (_two("a", "a"), "'a' is there twice"),
-    "twice_spelled": (_two("a", "./a"), "'./a' is there twice"),
     "case": (_two("assets/a", "assets/A"), "differ in case or accents"),
     "case_of_folders": (_two("assets/a", "Assets/b"), "differ in case or accents"),
     "accents": (_two("caf\u00e9", "cafe\u0301"), "differ in case or accents"),
     "file_as_folder": (_two("a", "a/b"), "is a file and a folder"),
     "folder_as_file": (_two("a/b", "a"), "is there twice"),
-    "empty_folder_as_file": (_two("a", "a", folder=None), "is there twice"),
+    "empty_folder_as_file": (_two("a/", "a", folder="a/"), "is there twice"),
 }
 
 
@@ -168,6 +167,36 @@ def test_hostile(unpack: Callable[..., dict[str, str]], name: str) -> None:
         unpack(data)
     assert words in str(caught.value)
     assert "'the/handle'" in str(caught.value)
+
+
+@pytest.mark.parametrize("names", [("a", "a"), ("a", "./a"), ("./b/a", "b//a"), ("a", "a", "a")])
+def test_of_files_with_one_name_the_last_one_counts(
+    unpack: Callable[..., dict[str, str]], tmp_path: Path, names: tuple[str, ...]
+) -> None:
+    members = []
+    for k, name in enumerate(names):
+        member = tarfile.TarInfo(name)
+        data = b"x" * (10 - k) + str(k).encode()  # a shorter one leaves nothing of a longer
+        member.size = len(data)
+        members.append((member, data))
+    found = unpack(archive_of_members(members))
+    path = "b/a" if "b" in names[0] else "a"
+    assert found == {path: hashlib.sha256(data).hexdigest()}
+    assert (tmp_path / "outer/folder" / path).read_bytes() == data
+
+
+def test_an_archive_of_a_folder_and_of_its_files(
+    unpack: Callable[..., dict[str, str]], tmp_path: Path
+) -> None:
+    module = FIXTURES / "fruit" / "module"
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w:gz") as tar:
+        tar.add(module, "")
+        for path in sorted(module.rglob("*")):
+            tar.add(path, path.relative_to(module).as_posix())
+    found = unpack(file.getvalue())
+    names = [p.relative_to(module).as_posix() for p in module.rglob("*") if p.is_file()]
+    assert sorted(found) == sorted(names)
 
 
 def test_a_folder_may_be_named_twice(unpack: Callable[..., dict[str, str]]) -> None:
