@@ -12,6 +12,7 @@ from typing import TypeVar
 import tensorflow as tf
 
 from compat_hub import _tensorflow
+from compat_hub._strange_files import strange_file
 from compat_hub.checkpoint_index import find_problem
 from compat_hub.errors import CheckpointError
 from compat_hub.fresh_copy import fresh_copy
@@ -115,15 +116,25 @@ class Checkpoint:
         except tf.errors.OpError as error:
             raise CheckpointError(
                 f"Module {self._handle!r}: the checkpoint {self._prefix!r} is incomplete or "
-                f"damaged: {error.message}. {fresh_copy(self._handle)}"
+                f"damaged: {_strange_part(self._prefix) or error.message}. "
+                f"{fresh_copy(self._handle)}"
             ) from error
 
     def _not_opened(self, problem: object) -> CheckpointError:
         advice = _NO_PATTERN if set("*?[") & set(self._prefix) else fresh_copy(self._handle)
         return CheckpointError(
             f"Module {self._handle!r}: the checkpoint {self._prefix!r} cannot be opened: "
-            f"{problem}. {advice}"
+            f"{_strange_part(self._prefix) or problem}. {advice}"
         )
+
+
+def _strange_part(prefix: str) -> str | None:
+    """What is in a checkpoint's place, where that is known."""
+    for path in sorted(tf.io.gfile.glob(f"{prefix}.*"), key=lambda path: ".data-" in path):
+        strange = strange_file(path)
+        if strange is not None:
+            return f"{path} {strange}"
+    return None
 
 
 def lacking_variables(spec: ModuleSpec) -> frozenset[str]:

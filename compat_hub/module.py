@@ -696,8 +696,7 @@ def load(
             digests.check(os.fspath(handle), path, sha256, source, allow_links)
         if not is_module_directory(path) and is_saved_model(path):
             check_saved_model(f"The SavedModel {os.fspath(handle)!r}", path, allow_links)
-            if tags is None:
-                check_plain(os.fspath(handle), path, allow_links)
+            check_plain(os.fspath(handle), path, allow_links, tags is not None)
             plain_tags = None if tags is None else sorted(normalize_tags(tags))
             return tf.saved_model.load(path, tags=plain_tags, options=options)
         spec = read_module_spec(os.fspath(handle), path, allow_host_access, allow_links)

@@ -19,16 +19,20 @@ from compat_hub._file_stamp import file_stamp
 from compat_hub._masking import masked
 from compat_hub._plain_files import check_file, check_kind, checkpoint_files, local_path
 from compat_hub._resolve import resolve
+from compat_hub._strange_files import strange_content, strange_file
 from compat_hub.checkpoint_copy import copy_variables
 from compat_hub.errors import InputTypeError, ModuleFormatError, SignatureError, UnknownNameError
 from compat_hub.fresh_copy import fresh_copy, naming_fresh_copy
 from compat_hub.graph.machine_traces import clear_checkpoint_paths
+from compat_hub.graph.names import node_of
+from compat_hub.graph.table_files import file_inputs
 from compat_hub.signature_table import signature_tables
 from compat_hub.tensor_info import TensorInfo
 from compat_hub.variant import GraphVariant, Signature, format_tags
 from compat_hub.writer import MODULE_PROTO, write_module_directory
 
 _ATTACHMENTS = "hub_module_attachments"
+_IS_EMPTY = " It is empty: copying or downloading it broke off, so do that again."
 _SUPPORTED_FEATURES: frozenset[str] = frozenset()
 
 _read: weakref.WeakValueDictionary[Any, ModuleSpec] = weakref.WeakValueDictionary()
@@ -211,7 +215,21 @@ class ModuleSpec:
             raise ModuleFormatError(
                 f"{where}: the asset file {path!r} is missing. {fresh_copy(self.handle)}"
             )
+        strange = strange_file(path, file in self._files_of_tables())
+        if strange is not None:
+            raise ModuleFormatError(
+                f"{where}: the asset file {path!r} {strange}. {fresh_copy(self.handle)}"
+            )
         return path
+
+    def _files_of_tables(self) -> frozenset[str]:
+        """The asset files that tables are filled from: plain text, with something in it."""
+        found: set[str] = set()
+        for variant in self._variants.values():
+            inputs = file_inputs(variant.nodes.values()) if variant.assets else []
+            needed = variant.needed_nodes(inputs) if inputs else frozenset()
+            found.update(file for t, file in variant.assets.items() if node_of(t) in needed)
+        return frozenset(found)
 
     def get_tags(self) -> list[frozenset[str]]:
         """The tags of each graph variant."""
@@ -541,15 +559,21 @@ def _read_file(handle: str, folder: str, name: str, allow_links: bool) -> bytes:
     check_file(f"Module {handle!r}", folder, path, allow_links)
     try:
         with tf.io.gfile.GFile(path, "rb") as file:
-            return file.read()
+            data = file.read()
     except tf.errors.OpError as error:
         raise ModuleFormatError(
             f"Module {handle!r}: the file {path} cannot be read: {error.message}. "
             f"{fresh_copy(handle)}"
         ) from error
+    strange = strange_content(data[:512]) if data else None
+    if strange is not None:
+        raise ModuleFormatError(
+            f"Module {handle!r}: the file {path} {strange}. {fresh_copy(handle)}"
+        )
+    return data
 
 
-def check_plain(handle: str, path: str, allow_links: bool = False) -> None:
+def check_plain(handle: str, path: str, allow_links: bool = False, has_tags: bool = False) -> None:
     """Refuses a SavedModel that is a module in TF1 Hub format without its tfhub_module.pb.
 
     It is told by its variants: those of a module have no tags, or those that the module's author
@@ -559,11 +583,24 @@ def check_plain(handle: str, path: str, allow_links: bool = False) -> None:
         handle: How messages name it.
         path: Its folder.
         allow_links: Whether files may be behind links that lead out of the folder.
+        has_tags: Whether the caller knows the variant that is wanted, and so what it is.
 
     Raises:
         ModuleFormatError: It is one, or no SavedModel that can be read.
     """
     found = read_saved_model(handle, path, allow_links).meta_graphs
+    prefix = os.path.join(
+        path, tf.saved_model.VARIABLES_DIRECTORY, tf.saved_model.VARIABLES_FILENAME
+    )
+    for file in checkpoint_files(prefix):
+        strange = strange_file(file, is_plain=file.endswith(".index"))
+        if strange is not None:
+            raise ModuleFormatError(
+                f"The SavedModel {masked(handle)!r}: the file {file} {strange}. "
+                f"{fresh_copy(handle)}"
+            )
+    if has_tags:
+        return
     tags = sorted(sorted(graph.meta_info_def.tags) for graph in found)
     if (
         any(graph.HasField("object_graph_def") for graph in found)
@@ -601,8 +638,9 @@ def _check_module_proto(handle: str, path: str, allow_links: bool) -> None:
         )
     file = os.path.join(path, MODULE_PROTO)
     proto = protos.ModuleDef()
+    data = _read_file(handle, path, MODULE_PROTO, allow_links)
     try:
-        proto.ParseFromString(_read_file(handle, path, MODULE_PROTO, allow_links))
+        proto.ParseFromString(data)
     except DecodeError as error:
         raise ModuleFormatError(
             f"Module {handle!r}: the file {file} is damaged and cannot be parsed ({error}). "
@@ -612,6 +650,7 @@ def _check_module_proto(handle: str, path: str, allow_links: bool) -> None:
         raise ModuleFormatError(
             f"Module {handle!r} has the format {proto.format}; the only TF1 Hub format that can be "
             f"read is FORMAT_V3 ({protos.ModuleDef.FORMAT_V3}). Check that {file} is complete."
+            f"{_IS_EMPTY * (not data)}"
         )
     unsupported = sorted(set(proto.required_features) - _SUPPORTED_FEATURES)
     if unsupported:
@@ -645,6 +684,7 @@ def read_saved_model(handle: str, path: str, allow_links: bool = False) -> Any:
         ) from error
     if not saved_model.meta_graphs:
         raise ModuleFormatError(
-            f"Module {handle!r}: the file {file} holds no graph. {fresh_copy(handle)}"
+            f"Module {handle!r}: the file {file} holds no graph.{_IS_EMPTY * (not data)} "
+            f"{fresh_copy(handle)}"
         )
     return saved_model

@@ -815,9 +815,10 @@ def test_an_export_of_a_variant_whose_siblings_have_no_values(tmp_path: Path) ->
 
 
 def test_an_export_replaces_nothing(tmp_path: Path) -> None:
+    (tmp_path / "mine").touch()
     with pytest.raises(FileExistsError):
         _load("fruit").export(tmp_path)
-    assert not list(tmp_path.iterdir())
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 
 
 def _aged(copy: Any) -> str:

@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Iterator
 from typing import IO, Any
 
+from compat_hub._strange_files import strange_content
 from compat_hub.cache.settings import ArchiveLimits
 from compat_hub.errors import ResolveError
 
@@ -247,6 +248,9 @@ class _Unpacking:
             text = beginning[:200].decode("utf-8", "replace")
             printable = "".join(c if c.isprintable() else " " for c in text)
             what = f"it begins with {' '.join(printable.split())!r}"
+            strange = strange_content(beginning)
+            if strange is not None:
+                what += f", so it {strange}"
         return NotAnArchiveError(
             f"What {self._handle!r} leads to is not a tar archive: {what}. "
             "Check the handle in a browser; a server may answer with a page instead of a module."

@@ -1,8 +1,9 @@
-"""Whether tables can be filled from the columns of files that their nodes name."""
+"""The files that tables are filled from, and whether their columns can be."""
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 from typing import Any
 
 GraphDef = Any
@@ -10,6 +11,11 @@ GraphDef = Any
 _OPS = frozenset({"InitializeTableFromTextFile", "InitializeTableFromTextFileV2"})
 _LEAST_COLUMN = -2  # the whole line; -1 is its number
 _MOST_COLUMNS = 10**6  # beyond the range of 32 bits TensorFlow reads where there is nothing
+
+
+def file_inputs(nodes: Iterable[Any]) -> list[str]:
+    """The tensors that hold the paths of files that nodes fill tables from."""
+    return [node.input[1] for node in nodes if node.op in _OPS and len(node.input) > 1]
 
 
 def find_bad_column(graph_def: GraphDef) -> str | None:

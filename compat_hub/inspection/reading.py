@@ -365,6 +365,11 @@ def _problems(
     for asset in assets:
         if asset.bytes is None:
             yield f"the asset file {asset.name!r} is missing. {fresh_copy(spec.handle)}"
+            continue
+        try:
+            spec.asset_path(asset.name)
+        except HubError as error:
+            yield str(error)
     known: dict[str, VariableInfo] = {}
     for variant in spec.variants.values():
         for info in variant.variables:
