@@ -6,9 +6,10 @@ import os
 from collections.abc import Sequence
 
 from compat_hub._resolve import resolve
-from compat_hub.errors import ModuleFormatError
+from compat_hub.errors import InputTypeError, ModuleFormatError
 from compat_hub.module import HubModule, load
-from compat_hub.spec import ModuleSpec, is_module_directory, is_saved_model
+from compat_hub.spec import ModuleSpec, Tags, is_module_directory, is_saved_model
+from compat_hub.state import Missing
 
 
 def convert(
@@ -16,6 +17,8 @@ def convert(
     path: str | os.PathLike[str],
     *,
     signatures: Sequence[str] | None = None,
+    tags: Tags = None,
+    missing: Missing = "error",
 ) -> str:
     """Converts a module in TF1 Hub format to a SavedModel of TensorFlow 2.
 
@@ -37,6 +40,11 @@ def convert(
         path: The folder to make, on any filesystem of `tf.io.gfile`. It may be there and empty.
         signatures: Names of the signatures to write, all of the inference variant when None. With
             names, only the variables that they need are written.
+        tags: Which graph variant to write alone, as of `compat_hub.load`. None is `set()` for
+            inference with `{"train"}` for training calls, or the only variant that there is.
+        missing: What becomes of variables that the module's checkpoint does not have, as of
+            `compat_hub.load`. With `"error"`, what is whole is written, and an
+            `IncompleteModuleWarning` says what was left out.
 
     Returns:
         The path.
@@ -44,17 +52,30 @@ def convert(
     Raises:
         ResolveError: The handle leads to no folder, or `path` cannot be written.
         ModuleFormatError: The folder holds no module in TF1 Hub format that can be read.
-        UnknownNameError: There is no such signature, or no variant for inference. Where the module
-            has none, choose one: `compat_hub.load(handle, tags=...).save(path)`.
+        CheckpointError: Files of the checkpoint are missing or damaged, or nothing is whole, or
+            not what `signatures` names.
+        UnknownNameError: There is no such signature or variant, or none for inference. Where the
+            module has several others, choose one with `tags`.
         UnsafeModuleError: The module's graph would touch the host. If you trust its source, pass
             `compat_hub.load(handle, allow_host_access=True)`.
-        InputTypeError: `signatures` is not a list of names.
+        InputTypeError: `signatures` is not a list of names; or the module is loaded already, and
+            `tags` or `missing` say how.
         HubError: The graph has control flow that no gradient can be computed through.
         PathExistsError: There is something at `path` already.
     """
-    if isinstance(handle, str | os.PathLike):
-        _check_format(handle, resolve(handle))
-    module = handle if isinstance(handle, HubModule) else load(handle)
+    if isinstance(handle, HubModule):
+        if tags is not None or missing != "error":
+            raise InputTypeError(
+                "`tags` and `missing` say how a module is loaded, and this one is. Pass them to "
+                "compat_hub.load()."
+            )
+        module = handle
+    else:
+        if not isinstance(handle, ModuleSpec):
+            _check_format(handle, resolve(handle))
+        module = load(handle, tags=tags, missing=missing)
+        if tags is None and len(module.spec.variants) == 1:
+            (module.tags,) = module.spec.variants
     return module.save(path, signatures=signatures)
 
 

@@ -13,6 +13,7 @@ from compat_hub._weights_file import load_weights, save_weights
 from compat_hub.errors import ModuleFormatError, ResolveError, UnsafeModuleError
 from compat_hub.module import HubModule
 from compat_hub.spec import Tags
+from compat_hub.state import Missing
 
 
 class HubLayer:
@@ -40,6 +41,7 @@ class HubLayer:
         train_only: str | None = None,
         allow_host_access: bool = False,
         allow_links: bool = False,
+        missing: Missing = "error",
         **kwargs: Any,
     ) -> None:
         layer: Any = super()
@@ -55,6 +57,7 @@ class HubLayer:
             "train_only": train_only,
             "allow_host_access": True if allow_host_access else None,
             "allow_links": True if allow_links else None,
+            "missing": None if missing == "error" else missing,
         }
         self._set_up(handle, options, load_options)
         self._take_over_variables()

@@ -16,12 +16,14 @@ import tensorflow as tf
 
 from compat_hub import _tensorflow
 from compat_hub._xla import find_uncompilable_op
+from compat_hub.call import CallResult
 from compat_hub.errors import HubError, InputTypeError, SignatureError, UnknownNameError
 from compat_hub.function import StateTensor
 from compat_hub.inputs import bind_inputs
-from compat_hub.module import HubModule, load
+from compat_hub.module import HubModule, constant_bool, load
 from compat_hub.replicas import StateVariable
 from compat_hub.spec import ModuleSpec, Tags
+from compat_hub.state import Missing
 from compat_hub.tensor_info import TensorInfo
 
 
@@ -92,6 +94,7 @@ def make_target(
     train_only: str | None = None,
     allow_host_access: bool = False,
     allow_links: bool = False,
+    missing: Missing | None = None,
 ) -> Target:
     """Loads the handle where it is one, and checks that the arguments fit together.
 
@@ -106,11 +109,12 @@ def make_target(
             options=load_options,
             allow_host_access=bool(allow_host_access),
             allow_links=bool(allow_links),
+            missing=missing or "error",
         )
-    elif isinstance(handle, HubModule) and tags is not None:
+    elif isinstance(handle, HubModule) and (tags is not None or missing is not None):
         raise SignatureError(
-            "`tags` choose the variant while a module is loaded; this HubModule is already. "
-            "Pass the tags to compat_hub.load()."
+            "`tags` choose the variant while a module is loaded, and `missing` the variables that "
+            "it has; this HubModule is loaded already. Pass them to compat_hub.load()."
         )
     if output_key is not None and signature_outputs_as_dict:
         raise SignatureError(
@@ -145,11 +149,12 @@ class _HubModuleTarget:
         self._signature = signature
         self._outputs = None if as_dict else (output_key or "default",)
         found = module.spec.signature(signature, module.tags)
-        unknown = sorted(set(arguments) - set(found.inputs))
+        self._known = {*found.inputs, *self._inputs_in_training()}
+        unknown = sorted(set(arguments) - self._known)
         if unknown:
             raise InputTypeError(
                 f"KerasLayer for {module.spec.handle!r}: `arguments` has {unknown}, which are no "
-                f"inputs of the signature {found.name!r}. Its inputs are {sorted(found.inputs)}."
+                f"inputs of the signature {found.name!r}. Its inputs are {sorted(self._known)}."
             )
         for name in self._outputs or ():
             if name not in found.outputs:
@@ -177,48 +182,48 @@ class _HubModuleTarget:
                 and id(state.variable) in self._watched
             )
 
-        module = self.resolved_object
-        result = module.call_signature(
-            self._cast(inputs),
-            self._signature,
-            self._outputs,
-            training=training,
-            arguments=self._arguments,
-            losses=trainable,
-            is_watched=is_watched,
-        )
+        def call(flag: bool) -> CallResult:
+            return self.resolved_object.call_signature(
+                self._cast(inputs, flag),
+                self._signature,
+                self._outputs,
+                training=flag,
+                arguments=self._arguments_of(flag),
+                losses=trainable,
+                is_watched=is_watched,
+            )
+
+        flag = constant_bool(training)
+        if flag is not None:
+            result = call(flag)
+        else:
+            result = self.resolved_object.call_either(training, call, trainable)
         output = result.outputs[self._outputs[0]] if self._outputs else result.outputs
         return output, result.losses
 
     def output_shapes(self, input_shapes: Any, dtype: tf.DType) -> Any:
         del dtype  # the signature says it
-        module = self.resolved_object
-        infos = module.spec.signature(self._signature, module.tags).inputs
-        shapes = self._named(input_shapes)
-        specs = {
-            name: tf.TensorSpec(shape, infos[name].dtype)
-            for name, shape in shapes.items()
-            if name in infos and name not in self._arguments
-        }
+        infos = self._infos(training=False)
+        shapes = self._named(input_shapes, training=False)
+        specs = {name: tf.TensorSpec(shape, infos[name].dtype) for name, shape in shapes.items()}
         return _shapes_of(self.output_specs(specs, False))
 
     def output_specs(self, inputs: Any, training: bool) -> Any:
-        module = self.resolved_object
-        infos = module.spec.signature(self._signature, module.tags).inputs
-        named = {name: _like(value, infos[name]) for name, value in self._named(inputs).items()}
+        infos = self._infos(training)
+        given = self._named(inputs, training)
+        named = {name: _like(value, infos[name]) for name, value in given.items()}
         return _trace(lambda values: self(values, training, False)[0], named)
 
     @functools.cache  # noqa: B019
     def uncompilable_op(self, trainable: bool) -> str | None:
-        module = self.resolved_object
-        found = module.spec.signature(self._signature, module.tags)
-        has_default = module.spec.variant(module.tags).has_default
+        infos = self._infos(trainable)
+        has_default = self.resolved_object.variant(trainable).has_default
         specs = {
             name: info.type_spec
-            for name, info in found.inputs.items()
+            for name, info in infos.items()
             if name not in self._arguments and not has_default(info)
         }
-        strings = [name for name in specs if found.inputs[name].dtype == tf.string]
+        strings = [name for name in specs if infos[name].dtype == tf.string]
         if strings:
             return f"strings, as the input {strings[0]!r}"
 
@@ -241,14 +246,39 @@ class _HubModuleTarget:
             return str(error)
         return find_uncompilable_op(graph_def)
 
-    def _named(self, inputs: Any) -> Mapping[str, Any]:
+    def _infos(self, training: bool) -> Mapping[str, TensorInfo]:
+        """What the signature takes, in the variant that such a call runs."""
         module = self.resolved_object
-        found = module.spec.signature(self._signature, module.tags)
-        variant = module.spec.variant(module.tags)
-        named = bind_inputs(found.inputs, inputs, variant.has_default, found.name, self._arguments)
-        return {n: v for n, v in named.items() if n not in self._arguments}
+        return module.spec.signature(self._signature, module.variant(training).tags).inputs
 
-    def _cast(self, inputs: Any) -> Any:
+    def _inputs_in_training(self) -> Mapping[str, TensorInfo]:
+        """The same, or nothing where the variant of training calls does not have the signature."""
+        module = self.resolved_object
+        name = "default" if self._signature is None else self._signature
+        found = module.variant(training=True).signatures.get(name)
+        return {} if found is None else found.inputs
+
+    def _arguments_of(self, training: bool) -> dict[str, Any]:
+        infos = self._infos(training)
+        return {n: v for n, v in self._arguments.items() if n in infos}
+
+    def _named(self, inputs: Any, training: bool) -> Mapping[str, Any]:
+        """The inputs by name.
+
+        A model gives a layer the same inputs in training and in inference: those that only the
+        other one takes, as labels, are left out.
+        """
+        module = self.resolved_object
+        infos = self._infos(training)
+        if isinstance(inputs, Mapping):
+            others = self._known - infos.keys()
+            inputs = {n: v for n, v in inputs.items() if n not in others}
+        variant, arguments = module.variant(training), self._arguments_of(training)
+        where = f"{variant.where}, signature {self._signature or 'default'!r}"
+        named = bind_inputs(infos, inputs, variant.has_default, where, arguments)
+        return {n: v for n, v in named.items() if n not in arguments}
+
+    def _cast(self, inputs: Any, training: bool) -> Any:
         """Casts tensors to the declared dtype within one kind: floats to floats, ints to ints.
 
         Keras has by now made tensors of what the user passed, float64 or int64 for numpy's
@@ -256,10 +286,8 @@ class _HubModuleTarget:
         """
         if inputs is None:
             return None
-        infos = self.resolved_object.spec.signature(
-            self._signature, self.resolved_object.tags
-        ).inputs
-        named = self._named(inputs)
+        infos = self._infos(training)
+        named = self._named(inputs, training)
         return {name: _cast_within_kind(value, infos[name].dtype) for name, value in named.items()}
 
 

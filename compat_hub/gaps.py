@@ -18,6 +18,10 @@ from compat_hub.variant import GraphVariant, Signature, format_tags
 _SHOWN = 4
 
 
+class IncompleteModuleWarning(UserWarning):
+    """Something of a module was left out of what was written, since it cannot be used."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Gap:
     """What a part of a variant needs, and is not there.
@@ -86,18 +90,24 @@ def check_gap(
 
 
 def gap_of_signature(
-    variant: GraphVariant, signature: Signature, missing: Set[str], training: bool = False
+    variant: GraphVariant,
+    signature: Signature,
+    missing: Set[str],
+    training: bool = False,
+    outputs: Iterable[str] | None = None,
 ) -> Gap | None:
-    """What a call of a signature for all outputs, with all inputs, needs and is not there.
+    """What a call of a signature, with all inputs, needs and is not there.
 
     Args:
         variant: The variant.
         signature: One of its signatures.
         missing: The names of the variables without a value.
         training: Whether it is a training call, with the variant's update ops.
+        outputs: The names of the wanted outputs, all of them when None.
     """
     fed = [tensor for info in signature.inputs.values() for tensor in info.components]
-    wanted = [tensor for info in signature.outputs.values() for tensor in info.components]
+    infos = [signature.outputs[n] for n in (signature.outputs if outputs is None else outputs)]
+    wanted = [tensor for info in infos for tensor in info.components]
     if training:
         wanted += variant.runnable(variant.update_ops, fed)
     return find_gap(variant, wanted, fed, missing)
@@ -160,6 +170,18 @@ def check_complete(
 def _is_complete(variant: GraphVariant, missing: Set[str]) -> bool:
     gaps = [gap_of_signature(variant, s, missing) for s in variant.signatures.values()]
     return not any(gap is not None and gap.variables for gap in gaps)
+
+
+def require_signature(variant: GraphVariant, signature: Signature, missing: Set[str]) -> None:
+    """Raises where a call of a signature for all outputs needs what is not there.
+
+    Raises:
+        ModuleFormatError: TensorFlow lacks an op.
+        CheckpointError: The checkpoint lacks a variable.
+    """
+    gap = gap_of_signature(variant, signature, missing)
+    if gap is not None:
+        raise _error(variant, gap, f"{variant.where}, signature {signature.name!r}")
 
 
 def explain_gap(gap: Gap) -> str:

@@ -69,6 +69,8 @@ class KerasLayer(HubLayer, _tensorflow.AdoptedWeights, tf_keras.layers.Layer):
             a model was saved to, the permission that is in it does not count.
         allow_links: Whether files of the module may be behind links that lead out of its folder;
             a permission in a file does not count either.
+        missing: What becomes of variables that the module's checkpoint does not have, as of
+            `compat_hub.load`: `"error"` or `"initial"`.
         **kwargs: Arguments of `tf_keras.layers.Layer`: `name`, `dtype`, `input_shape`, ...
 
     Attributes:

@@ -39,7 +39,7 @@ class KerasLayer(HubLayer, _keras3.HeldWeights, keras.layers.Layer):
     BatchNormalization does it, and there are no regularization losses.
 
     Args:
-        handle: As of `compat_hub.KerasLayer`, like all arguments up to `allow_links`.
+        handle: As of `compat_hub.KerasLayer`, like all arguments up to `missing`.
         **kwargs: Arguments of `keras.layers.Layer`: `name`, `dtype`, ...
 
     Attributes:

@@ -310,9 +310,9 @@ class HubModule(tf.Module):
         Returns:
             The outputs by name, and the losses.
         """
-        constant = _constant_bool(training)
+        constant = constant_bool(training)
         if constant is None:
-            return self._call_either(
+            return self.call_either(
                 training,
                 lambda flag: self.call_signature(
                     inputs,
@@ -388,10 +388,19 @@ class HubModule(tf.Module):
                     )
         return known
 
-    def _call_either(
+    def call_either(
         self, training: tf.Tensor, call: Callable[[bool], CallResult], losses: bool
     ) -> CallResult:
-        """Both calls as branches, where only the running program knows which."""
+        """A call of which only the running program knows whether it is one in training.
+
+        Args:
+            training: A boolean scalar tensor.
+            call: Makes the call of inference, or of training.
+            losses: Whether it computes the losses that depend on inputs.
+
+        Returns:
+            The outputs and the losses of the call that is made.
+        """
 
         def branch(flag: bool) -> Callable[[], tuple[dict[str, Any], list[tf.Tensor]]]:
             def run() -> tuple[dict[str, Any], list[tf.Tensor]]:
@@ -616,7 +625,7 @@ class RegularizationLoss:
         return f"<compat_hub regularization loss {self.name!r}>"
 
 
-def _constant_bool(value: Any) -> bool | None:
+def constant_bool(value: Any) -> bool | None:
     """A flag as a Python bool, or None where only the running program knows it."""
     if isinstance(value, bool):
         return value

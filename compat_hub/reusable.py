@@ -5,10 +5,12 @@ The interface is that of Reusable SavedModels: https://www.tensorflow.org/hub/re
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import inspect
 import keyword
 import os
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -18,9 +20,18 @@ from compat_hub._folder_progress import byte_size, folder_progress
 from compat_hub._log_filter import no_word_of
 from compat_hub.call import CallResult, find_update_ops
 from compat_hub.errors import InputTypeError, UnknownNameError
+from compat_hub.gaps import (
+    Gap,
+    IncompleteModuleWarning,
+    explain_gap,
+    find_gap,
+    gap_of_signature,
+    require_signature,
+)
+from compat_hub.spec import ModuleSpec
 from compat_hub.state import ModuleState
 from compat_hub.tensor_info import TensorInfo
-from compat_hub.variant import GraphVariant, Signature
+from compat_hub.variant import GraphVariant, Signature, format_tags
 from compat_hub.writer import new_folder
 
 _PARAMETERS = frozenset({"inputs", "training"})
@@ -29,6 +40,7 @@ _PARAMETERS = frozenset({"inputs", "training"})
 class LoadedModule(Protocol):
     """What of a `HubModule` is used here."""
 
+    spec: ModuleSpec
     state: ModuleState
     asset_paths: list[tf.saved_model.Asset]
 
@@ -80,11 +92,21 @@ def save_reusable(
     Raises:
         UnknownNameError: There is no such signature, or no variant for inference.
         InputTypeError: `signatures` is not a list of names.
+        CheckpointError: A signature, or each of them when None, needs variables that the module's
+            checkpoint does not have.
+        ModuleFormatError: It needs an op that this TensorFlow does not have.
         HubError: The graph has control flow that no gradient can be computed through.
         PathExistsError: There is something at `path` already.
         ResolveError: The folder cannot be written.
     """
     names = _choose(module, signatures)
+    for what, why in find_left_out(module, signatures).items():
+        warnings.warn(
+            f"Module {module.spec.handle!r}: {what} could not be written to {os.fspath(path)!r}: "
+            f"{why}",
+            IncompleteModuleWarning,
+            stacklevel=3,
+        )
     with new_folder(path) as folder, tf.init_scope():
         obj, functions = make_reusable(module, names, everything=signatures is None)
         with folder_progress(folder, byte_size(obj.variables)), no_word_of(folder):  # it is renamed
@@ -116,14 +138,61 @@ def make_reusable(
         tf.function(functools.partial(loss, portable=True), input_signature=[])
         for loss in module.regularization_losses
         if kept is None or _variables_of(module.variant(training=True), [loss.name]) <= kept
+        if _gap_of_loss(module, loss) is None
     ]
     obj.asset_paths = module.asset_paths
     obj.tables = module.state.tables
-    called = _called_signature(inference, names)
+    called = _called_signature(inference, names, everything)
     if called is not None:
         setattr(obj, "__call__", _call_function(module, called))  # noqa: B010 an attribute to save
     functions = {name: _signature_function(module, inference.signatures[name]) for name in names}
     return obj, functions
+
+
+def find_left_out(module: LoadedModule, signatures: Sequence[str] | None = None) -> dict[str, str]:
+    """What of a module cannot be written, and why: an op or variables that it needs are missing.
+
+    Args:
+        module: The module.
+        signatures: As for `save_reusable`.
+    """
+    inference, missing = module.variant(training=False), module.state.lacking
+    found: dict[str, str] = {}
+    for signature in inference.signatures.values() if signatures is None else ():
+        gap = gap_of_signature(inference, signature, missing)
+        if gap is not None:
+            found[f"the signature {signature.name!r}"] = explain_gap(gap)
+    called = _called_signature(inference, _choose(module, signatures), signatures is None)
+    if called is not None:
+        why = _why_not_in_training(module, called)
+        if why is not None:
+            found[f"training calls of {called.name!r}"] = why
+    for loss in module.regularization_losses:
+        gap = _gap_of_loss(module, loss)
+        if gap is not None:
+            found[f"the regularization loss {loss.name!r}"] = explain_gap(gap)
+    return found
+
+
+def _gap_of_loss(module: LoadedModule, loss: Any) -> Gap | None:
+    return find_gap(module.variant(training=True), [loss.name], [], module.state.lacking)
+
+
+def _why_not_in_training(module: LoadedModule, called: Signature) -> str | None:
+    """Why training calls of the signature that the loaded object applies cannot be written."""
+    variant = module.variant(training=True)
+    signature = variant.signatures.get(called.name)
+    if signature is None:
+        return f"the variant {format_tags(variant.tags)} has no such signature."
+    gap = gap_of_signature(
+        variant, signature, module.state.lacking, training=True, outputs=_called_outputs(signature)
+    )
+    return None if gap is None else f"with its update ops, {explain_gap(gap)}."
+
+
+def _called_outputs(signature: Signature) -> tuple[str, ...] | None:
+    """What the loaded object gives: the output `default`, or all in a dict."""
+    return ("default",) if "default" in signature.outputs else None
 
 
 def _choose(module: LoadedModule, signatures: Sequence[str] | None) -> list[str]:
@@ -131,11 +200,18 @@ def _choose(module: LoadedModule, signatures: Sequence[str] | None) -> list[str]
         variant = module.variant(training=False)
     except UnknownNameError as error:
         raise UnknownNameError(
-            f"{error} A SavedModel needs a variant for inference: choose one with "
-            "compat_hub.load(handle, tags=...).save(path)."
+            f"{error} A SavedModel needs a variant for inference: choose one, with "
+            "compat_hub.convert(handle, path, tags=...), which is "
+            "compat_hub.load(handle, tags=...).save(path), or `compat-hub convert --tags`."
         ) from error
+    missing = module.state.lacking
     if signatures is None:
-        return list(variant.signatures)
+        every = variant.signatures.values()
+        whole = [s.name for s in every if gap_of_signature(variant, s, missing) is None]
+        if not whole:
+            for signature in every:
+                require_signature(variant, signature, missing)
+        return whole
     if isinstance(signatures, str) or not signatures:
         raise InputTypeError(
             f"`signatures` is a list of names of signatures, found {signatures!r}. "
@@ -147,24 +223,29 @@ def _choose(module: LoadedModule, signatures: Sequence[str] | None) -> list[str]
             raise UnknownNameError(
                 f"There is no signature {name!r} in {variant.where}. It has: {existing}."
             )
+        require_signature(variant, variant.signatures[name], missing)
     return list(dict.fromkeys(signatures))
 
 
-def _called_signature(variant: GraphVariant, names: Sequence[str]) -> Signature | None:
+def _called_signature(
+    variant: GraphVariant, names: Sequence[str], everything: bool
+) -> Signature | None:
     """The signature that calling the loaded object applies.
 
-    `"default"` if it is kept, otherwise the only one that has inputs. Where there are several, the
-    object is not callable, and has its signatures.
+    `"default"` if it is kept, otherwise the only one that has inputs. Where there are several, or
+    the default had to be left out, the object is not callable, and has its signatures.
     """
     if "default" in names:
         return variant.signatures["default"]
+    if everything and "default" in variant.signatures:
+        return None
     with_inputs = [variant.signatures[n] for n in names if variant.signatures[n].inputs]
     return with_inputs[0] if len(with_inputs) == 1 else None
 
 
 def _needed_variables(module: LoadedModule, names: Sequence[str]) -> set[str]:
     needed: set[str] = set()
-    called = _called_signature(module.variant(training=False), names)
+    called = _called_signature(module.variant(training=False), names, everything=False)
     for training in False, True:
         variant = module.variant(training)
         for name in names:
@@ -189,50 +270,81 @@ def _variables_of(
     return {v.name for v in variant.variables if v.name in nodes}
 
 
+@dataclasses.dataclass(frozen=True)
+class _Arguments:
+    """What a call of the loaded object takes, in inference or in training.
+
+    Attributes:
+        required: The inputs without a default, which are in `inputs`.
+        hyper: Those with a default that are keyword arguments.
+        has_flag: Whether a boolean input of the name `training` gets the flag's value.
+        outputs: The names of the outputs to give, None for all in a dict.
+    """
+
+    required: dict[str, TensorInfo]
+    hyper: dict[str, TensorInfo]
+    has_flag: bool
+    outputs: tuple[str, ...] | None
+
+
+def _arguments(variant: GraphVariant, signature: Signature) -> _Arguments:
+    required = {n: i for n, i in signature.inputs.items() if not variant.has_default(i)}
+    hyper = {n: i for n, i in signature.inputs.items() if variant.has_default(i)}
+    flag = hyper.get("training")
+    return _Arguments(
+        required,
+        {n: i for n, i in hyper.items() if _identifier(n) == n and n not in _PARAMETERS},
+        flag is not None and flag.dtype == tf.bool,
+        _called_outputs(signature),
+    )
+
+
 def _call_function(module: LoadedModule, signature: Signature) -> Callable[..., Any]:
     """What the loaded object does when it is called.
 
     Its parameters: `inputs`, the one tensor or the dict of those without a default; `training`,
     which is also the value of a boolean input of that name; and by keyword the inputs that have a
-    default, such as hyperparameters.
+    default, such as hyperparameters. A training call takes those of the variant that it runs.
     """
-    variant = module.variant(training=False)
-    required = {n: i for n, i in signature.inputs.items() if not variant.has_default(i)}
-    hyper = {n: i for n, i in signature.inputs.items() if variant.has_default(i)}
-    hyper = {n: i for n, i in hyper.items() if _identifier(n) == n and n not in _PARAMETERS}
-    flag = signature.inputs.get("training")
-    has_flag = flag is not None and variant.has_default(flag) and flag.dtype == tf.bool
-    outputs = ("default",) if "default" in signature.outputs else None
+    taken = {False: _arguments(module.variant(training=False), signature)}
+    if _why_not_in_training(module, signature) is None:
+        variant = module.variant(training=True)
+        taken[True] = _arguments(variant, variant.signatures[signature.name])
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        bound = parameters.bind(*args, **kwargs)
-        arguments = {n: v for n, v in bound.arguments.items() if n in hyper and v is not None}
-        if has_flag:
-            arguments["training"] = bound.arguments.get("training", False)
+        given = parameters.bind(*args, **kwargs).arguments
+        training = given.get("training", False)
+        wanted = taken[training]
+        arguments = {n: given[n] for n in wanted.hyper if given.get(n) is not None}
+        if wanted.has_flag:
+            arguments["training"] = training
         result = module.call_signature(
-            bound.arguments.get("inputs"),
+            given.get("inputs"),
             signature.name,
-            outputs,
-            training=bound.arguments.get("training", False),
+            wanted.outputs,
+            training=training,
             arguments=arguments,
             portable=True,
         )
-        return result.outputs["default"] if outputs else result.outputs
+        return result.outputs["default"] if wanted.outputs else result.outputs
 
-    positional = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    positional, by_name = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
+    needs_inputs = [bool(wanted.required) for wanted in taken.values()]
+    default = inspect.Parameter.empty if all(needs_inputs) else None
+    hyper = list(dict.fromkeys(name for wanted in taken.values() for name in wanted.hyper))
     parameters = inspect.Signature(
         [
-            *([inspect.Parameter("inputs", positional)] if required else []),
+            *([inspect.Parameter("inputs", positional, default=default)] * any(needs_inputs)),
             inspect.Parameter("training", positional, default=False),
-            *(inspect.Parameter(n, inspect.Parameter.KEYWORD_ONLY, default=None) for n in hyper),
+            *(inspect.Parameter(n, by_name, default=None) for n in hyper),
         ]
     )
     setattr(call, "__signature__", parameters)  # noqa: B010 tf.function asks for it
     function = tf.function(call, autograph=False)
-    for arguments in _input_forms(required):
-        for training in False, True:
-            for chosen in _choices(hyper):
-                given = {n: hyper[n].named_spec(n) for n in chosen}
+    for training, wanted in taken.items():
+        for arguments in _input_forms(wanted.required):
+            for chosen in _choices(wanted.hyper):
+                given = {n: wanted.hyper[n].named_spec(n) for n in chosen}
                 function.get_concrete_function(*arguments, training=training, **given)
     return function
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import tensorflow as tf
 from tensorflow.core.framework import variable_pb2
 
 import compat_hub
+from compat_hub import keras2, keras3
+from compat_hub.gaps import IncompleteModuleWarning
 from tests.copies import node
 from tests.records import (
     FIXTURES,
@@ -190,6 +193,90 @@ def test_a_variable_that_nothing_needs_stops_nothing(copy_of) -> None:
     assert "unused" not in module.variable_map
     _check_outputs(module, record, [], "default")
     _check_outputs(module, record, [], "fruit_to_pet")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_convert_writes_what_is_whole(name: str, tmp_path: Path) -> None:
+    record = _record(name)
+    with pytest.warns(IncompleteModuleWarning) as caught:
+        path = compat_hub.convert(record.path, tmp_path / "converted")
+    texts = [str(w.message) for w in caught if w.category is IncompleteModuleWarning]
+    assert len(texts) == 1
+    assert "training calls of 'default'" in texts[0]
+    assert record.path in texts[0]
+    again = tf.saved_model.load(path)
+    assert sorted(again.signatures) == record.signatures([])
+    (inputs,) = (tf.constant(v) for v in record.inputs("default").values())
+    expected = record.outputs([], "default")["default"]
+    assert_close(again(inputs), expected, OUTPUT_TOLERANCE, "default")
+    with pytest.raises(ValueError, match="Could not find matching concrete function"):
+        again(inputs, training=True)
+    for loss in again.regularization_losses:
+        assert loss() > 0
+
+
+def test_convert_with_initial_values(tmp_path: Path) -> None:
+    record = _record("aux_head")
+    path = compat_hub.convert(record.path, tmp_path / "converted", missing="initial")
+    again = tf.saved_model.load(path)
+    inputs = tf.constant(record.inputs("default")["x"])
+    expected = record.outputs(["train"], "default")["default"]
+    assert_close(again(inputs, training=True), expected, OUTPUT_TOLERANCE, "default")
+    assert len(again.regularization_losses) == 2
+
+
+def test_convert_leaves_signatures_out(copy_of, tmp_path: Path) -> None:
+    copy = copy_of("fruit")
+    with copy.meta_graph() as meta_graph:
+        dogs = meta_graph.signature_def["fruit_to_pet"].outputs["dogs"].name
+        node(meta_graph, dogs.partition(":")[0]).op = "Zzz"
+    with pytest.warns(IncompleteModuleWarning, match=r"the signature 'fruit_to_pet'.*'Zzz'"):
+        path = compat_hub.convert(copy.path, tmp_path / "converted")
+    assert [*tf.saved_model.load(path).signatures] == ["default"]
+    with pytest.raises(compat_hub.ModuleFormatError, match=r"'fruit_to_pet'.*'Zzz'"):
+        compat_hub.convert(copy.path, tmp_path / "other", signatures=["default", "fruit_to_pet"])
+    assert not (tmp_path / "other").exists()
+
+
+def test_convert_of_a_default_that_is_left_out_makes_nothing_else_the_default(
+    copy_of, tmp_path: Path
+) -> None:
+    copy = copy_of("fruit")
+    with copy.meta_graph() as meta_graph:
+        output = meta_graph.signature_def["default"].outputs["default"].name
+        node(meta_graph, output.partition(":")[0]).op = "Zzz"
+    with pytest.warns(IncompleteModuleWarning, match="the signature 'default'"):
+        path = compat_hub.convert(copy.path, tmp_path / "converted")
+    again = tf.saved_model.load(path)
+    assert [*again.signatures] == ["fruit_to_pet"]
+    assert not callable(again)
+
+
+def test_convert_refuses_what_is_damaged(copy_of, tmp_path: Path) -> None:
+    copy = copy_of("fruit")
+    shutil.rmtree(copy.file("variables"))
+    with pytest.raises(compat_hub.CheckpointError, match="checkpoint is missing"):
+        compat_hub.convert(copy.path, tmp_path / "converted")
+    assert not (tmp_path / "converted").exists()
+
+
+@pytest.mark.parametrize("layer_class", [keras2.KerasLayer, keras3.KerasLayer])
+def test_layers(layer_class: Any) -> None:
+    record = _record("aux_head")
+    inputs = tf.constant(record.inputs("default")["x"])
+    layer = layer_class(record.path, trainable=True)
+    expected = record.outputs([], "default")["default"]
+    assert_close(layer(inputs), expected, OUTPUT_TOLERANCE, "default")
+    assert len(layer.losses) == 1
+    with pytest.raises(compat_hub.CheckpointError):
+        layer(inputs, training=True)
+    filled = layer_class(record.path, trainable=True, missing="initial")
+    expected = record.outputs(["train"], "default")["default"]
+    assert_close(filled(inputs, training=True), expected, OUTPUT_TOLERANCE, "default")
+    assert filled.get_config()["missing"] == "initial"
+    assert len(layer_class.from_config(filled.get_config()).weights) == len(filled.weights)
+    with pytest.raises(compat_hub.SignatureError, match="`missing`"):
+        layer_class(layer.resolved_object, missing="initial")
 
 
 def test_verify_compares_what_a_session_takes() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from typing import TYPE_CHECKING
+
 import click
 
 from compat_hub._masking import masked
@@ -9,6 +12,9 @@ from compat_hub._quiet_import import import_quietly
 from compat_hub.commands.errors import bad_input
 from compat_hub.commands.json_output import json_option, print_json
 from compat_hub.commands.permissions import host_access_option, links_option
+
+if TYPE_CHECKING:
+    from compat_hub.state import Missing
 
 
 @click.command()
@@ -20,29 +26,72 @@ from compat_hub.commands.permissions import host_access_option, links_option
     multiple=True,
     help="A signature to write, once for each; all of them when not given.",
 )
+@click.option(
+    "--tags",
+    metavar="TAG,...",
+    help="The graph variant to write alone. [default: set() with {train} for training calls, or "
+    "the only one]",
+)
+@click.option(
+    "--missing",
+    type=click.Choice(["error", "initial"]),
+    default="error",
+    show_default=True,
+    help="What becomes of variables that the checkpoint does not have: what needs them is left "
+    "out, or they get the initial values of the graph.",
+)
 @host_access_option
 @links_option
 @json_option
 def convert(
-    handle: str, path: str, signatures: tuple[str, ...], as_json: bool, **permissions: bool
+    handle: str,
+    path: str,
+    signatures: tuple[str, ...],
+    tags: str | None,
+    missing: Missing,
+    as_json: bool,
+    **permissions: bool,
 ) -> None:
     """Convert a module to a SavedModel of TensorFlow 2.
 
-    PATH is the folder to make. What is written needs neither compat_hub nor the module.
+    PATH is the folder to make. What is written needs neither compat_hub nor the module. Where a
+    module is incomplete, what is whole is written, and the rest is named on the standard error.
 
     The exit status is 0 when it was written. It is 2 when HANDLE leads to no module that can be
     read, or there is something at PATH already; then nothing was written.
     """
     import_quietly()
     from compat_hub._convert import convert as convert_module  # noqa: PLC0415
+    from compat_hub.gaps import IncompleteModuleWarning  # noqa: PLC0415
     from compat_hub.spec import load_module_spec  # noqa: PLC0415
 
-    with bad_input():
+    with bad_input(), warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always", IncompleteModuleWarning)
         module = load_module_spec(handle, **permissions) if any(permissions.values()) else handle
-        written = convert_module(module, path, signatures=signatures or None)
+        written = convert_module(
+            module,
+            path,
+            signatures=signatures or None,
+            tags=None if tags is None else [tag for tag in tags.split(",") if tag],
+            missing=missing,
+        )
+    left_out = []
+    for warning in found:
+        if warning.category is IncompleteModuleWarning:
+            left_out.append(str(warning.message))
+            click.echo(f"Warning: {warning.message}", err=True)
+        else:
+            warnings.showwarning(
+                warning.message, warning.category, warning.filename, warning.lineno
+            )
     if as_json:
         print_json(
-            {"handle": masked(handle), "path": written, "signatures": list(signatures) or None}
+            {
+                "handle": masked(handle),
+                "path": written,
+                "signatures": list(signatures) or None,
+                **({"left_out": left_out} if left_out else {}),
+            }
         )
     else:
         click.echo(f"Wrote the SavedModel {written}")

@@ -13,7 +13,7 @@ import compat_hub
 from compat_hub.cli import main
 from tests.authoring import write_module
 from tests.commands.processes import run_process
-from tests.records import FIXTURES
+from tests.records import FIXTURES, Record, assert_close
 
 FRUIT = str(FIXTURES / "fruit" / "module")
 
@@ -75,3 +75,30 @@ def test_json(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["convert", FRUIT, path, "--json"])
     expected = {"handle": FRUIT, "path": path, "signatures": None}
     assert (result.exit_code, json.loads(result.stdout)) == (0, expected)
+
+
+def test_a_variant(tmp_path: Path) -> None:
+    module = str(FIXTURES / "train_only_tags" / "module")
+    result = run_process("convert", module, str(tmp_path / "x"))
+    assert result.returncode == 2
+    assert "--tags" in result.stderr
+    path = str(tmp_path / "serve")
+    result = run_process("convert", module, path, "--tags", "serve")
+    assert (result.returncode, result.stderr) == (0, "")
+    record = Record(FIXTURES / "train_only_tags")
+    (inputs,) = record.inputs("default").values()
+    found = tf.saved_model.load(path)(tf.constant(inputs))
+    assert_close(found, record.outputs(["serve"], "default")["default"], 1e-5, "default")
+
+
+def test_what_is_left_out(tmp_path: Path) -> None:
+    module = str(FIXTURES / "incomplete" / "aux_head" / "module")
+    path = str(tmp_path / "converted")
+    result = run_process("convert", module, path, "--json")
+    assert result.returncode == 0
+    assert result.stderr.startswith("Warning: ")
+    assert result.stderr.count("\n") == 1
+    (text,) = json.loads(result.stdout)["left_out"]
+    assert "training calls of 'default'" in text
+    result = run_process("convert", module, str(tmp_path / "filled"), "--missing", "initial")
+    assert (result.returncode, result.stderr) == (0, "")

@@ -29,8 +29,7 @@ def run_phase(phase: str, out_dir: str, name: str) -> bool:
     """Exports or records one module; returns whether that worked."""
     tf.logging.set_verbosity(tf.logging.ERROR)
     case = CASES[name]()
-    kind = "unknown_ops" if case.unknown_op else "incomplete" if case.incomplete else ""
-    folder = os.path.join(out_dir, kind, name)
+    folder = os.path.join(out_dir, case.folder, name)
     try:
         if phase == "export":
             recorder.export_module(name, case, folder)

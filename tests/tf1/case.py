@@ -44,7 +44,16 @@ class Case:
     unknown_op: str | None = None  # an op of TF 1.15 that TF 2 does not have
     # The variants with variables that the exported one does not have, nor then the checkpoint.
     incomplete: Sequence[Sequence[str]] = ()
+    # Whether {"train"} has inputs of a signature that inference does not have.
+    inputs_of_training: bool = False
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def folder(self) -> str:
+        """The folder of fixtures that tests of what every module can do leave alone."""
+        if self.inputs_of_training:
+            return "inputs_of_training"
+        return "unknown_ops" if self.unknown_op else "incomplete" if self.incomplete else ""
 
 
 TRAIN_AND_SERVE = (

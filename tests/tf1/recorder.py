@@ -231,7 +231,8 @@ def _as_tensor(value: Any) -> Any:
 
 
 def _apply(module: hub.Module, signature: str, inputs: dict[str, Any]) -> dict[str, Any]:
-    tensors = {key: _as_tensor(value) for key, value in inputs.items()}
+    taken = module.get_input_info_dict(signature)
+    tensors = {key: _as_tensor(value) for key, value in inputs.items() if key in taken}
     return module(tensors, signature=signature, as_dict=True)
 
 

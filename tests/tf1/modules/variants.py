@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_hub as hub
-from case import TRAIN_AND_SERVE, Case, Train, case, normal
+from case import TRAIN_AND_SERVE, Case, Train, case, generator, normal
 
 from .dense import l2
 
@@ -73,4 +74,40 @@ def ema() -> Case:
         TRAIN_AND_SERVE,
         Train(tags=["train"]),
         drop_collections=["moving_average_variables"],
+    )
+
+
+@case
+def teacher_forcing() -> Case:
+    """A decoder that is fed with its own choices, and in training with the labels."""
+
+    def build(training: bool) -> None:
+        x = tf.placeholder(tf.float32, [None, 4], "x")
+        inputs = {"x": x}
+        scale = tf.constant(1.0)
+        if training:
+            inputs["labels"] = tf.placeholder(tf.int32, [None, 3], "labels")
+            inputs["scale"] = scale = tf.placeholder_with_default(1.0, [], "scale")
+        table = tf.get_variable("table", [5, 6])
+        cell, top = tf.layers.Dense(6, tf.tanh, name="cell"), tf.layers.Dense(5, name="top")
+        state, previous, logits = cell(tf.concat([x, x[:, :2]], 1)), None, []
+        for k in range(3):
+            if previous is not None:
+                state = cell(state + tf.nn.embedding_lookup(table, previous))
+            logits.append(scale * top(state))
+            previous = (
+                inputs["labels"][:, k]
+                if training
+                else tf.argmax(logits[-1], -1, output_type=tf.int32)
+            )
+        hub.add_signature(inputs=inputs, outputs=tf.stack(logits, 1))
+
+    x = normal("teacher_forcing", 5, 4)
+    labels = generator("teacher_forcing").randint(0, 5, [5, 3]).astype("int32")
+    return Case(
+        build,
+        {"default": {"x": x, "labels": labels, "scale": np.float32(1.0)}},
+        TRAIN_AND_SERVE,
+        Train(tags=["train"]),
+        inputs_of_training=True,
     )
