@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Container, Iterable
+from typing import Any
+
+from tensorflow.core.framework import variable_pb2
 
 from compat_hub import _tensorflow
 from compat_hub.errors import UnsafeModuleError
-from compat_hub.graph.host_access import host_access, is_judged, may_touch_host, passed_on
+from compat_hub.graph.host_access import is_judged, may_touch_host
+from compat_hub.graph.host_nodes import HostNodes, PassedOn
+from compat_hub.graph.left_out import leave_out
+from compat_hub.graph.library import all_nodes
 from compat_hub.graph.names import node_of
+from compat_hub.graph.subgraph import dependents, index_nodes
 from compat_hub.spec import ModuleSpec
-from compat_hub.users import users
+from compat_hub.users import all_wanted, users
 from compat_hub.variant import GraphVariant
 
+# The keys of tf.compat.v1.GraphKeys under which a graph lists variables.
+VARIABLE_COLLECTIONS = ("variables", "model_variables", "trainable_variables")
 
-def find_host_access(
-    variant: GraphVariant, has_checkpoint: bool = True
-) -> list[tuple[str, str, str, str]]:
+# By op, node, what it does, and what of the module needs it.
+_Finding = tuple[str, str, str, str]
+
+
+def find_host_access(variant: GraphVariant, has_checkpoint: bool = True) -> list[_Finding]:
     """The nodes that touch the host, among those that run when the module is used.
 
     Reading the module's own assets is not counted.
@@ -27,47 +38,36 @@ def find_host_access(
     Returns:
         For each the op, the node, what it does, and what of the module needs it.
     """
-    ops = _suspect_ops(variant)
-    if not ops:
+    hosts = HostNodes(
+        variant.nodes, variant.meta_graph.graph_def.library, _suspect_ops(variant, variant.ops)
+    )
+    if not hosts.names:
         return []
-    suspects = {name for op in ops for name in variant.nodes_by_op.get(op, ())}
-    suspect_functions = {
-        function.signature.name: [node for node in function.node_def if node.op in ops]
-        for function in variant.meta_graph.graph_def.library.function
-    }
-    has_functions = any(suspect_functions.values())
-    # A session only gives those their paths that are constants.
-    constants = {t for t in variant.assets if variant.nodes[node_of(t)].op == "Const"}
-    assets = passed_on(constants, variant.nodes)
-    found: dict[tuple[str, str], tuple[str, str, str, str]] = {}
+    # Most modules have nodes that save and restore the checkpoint, and nothing needs these.
+    within = dependents(variant.nodes, hosts.names)
+    if within.isdisjoint(map(node_of, all_wanted(variant, not has_checkpoint))):
+        return []
+    assets = _asset_constants(variant)
+    found: dict[tuple[str, str], _Finding] = {}
+    listed: set[str] = set()
     for user, wanted, fed in users(variant, initial_values=not has_checkpoint):
+        needed = hosts.needed(wanted, fed, within)
         # What a caller passes is no asset, though it take the place of one.
-        own = assets - passed_on(fed, variant.nodes) if assets else assets
-        needed = suspects & variant.needed_nodes(wanted, fed)
-        places = [(name, variant.nodes[name], own) for name in needed]
-        if has_functions:
-            # A function's names are its own: one of an asset is something else there.
-            places += [
-                (f"{function.signature.name}/{node.name}", node, frozenset())
-                for function in variant.subgraph(wanted, fed).library.function
-                for node in suspect_functions[function.signature.name]
-            ]
-        for name, node, files in places:
-            what = host_access(node, files)
-            if what is not None:
-                found.setdefault((node.op, name), (node.op, name, what, user))
+        own = PassedOn(assets, variant.nodes, fed)
+        for op, name, what in hosts.places(needed, own, listed):
+            found.setdefault((op, name), (op, name, what, user))
     return sorted(found.values())
 
 
-def _suspect_ops(variant: GraphVariant) -> set[str]:
-    """The ops of a graph that touch the host, or may.
+def _suspect_ops(variant: GraphVariant, ops: Iterable[str]) -> set[str]:
+    """Those of the ops of a graph that touch the host, or may.
 
     Of those that nobody has judged, what is the name of a function is none, and what this
     TensorFlow does not have cannot run.
     """
     return {
         op
-        for op in filter(may_touch_host, variant.ops)
+        for op in filter(may_touch_host, ops)
         if is_judged(op) or (op not in variant.function_names and _tensorflow.is_registered_op(op))
     }
 
@@ -95,7 +95,69 @@ def check_host_access(
             raise UnsafeModuleError(_message(spec.handle, variant, found))
 
 
-def _message(handle: str, variant: GraphVariant, found: Iterable[tuple[str, str, str, str]]) -> str:
+def leave_out_host_access(
+    spec: ModuleSpec,
+    variant: GraphVariant,
+    meta_graph: Any,
+    fed: Collection[str] = (),
+    trusted: Container[str] = (),
+) -> None:
+    """Removes what touches the host, and what depends on it, from a graph for a session, in place.
+
+    A session runs whatever of a graph it is asked for, and TensorFlow computes constants while it
+    imports one. Nothing changes where the spec allows host access.
+
+    Args:
+        spec: The module.
+        variant: The variant.
+        meta_graph: A copy of its MetaGraph, with the collections that the program will see.
+        fed: Names of the tensors that others will take the place of.
+        trusted: Names of nodes that stay.
+
+    Raises:
+        UnsafeModuleError: Something in the collections, a variable's initializer for one, depends
+            on what touches the host.
+    """
+    if spec.allow_host_access:
+        return
+    graph_def = meta_graph.graph_def
+    nodes = index_nodes(graph_def)
+    ops = {node.op for node in all_nodes(graph_def)}
+    hosts = HostNodes(nodes, graph_def.library, _suspect_ops(variant, ops), trusted)
+    own = PassedOn(_asset_constants(variant), nodes, fed)
+    beyond = hosts.beyond(own)
+    if not beyond and not hosts.functions.names:
+        return
+    gone = dependents(nodes, beyond, fed)
+    found: set[_Finding] = set()
+    listed: set[str] = set()
+    for user, names in _named_in_collections(meta_graph):
+        if not gone.isdisjoint(map(node_of, names)):
+            needed = hosts.needed(names, fed, gone) & beyond
+            places = hosts.places(needed, own, listed)
+            found.update((op, name, what, user) for op, name, what in places)
+    if found:
+        raise UnsafeModuleError(_message(spec.handle, variant, sorted(found)))
+    leave_out(meta_graph, gone, hosts.functions.names)
+
+
+def _asset_constants(variant: GraphVariant) -> set[str]:
+    """The assets' tensors, as far as a session gives them their paths: those that are constants."""
+    return {t for t in variant.assets if variant.nodes[node_of(t)].op == "Const"}
+
+
+def _named_in_collections(meta_graph: Any) -> Iterable[tuple[str, list[str]]]:
+    for key, collection in meta_graph.collection_def.items():
+        names = list(collection.node_list.value)
+        is_of_variables = key in VARIABLE_COLLECTIONS
+        for value in collection.bytes_list.value if is_of_variables else ():
+            proto: Any = variable_pb2.VariableDef.FromString(value)
+            names += [proto.variable_name, proto.initializer_name]
+            names += [proto.initial_value_name, proto.snapshot_name]
+        yield f"the collection {key!r}", names
+
+
+def _message(handle: str, variant: GraphVariant, found: Iterable[_Finding]) -> str:
     listed = "; ".join(
         f"{op!r}, node {node!r}, for {user}, {what}" for op, node, what, user in found
     )

@@ -13,7 +13,7 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorflow.core.framework import variable_pb2
 
-from compat_hub import protos, tensor_info
+from compat_hub import _tensorflow, protos, tensor_info
 from compat_hub.errors import ModuleFormatError
 from compat_hub.graph.library import library_digest
 from compat_hub.graph.names import node_of, tensor_of
@@ -140,6 +140,7 @@ class GraphVariant:
         self.attachments = self._read_attachments()
         self.programs: dict[Any, Any] = {}
         self._check_references()
+        self._check_function_names()
 
     def subgraph(self, wanted: Iterable[str], fed: Iterable[str]) -> Any:
         """The GraphDef of what `wanted` needs when `fed` is given: `graph.subgraph.cut`.
@@ -368,6 +369,16 @@ class GraphVariant:
             for node in map(node_of, names):
                 if node not in self.nodes:
                     raise self._missing_node(node, who)
+
+    def _check_function_names(self) -> None:
+        """Raises if a function has the name of an op: a node of that name could be either."""
+        for function in self.meta_graph.graph_def.library.function:
+            if _tensorflow.is_registered_op(function.signature.name):
+                raise ModuleFormatError(
+                    f"In {self.where}: a function of the graph is called "
+                    f"{function.signature.name!r}, which is the name of an op. TensorFlow makes no "
+                    "such functions: do not use this module unless you trust its source."
+                )
 
 
 def _reason(error: Exception) -> str:

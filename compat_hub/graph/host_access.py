@@ -6,11 +6,11 @@ the host, as what they do is not known here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Container
 from typing import Any
 
 from compat_hub.graph.contained_ops import CONTAINED_OPS
-from compat_hub.graph.names import is_control, node_of, tensor_of
+from compat_hub.graph.names import is_control, tensor_of
 
 NodeDef = Any
 
@@ -112,7 +112,7 @@ def is_judged(op: str) -> bool:
     return op in CONTAINED_OPS or op in _SUSPECTS
 
 
-def host_access(node: NodeDef, own_files: Collection[str] = ()) -> str | None:
+def host_access(node: NodeDef, own_files: Container[str] = ()) -> str | None:
     """What a node does to the host, or None where it stays within the graph.
 
     Args:
@@ -134,30 +134,8 @@ def host_access(node: NodeDef, own_files: Collection[str] = ()) -> str | None:
     return None if is_judged(node.op) else _UNKNOWN
 
 
-def _file_name(node: NodeDef) -> str | None:
-    """The name of the tensor that tells a reader which file to read."""
+def _file_name(node: NodeDef) -> str:
+    """The name of the tensor that tells a reader which file to read; empty where there is none."""
     data = [tensor_of(source) for source in node.input if not is_control(source)]
     names = data[_READERS[node.op] :]
-    return names[0] if names else None
-
-
-def passed_on(tensors: Collection[str], nodes: Mapping[str, NodeDef]) -> frozenset[str]:
-    """The names of tensors, and of those that Identity makes of them.
-
-    Args:
-        tensors: The names.
-        nodes: The graph's nodes by name.
-    """
-    found = set(tensors)
-    if not found:
-        return frozenset()
-    copies = {name: node for name, node in nodes.items() if node.op == "Identity" and node.input}
-    for first in copies:
-        name, chain = first, dict[str, None]()
-        while name in copies and name not in chain and tensor_of(name) not in found:
-            chain[name] = None
-            source = copies[name].input[0]
-            name = node_of(source)
-            if tensor_of(source) in found:
-                found.update(map(tensor_of, chain))
-    return frozenset(found)
+    return names[0] if names else ""

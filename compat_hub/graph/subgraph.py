@@ -6,11 +6,11 @@ graph function every stateful node would run, so the graph is cut to that part b
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from compat_hub.graph.library import needed_functions
-from compat_hub.graph.names import is_control, node_of, spellings, tensor_of
+from compat_hub.graph.names import is_control, node_of, spellings
 
 NodeDef = Any
 GraphDef = Any
@@ -22,6 +22,7 @@ class NodeIndex(dict[str, NodeDef]):
     def __init__(self, graph_def: GraphDef) -> None:
         super().__init__({node.name: node for node in graph_def.node})
         self._sources: dict[str, tuple[tuple[str, str], ...]] = {}
+        self._consumers: dict[str, list[tuple[str, str]]] | None = None
 
     def sources(self, name: str) -> tuple[tuple[str, str], ...]:
         """A node's inputs, each with the node that it comes from; read from the proto once.
@@ -34,6 +35,12 @@ class NodeIndex(dict[str, NodeDef]):
             inputs = self[name].input
             found = self._sources[name] = tuple((i, node_of(i)) for i in inputs)
         return found
+
+    def consumers(self, name: str) -> Sequence[tuple[str, str]]:
+        """The nodes that have a node among their inputs, each with the input as it says it."""
+        if self._consumers is None:
+            self._consumers = _consumers({name: self.sources(name) for name in self})
+        return self._consumers.get(name, ())
 
 
 def index_nodes(graph_def: GraphDef) -> NodeIndex:
@@ -53,7 +60,7 @@ def ancestors(nodes: NodeIndex, wanted: Iterable[str], fed: Collection[str] = ()
     Raises:
         KeyError: A node that is not in the graph is needed; its argument is that node's name.
     """
-    given = {f"^{node_of(tensor)}" for tensor in fed}.union(*map(spellings, fed))
+    given = given_inputs(fed)
     seen: set[str] = set()
     stack = [node_of(name) for name in wanted if name not in given]
     while stack:
@@ -65,7 +72,7 @@ def ancestors(nodes: NodeIndex, wanted: Iterable[str], fed: Collection[str] = ()
 
 
 def dependents(
-    nodes: Mapping[str, NodeDef], sources: Collection[str], fed: Collection[str] = ()
+    nodes: Mapping[str, NodeDef], sources: Iterable[str], fed: Collection[str] = ()
 ) -> set[str]:
     """The names of all nodes that need one of the nodes `sources`, those included.
 
@@ -74,22 +81,43 @@ def dependents(
         sources: Names of nodes.
         fed: Names of tensors whose values are given; nobody needs their nodes for these.
     """
-    fed = frozenset(fed)
-    fed_nodes = {node_of(tensor) for tensor in fed}
-    consumers: dict[str, list[str]] = {}
-    for name, node in nodes.items():
-        for source in node.input:
-            given = node_of(source) in fed_nodes if is_control(source) else tensor_of(source) in fed
-            if not given:
-                consumers.setdefault(node_of(source), []).append(name)
+    if isinstance(nodes, NodeIndex):
+        consumers = nodes.consumers
+    else:
+        inputs = {name: [(i, node_of(i)) for i in node.input] for name, node in nodes.items()}
+        found_consumers = _consumers(inputs)
+
+        def consumers(name: str) -> Sequence[tuple[str, str]]:
+            return found_consumers.get(name, ())
+
+    given = given_inputs(fed)
     found: set[str] = set()
     stack = list(sources)
     while stack:
         name = stack.pop()
         if name not in found:
             found.add(name)
-            stack.extend(consumers.get(name, ()))
+            stack += [user for source, user in consumers(name) if source not in given]
     return found
+
+
+def given_inputs(fed: Collection[str]) -> set[str]:
+    """The inputs of nodes, as they say them, that are met where tensors are fed.
+
+    A control dependency on a node with a fed tensor is met by the feed.
+    """
+    return {f"^{node_of(tensor)}" for tensor in fed}.union(*map(spellings, fed))
+
+
+def _consumers(
+    inputs: Mapping[str, Iterable[tuple[str, str]]],
+) -> dict[str, list[tuple[str, str]]]:
+    """By node, who has it among its inputs; from each node's inputs, with their nodes."""
+    consumers: dict[str, list[tuple[str, str]]] = {}
+    for consumer, sources in inputs.items():
+        for source, node in sources:
+            consumers.setdefault(node, []).append((source, consumer))
+    return consumers
 
 
 def cut(
@@ -131,6 +159,15 @@ def cut(
         for node in function.node_def:
             strip_placement(node)
     return result
+
+
+def drop_met_controls(graph_def: GraphDef, fed: Collection[str]) -> None:
+    """Removes control dependencies on nodes with a fed tensor, in place: the feed meets them."""
+    met = {f"^{node_of(tensor)}" for tensor in fed}
+    for node in graph_def.node if met else ():
+        kept = [source for source in node.input if source not in met]
+        if len(kept) < len(node.input):
+            node.input[:] = kept
 
 
 def strip_placement(node: NodeDef) -> None:

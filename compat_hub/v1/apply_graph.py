@@ -17,7 +17,7 @@ from compat_hub.graph.subgraph import consumed_tensors
 from compat_hub.spec import ModuleSpec
 from compat_hub.v1.function_graph import bring_in, import_rewritten, report_use
 from compat_hub.v1.instance_state import InstanceState
-from compat_hub.v1.meta_graphs import forget_state, keep_collections, prefix_shared_names, prepare
+from compat_hub.v1.meta_graphs import forget_state, prefix_shared_names, prepare
 from compat_hub.variant import GraphVariant
 
 _Keys = tf.compat.v1.GraphKeys
@@ -36,9 +36,9 @@ def import_signature(
 ) -> list[tf.Tensor]:
     """Adds the variant's graph to the current one, fed with inputs and state.
 
-    All of the graph is added, and in a session only what is fetched runs. Inside a function that is
-    being built, where a gradient does not get through loops of TF1, it is the graph rewritten for
-    TensorFlow 2, cut to what is wanted.
+    All of the graph is added, but what touches the host, and in a session only what is fetched
+    runs. Inside a function that is being built, where a gradient does not get through loops of TF1,
+    it is the graph rewritten for TensorFlow 2, cut to what is wanted.
 
     Args:
         spec: The module.
@@ -68,15 +68,15 @@ def import_signature(
         with tf.name_scope(name):
             given = {**tensors, **state.values, **inputs}
             return import_rewritten(graph, variant, given, wanted, targets)
-    meta_graph = prepare(spec, variant)
-    keep_collections(meta_graph, _APPLY_COLLECTIONS)
+    collections: dict[str, list[str] | None] = dict.fromkeys(_APPLY_COLLECTIONS)
     if targets:
         # As they are called there: some are tensors.
         named = variant.meta_graph.collection_def[_Keys.UPDATE_OPS].node_list.value
-        kept = meta_graph.collection_def[_Keys.UPDATE_OPS].node_list.value
-        kept.extend(name for name in named if node_of(name) in targets)
-    forget_state(meta_graph, tensors)
+        collections[_Keys.UPDATE_OPS] = [name for name in named if node_of(name) in targets]
     given = {n: bring_in(graph, tensor) for n, tensor in sorted({**tensors, **inputs}.items())}
+    with building(variant.where):
+        meta_graph = prepare(spec, variant, collections, given.keys())
+    forget_state(meta_graph, tensors)
     scope = graph.unique_name(name, mark_as_used=False)
     prefix_shared_names(meta_graph, scope)
     consumed = consumed_tensors(meta_graph.graph_def, given.keys())
@@ -142,7 +142,10 @@ def _move_colocation(
 
 
 def _is_split(graph: Any, name: str, node: str, given: Mapping[str, tf.Tensor]) -> bool:
-    outputs = range(len(graph.get_operation_by_name(name).outputs))
+    try:
+        outputs = range(len(graph.get_operation_by_name(name).outputs))
+    except KeyError:  # it touches the host, and is not there
+        return False
     places = {
         tuple(given[f"{node}:{k}"].op.colocation_groups()) if f"{node}:{k}" in given else None
         for k in outputs

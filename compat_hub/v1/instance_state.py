@@ -15,7 +15,8 @@ class InstanceState:
 
     Attributes:
         tensors: The state tensors, by the name of the variant's tensor that they stand for.
-        values: For reference variables, which no function can take, tensors of their values.
+        values: What functions take besides: values of reference variables, which no function can
+            take, and paths of assets.
         variable_map: By the name in the checkpoint, a variable, or the parts of a partitioned one.
         eager_variables: The variables of an eager program, whose use tapes and functions are told.
     """

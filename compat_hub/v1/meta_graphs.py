@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -17,41 +17,65 @@ from compat_hub.fresh_copy import fresh_copy
 from compat_hub.graph.control_flow import CONTROL_FLOW_V1
 from compat_hub.graph.library import rename_functions
 from compat_hub.graph.machine_traces import clear_devices
-from compat_hub.graph.names import node_of
-from compat_hub.graph.subgraph import index_nodes
+from compat_hub.graph.names import node_of, tensor_of
+from compat_hub.graph.subgraph import drop_met_controls, index_nodes
 from compat_hub.rewrite import check_graph, inline_functions
+from compat_hub.safety import VARIABLE_COLLECTIONS, leave_out_host_access
 from compat_hub.spec import ModuleSpec
 from compat_hub.v1.tensor_array_gradients import add_tensor_array_gradients
 from compat_hub.variant import GraphVariant
 
 _numbers = itertools.count()
 _RESTORE_SCOPE = "checkpoint_initializer"
-_VARIABLE_COLLECTIONS = (
-    tf.compat.v1.GraphKeys.GLOBAL_VARIABLES,
-    tf.compat.v1.GraphKeys.MODEL_VARIABLES,
-    tf.compat.v1.GraphKeys.TRAINABLE_VARIABLES,
-)
+_ASSET_FILEPATHS = tf.compat.v1.GraphKeys.ASSET_FILEPATHS
 
 
-def prepare(spec: ModuleSpec, variant: GraphVariant) -> Any:
+def prepare(
+    spec: ModuleSpec,
+    variant: GraphVariant,
+    collections: Mapping[str, Sequence[str] | None],
+    fed: Collection[str] = (),
+    from_checkpoint: bool = False,
+) -> Any:
     """A copy of the MetaGraph for this machine and this program.
 
     Assets get their paths here, functions of the library names that no other module has, and
     devices of the machine that made the module are dropped. Calls of functions become what they
-    compute: TensorFlow finds no gradient of most ops in an imported function.
+    compute: TensorFlow finds no gradient of most ops in an imported function. What touches the host
+    is left out, unless the spec allows it.
+
+    Args:
+        spec: The module.
+        variant: The variant.
+        collections: The collections that are kept: all of one where there is None, else the entries
+            of a list of nodes.
+        fed: Names of the tensors that others will take the place of. What waits for their nodes no
+            longer does.
+        from_checkpoint: Whether variables' initializers read the module's checkpoint.
 
     Raises:
-        ModuleFormatError: A function of the graph does not fit a call of it, or a constant cannot
-            be made.
+        ModuleFormatError: A function of the graph does not fit a call of it, a constant cannot
+            be made, or a variable's initializer is no assignment.
+        UnsafeModuleError: Something in the collections would touch the host.
     """
     meta_graph = type(variant.meta_graph)()
     meta_graph.CopyFrom(variant.meta_graph)
     check_graph(variant, meta_graph.graph_def)
+    _keep_collections(meta_graph, collections)
+    _drop_foreign_assets(meta_graph, variant)
+    restoring: Collection[str] = ()
+    if from_checkpoint:
+        restoring = initialize_from_checkpoint(meta_graph, variant, spec.checkpoint_prefix or "")
+    drop_met_controls(meta_graph.graph_def, fed)
+    leave_out_host_access(spec, variant, meta_graph, fed, restoring)
     nodes = index_nodes(meta_graph.graph_def)
     for tensor, file in variant.assets.items():
-        nodes[node_of(tensor)].attr["value"].tensor.string_val[:] = [
-            spec.asset_files[file].encode()
-        ]
+        if node_of(tensor) in nodes:
+            # All of the value: its other fields may hold another string.
+            value = nodes[node_of(tensor)].attr["value"].tensor
+            path = tf.make_tensor_proto(spec.asset_files[file], tf.string)
+            path.tensor_shape.CopyFrom(value.tensor_shape)
+            value.CopyFrom(path)
     replace_lost_gradients(meta_graph.graph_def, variant.where)
     if _can_inline(meta_graph):
         meta_graph.graph_def.CopyFrom(inline_functions(variant, meta_graph.graph_def))
@@ -78,11 +102,28 @@ def _can_inline(meta_graph: Any) -> bool:
     )
 
 
-def keep_collections(meta_graph: Any, kept: Collection[str]) -> None:
-    """Drops all other collections."""
+def _keep_collections(meta_graph: Any, kept: Mapping[str, Sequence[str] | None]) -> None:
     for key in list(meta_graph.collection_def):
         if key not in kept:
             del meta_graph.collection_def[key]
+    for key, names in kept.items():
+        if names is not None:
+            meta_graph.collection_def[key].node_list.value[:] = names
+
+
+def _drop_foreign_assets(meta_graph: Any, variant: GraphVariant) -> None:
+    """Leaves only the module's own assets in ASSET_FILEPATHS.
+
+    TensorFlow copies the files that the collection names into each SavedModel that a program makes.
+    """
+    if _ASSET_FILEPATHS in meta_graph.collection_def:
+        collection = meta_graph.collection_def[_ASSET_FILEPATHS]
+        own = [name for name in collection.node_list.value if tensor_of(name) in variant.assets]
+        collection.Clear()
+        if own:
+            collection.node_list.value.extend(own)
+        else:
+            del meta_graph.collection_def[_ASSET_FILEPATHS]
 
 
 def prefix_shared_names(meta_graph: Any, scope: str) -> None:
@@ -92,11 +133,16 @@ def prefix_shared_names(meta_graph: Any, scope: str) -> None:
             node.attr["shared_name"].s = f"{scope}/".encode() + node.attr["shared_name"].s
 
 
-def initialize_from_checkpoint(meta_graph: Any, variant: GraphVariant, prefix: str) -> None:
+def initialize_from_checkpoint(
+    meta_graph: Any, variant: GraphVariant, prefix: str
+) -> Collection[str]:
     """Makes the variables' initializers read a checkpoint.
 
     Each variable has a restore op of its own: they run in parallel, and none keeps the values of
     all variables in memory.
+
+    Returns:
+        The names of the nodes that read it.
 
     Raises:
         ModuleFormatError: A variable's initializer is no assignment.
@@ -116,7 +162,7 @@ def initialize_from_checkpoint(meta_graph: Any, variant: GraphVariant, prefix: s
             restore.input.append(constant.name)
         restore.attr["dtypes"].list.type.append(info.dtype.as_datatype_enum)
         restored[info.name] = scope
-    for key in _VARIABLE_COLLECTIONS:
+    for key in VARIABLE_COLLECTIONS:
         if key not in meta_graph.collection_def:
             continue
         values = meta_graph.collection_def[key].bytes_list.value
@@ -134,6 +180,7 @@ def initialize_from_checkpoint(meta_graph: Any, variant: GraphVariant, prefix: s
             assign.input[1] = restored[name]
             proto.initial_value_name = f"{restored[name]}:0"
             values[k] = proto.SerializeToString()
+    return restored.values()
 
 
 def forget_state(meta_graph: Any, state: Mapping[str, tf.Tensor]) -> None:

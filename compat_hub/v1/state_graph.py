@@ -15,8 +15,6 @@ from compat_hub.graph.names import node_of
 from compat_hub.spec import ModuleSpec
 from compat_hub.v1.instance_state import InstanceState
 from compat_hub.v1.meta_graphs import (
-    initialize_from_checkpoint,
-    keep_collections,
     prefix_shared_names,
     prepare,
     state_nodes,
@@ -79,16 +77,19 @@ def import_state(
     Raises:
         CheckpointError: The checkpoint is missing or damaged, or lacks a variable of the variant.
         ModuleFormatError: An asset file is missing.
+        UnsafeModuleError: Something that the state needs would touch the host.
     """
     for file in sorted(set(variant.assets.values())):
         spec.asset_path(file)
-    meta_graph = prepare(spec, variant)
     kept = _STATE_COLLECTIONS | (_TRAINABLE_COLLECTIONS if trainable else frozenset())
-    keep_collections(meta_graph, kept)
     prefix = spec.checkpoint_prefix
-    if prefix and variant.variables:
+    has_values = bool(prefix and variant.variables)
+    if prefix and has_values:
         Checkpoint(spec.handle, prefix).check(variant.variables)
-        initialize_from_checkpoint(meta_graph, variant, prefix)
+    with building(variant.where):
+        collections = dict.fromkeys(kept)
+        meta_graph = prepare(spec, variant, collections, from_checkpoint=has_values)
+    names = {node.name for node in meta_graph.graph_def.node}
     prefix_shared_names(meta_graph, scope)
     graph = tf.compat.v1.get_default_graph()
     outer, _, name = scope.rpartition("/")
@@ -108,8 +109,11 @@ def import_state(
         tensors = {
             f"{node}:0": graph.get_tensor_by_name(f"{scope}/{node}:0")
             for node in state_nodes(variant)
+            if node in names
         }
         values = {n: variables[node_of(n)].value() for n in variant.reference_variables}
+        assets = [tensor for tensor in variant.assets if node_of(tensor) in names]
+        values.update({n: graph.get_tensor_by_name(f"{scope}/{n}") for n in assets})
         return InstanceState(tensors, values, _variable_map(variant, variables))
 
 

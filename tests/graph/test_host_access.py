@@ -13,7 +13,7 @@ from tensorflow.python.client import pywrap_tf_session
 from compat_hub.graph import contained_ops
 from compat_hub.graph import host_access as host_ops
 from compat_hub.graph.contained_ops import CONTAINED_OPS
-from compat_hub.graph.host_access import host_access, is_judged, may_touch_host, passed_on
+from compat_hub.graph.host_access import host_access, is_judged, may_touch_host
 
 # Ops whose arguments sound like files, addresses or programs, and are none.
 _SOUNDING = {
@@ -83,22 +83,6 @@ def test_the_modules_own_files_may_be_read(op: str) -> None:
     assert host_access(node, {"path:0"}) is None
     assert host_access(node, {"path:1", "compression:0", "other:0"}) is not None
     assert host_access(_node(op), {"path:0"}) is not None
-
-
-def test_what_identity_passes_on() -> None:
-    nodes = {
-        "a": _node("Const"),
-        "c": _node("Identity", "b:0"),
-        "b": _node("Identity", "a", "^x"),
-        "d": _node("StringJoin", "b"),
-        "e": _node("Identity", "d"),
-        "f": _node("Identity", "split:1"),
-        "g": _node("Identity", "h"),
-        "h": _node("Identity", "g"),
-    }
-    assert passed_on(["a:0"], nodes) == {"a:0", "b:0", "c:0"}
-    assert passed_on(["split:1"], nodes) == {"split:1", "f:0"}
-    assert passed_on(["split:0"], nodes) == {"split:0"}
 
 
 def test_where_ops_print_and_decode() -> None:

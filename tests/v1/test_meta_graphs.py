@@ -12,15 +12,22 @@ from compat_hub.spec import ModuleSpec
 from compat_hub.v1.meta_graphs import (
     forget_state,
     initialize_from_checkpoint,
-    keep_collections,
     prefix_shared_names,
     prepare,
     state_nodes,
 )
+from compat_hub.variant import GraphVariant
 from tests.copies import node
 from tests.records import FIXTURES
 
 v1 = tf.compat.v1
+
+
+def _everything(variant: GraphVariant) -> Any:
+    """A copy of its MetaGraph."""
+    meta_graph = type(variant.meta_graph)()
+    meta_graph.CopyFrom(variant.meta_graph)
+    return meta_graph
 
 
 def _spec(name: str) -> ModuleSpec:
@@ -31,8 +38,7 @@ def test_what_was_read_is_not_changed() -> None:
     spec = _spec("text_table")
     variant = spec.variant()
     before = variant.meta_graph.SerializeToString(deterministic=True)
-    meta_graph = prepare(spec, variant)
-    keep_collections(meta_graph, set())
+    meta_graph = prepare(spec, variant, {})
     prefix_shared_names(meta_graph, "scope")
     initialize_from_checkpoint(meta_graph, variant, "prefix")
     forget_state(meta_graph, {"x:0": tf.constant(1.0)})
@@ -41,7 +47,7 @@ def test_what_was_read_is_not_changed() -> None:
 
 def test_assets_are_where_the_module_is() -> None:
     spec = _spec("text_two_assets")
-    meta_graph = prepare(spec, spec.variant())
+    meta_graph = prepare(spec, spec.variant(), {})
     assert len(spec.variant().assets) > 1
     for tensor, file in spec.variant().assets.items():
         (path,) = node(meta_graph, tensor.partition(":")[0]).attr["value"].tensor.string_val
@@ -55,7 +61,7 @@ def test_devices_are_dropped(copy_of) -> None:
         for each in meta_graph.graph_def.node:
             each.device = "/device:GPU:7"
     spec = compat_hub.load_module_spec(copy.path)
-    assert b"GPU" not in prepare(spec, spec.variant()).graph_def.SerializeToString()
+    assert b"GPU" not in prepare(spec, spec.variant(), {}).graph_def.SerializeToString()
 
 
 def _conditional(factor: float) -> ModuleSpec:
@@ -72,13 +78,13 @@ def _conditional(factor: float) -> ModuleSpec:
 
 
 def _library(spec: ModuleSpec) -> set[str]:
-    library = prepare(spec, spec.variant()).graph_def.library
+    library = prepare(spec, spec.variant(), {}).graph_def.library
     return {function.signature.name for function in library.function}
 
 
 def test_calls_become_what_they_compute() -> None:
     spec = _conditional(2.0)
-    meta_graph = prepare(spec, spec.variant())
+    meta_graph = prepare(spec, spec.variant(), {})
     ops = [n.op for n in meta_graph.graph_def.node]
     assert "StatelessIf" in ops
     assert not {"PartitionedCall", "StatefulPartitionedCall"} & set(ops)
@@ -92,7 +98,9 @@ def test_calls_become_what_they_compute() -> None:
 def test_calls_stay_beside_loops_of_tf1_and_own_gradients(fixture: str, stay: bool) -> None:
     spec = _spec(fixture)
     names = spec.variant().function_names
-    ops = {n.op.rpartition("__")[0] or n.op for n in prepare(spec, spec.variant()).graph_def.node}
+    ops = {
+        n.op.rpartition("__")[0] or n.op for n in prepare(spec, spec.variant(), {}).graph_def.node
+    }
     assert bool(ops & {*names, "PartitionedCall", "StatefulPartitionedCall"}) == stay
 
 
@@ -110,15 +118,16 @@ def test_functions_of_two_imports_have_different_names() -> None:
 
 def test_collections() -> None:
     spec = _spec("image_bn")
-    meta_graph = prepare(spec, spec.variant("train"))
-    keep_collections(meta_graph, {"variables", "update_ops", "never_there"})
+    kept = {"variables": None, "update_ops": ["one"], "never_there": None}
+    meta_graph = prepare(spec, spec.variant("train"), kept)
     assert set(meta_graph.collection_def) == {"variables", "update_ops"}
+    assert meta_graph.collection_def["update_ops"].node_list.value == ["one"]
 
 
 def test_shared_names() -> None:
     spec = _spec("text_table")
-    before = prepare(spec, spec.variant())
-    after = prepare(spec, spec.variant())
+    before = prepare(spec, spec.variant(), {})
+    after = prepare(spec, spec.variant(), {})
     prefix_shared_names(after, "a/b")
     changed = 0
     for old, new in zip(before.graph_def.node, after.graph_def.node, strict=True):
@@ -134,7 +143,7 @@ def test_shared_names() -> None:
 def test_each_variable_reads_its_own_part_of_the_checkpoint() -> None:
     spec = _spec("partitioned")
     variant = spec.variant()
-    meta_graph = prepare(spec, variant)
+    meta_graph = _everything(variant)
     initialize_from_checkpoint(meta_graph, variant, "the/prefix")
     restores = {n.name: n for n in meta_graph.graph_def.node if n.op == "RestoreV2"}
     read = set()
@@ -159,7 +168,7 @@ def test_a_scope_that_the_module_has_already() -> None:
     # A module in a module has the nodes that restored the inner one.
     spec = _spec("fruit")
     variant = spec.variant()
-    meta_graph = prepare(spec, variant)
+    meta_graph = _everything(variant)
     taken = f"checkpoint_initializer/{variant.variables[0].name}"
     meta_graph.graph_def.node.add(name=taken, op="NoOp")
     initialize_from_checkpoint(meta_graph, variant, "prefix")
@@ -175,7 +184,7 @@ def test_a_variable_that_nothing_initializes(copy_of) -> None:
         assign.name += "_renamed"
     spec = compat_hub.load_module_spec(copy.path)
     with pytest.raises(compat_hub.ModuleFormatError, match=r"no op that assigns its initial value"):
-        initialize_from_checkpoint(prepare(spec, spec.variant()), spec.variant(), "prefix")
+        initialize_from_checkpoint(_everything(spec.variant()), spec.variant(), "prefix")
 
 
 def test_state() -> None:
@@ -190,7 +199,7 @@ def test_state() -> None:
 def test_state_becomes_placeholders() -> None:
     spec = _spec("reference")
     variant = spec.variant()
-    meta_graph = prepare(spec, variant)
+    meta_graph = prepare(spec, variant, {})
     with tf.Graph().as_default():
         name = variant.variables[0].name
         variable = v1.get_variable("v", [1], use_resource=False)

@@ -1,0 +1,1 @@
+"""Attacks on the promise that a module without permission does not touch the host."""
