@@ -45,7 +45,14 @@ def find_host_access(variant: GraphVariant, has_checkpoint: bool = True) -> list
         return []
     # Most modules have nodes that save and restore the checkpoint, and nothing needs these.
     within = dependents(variant.nodes, hosts.names)
-    if within.isdisjoint(map(node_of, all_wanted(variant, not has_checkpoint))):
+    resources = hosts.callers & {
+        n
+        for op, names in variant.nodes_by_op.items()
+        if _tensorflow.makes_resource(op)
+        for n in names
+    }
+    wanted = all_wanted(variant, initial_values=not has_checkpoint)
+    if within.isdisjoint(map(node_of, wanted)) and not resources:
         return []
     assets = _asset_constants(variant)
     found: dict[tuple[str, str], _Finding] = {}
@@ -56,6 +63,9 @@ def find_host_access(variant: GraphVariant, has_checkpoint: bool = True) -> list
         own = PassedOn(assets, variant.nodes, fed)
         for op, name, what in hosts.places(needed, own, listed):
             found.setdefault((op, name), (op, name, what, user))
+    # All are made where a SavedModel is loaded, and one may take the place of others by its name.
+    for op, name, what in hosts.places(resources, (), listed):
+        found.setdefault((op, name), (op, name, what, "the resources"))
     return sorted(found.values())
 
 

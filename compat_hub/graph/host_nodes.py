@@ -126,6 +126,7 @@ class HostNodes:
     Attributes:
         functions: The functions that touch it.
         names: Names of nodes, those that read files among them, whosever files these are.
+        callers: Those of them that call such functions.
     """
 
     def __init__(
@@ -143,6 +144,7 @@ class HostNodes:
             for name, node in (nodes.items() if suspects or self.functions.names else ())
             if self._touches(node) and name not in trusted
         }
+        self.callers = {name for name in self.names if self.functions.called_by(nodes[name])}
 
     def beyond(self, own_files: Container[str]) -> set[str]:
         """Those that do more than read files whose paths are in the tensors `own_files`."""

@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.framework import variable_pb2
 from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow.python.framework import function
 
 import compat_hub
 from compat_hub import safety
@@ -160,7 +161,49 @@ def in_a_function(host: Host) -> Any:
     return {"default": ({"x": x, "hyper": hyper}, {"default": x * hyper})}
 
 
+def _iterator(host: Host, harmless: bool, name: str) -> tf.Tensor:
+    """An iterator of one element, whose dataset is made by a function."""
+
+    @function.Defun()
+    def factory() -> tf.Tensor:
+        with tf.control_dependencies([] if harmless else [host.write()]):
+            start = tf.constant(0, tf.int64)
+        return tf.raw_ops.RangeDataset(
+            start=start,
+            stop=tf.constant(9, tf.int64),
+            step=tf.constant(1, tf.int64),
+            output_types=[tf.int64],
+            output_shapes=[[]],
+        )
+
+    factory.add_to_graph(v1.get_default_graph())
+    return tf.raw_ops.OneShotIterator(
+        dataset_factory=factory,
+        output_types=[tf.int64],
+        output_shapes=[[]],
+        shared_name=name,
+    )
+
+
+def resource_that_takes_the_place_of_another(host: Host) -> Any:
+    x = _x()
+    _iterator(host, harmless=False, name="shared")
+    iterator = _iterator(host, harmless=True, name="shared")
+    (element,) = tf.raw_ops.IteratorGetNext(
+        iterator=iterator, output_types=[tf.int64], output_shapes=[[]]
+    )
+    return {"default": ({"x": x}, {"default": x + tf.cast(element, tf.float32)})}
+
+
+def resource_that_nobody_needs(host: Host) -> Any:
+    x = _x()
+    _iterator(host, harmless=False, name="unused")
+    return {"default": ({"x": x}, {"default": x})}
+
+
 ATTACKS = [
+    resource_that_takes_the_place_of_another,
+    resource_that_nobody_needs,
     default_of_an_input,
     default_of_a_text_input,
     loss_behind_an_input_of_another_signature,
