@@ -13,6 +13,7 @@ import tensorflow as tf
 from compat_hub import _tensorflow
 from compat_hub.block_cell_functions import expand_block_cells
 from compat_hub.block_cell_gradients import add_block_cell_gradients
+from compat_hub.cache import settings
 from compat_hub.custom_gradients import (
     drop_gradients_in_functions,
     function_gradients,
@@ -29,6 +30,7 @@ from compat_hub.graph.hoisted_reads import hoist_reads
 from compat_hub.graph.inline import inline_calls
 from compat_hub.graph.iterations import find_bad_iteration
 from compat_hub.graph.library import all_nodes, library_digest, rename_functions
+from compat_hub.graph.nesting import find_deep_call
 from compat_hub.graph.random_seeds import seed_nodes, unseeded_nodes
 from compat_hub.graph.reference_values import ReferenceNeededError, to_values
 from compat_hub.graph.regions import IrreducibleError, TensorType
@@ -172,11 +174,12 @@ def check_graph(variant: GraphVariant, graph_def: Any) -> None:
             cannot be.
     """
     problem = (
-        find_bad_constant(graph_def)
+        find_bad_constant(graph_def, settings.most_constant_bytes())
         or find_bad_shape(graph_def)
         or find_bad_column(graph_def)
         or find_bad_iteration(graph_def)
         or find_bad_call(graph_def, _tensorflow.is_registered_op)
+        or find_deep_call(graph_def)
     )
     if problem:
         raise ModuleFormatError(

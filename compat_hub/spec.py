@@ -677,7 +677,9 @@ def read_saved_model(handle: str, path: str, allow_links: bool = False) -> Any:
             saved_model.ParseFromString(data)
         else:
             text_format.Parse(data, saved_model)
-    except (DecodeError, text_format.ParseError, UnicodeDecodeError) as error:
+            # Text may nest messages deeper than anybody reads them again.
+            saved_model.ParseFromString(saved_model.SerializeToString())
+    except (DecodeError, text_format.ParseError, UnicodeDecodeError, RecursionError) as error:
         raise ModuleFormatError(
             f"Module {handle!r}: the file {file} is truncated or damaged and cannot be parsed "
             f"({error}). {fresh_copy(handle)}"

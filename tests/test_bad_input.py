@@ -15,11 +15,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from google.protobuf import any_pb2
-from tensorflow.core.framework import variable_pb2
-from tensorflow.core.protobuf import meta_graph_pb2
+from tensorflow.core.framework import types_pb2, variable_pb2
+from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
 import compat_hub
 from compat_hub import protos
+from tests.authoring import write_module
 from tests.copies import ModuleCopy, node
 from tests.records import FIXTURES, OUTPUT_TOLERANCE, Record, assert_close, value_of
 
@@ -956,3 +957,103 @@ def test_an_output_that_depends_on_an_input_of_another_signature(copy_of) -> Non
     with pytest.raises(compat_hub.SignatureError, match="'cats' depends on the placeholder") as e:
         module(tf.zeros([2, 5]), as_dict=True)
     assert copy.path in str(e.value)
+
+
+# Modules that are too much ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value", "size"), [(tf.float32, 1.0, 2**29), (tf.string, b"", 2**31)]
+)
+def test_a_constant_of_one_value_for_millions_of_elements(
+    tmp_path: Path, dtype: tf.DType, value: Any, size: int
+) -> None:
+    path = tmp_path / "module"
+
+    def build() -> Any:
+        x = tf.compat.v1.placeholder(tf.int32, [], "x")
+        many = tf.constant([value], dtype, name="many")
+        attr = many.op.node_def.attr["value"]
+        attr.tensor.tensor_shape.dim[0].size = size
+        many.op._set_attr("value", attr)
+        return {"default": ({"x": x}, {"default": x + tf.raw_ops.Size(input=many)})}
+
+    write_module(path, none=build)
+    assert (path / "saved_model.pb").stat().st_size < 2000
+    message = r"'many' has the shape.*COMPAT_HUB_MAX_CONSTANT_BYTES"
+    with pytest.raises(compat_hub.ModuleFormatError, match=message):
+        compat_hub.load(path)(1)
+    with tf.Graph().as_default(), pytest.raises(compat_hub.ModuleFormatError, match=message):
+        compat_hub.Module(path)
+    assert "COMPAT_HUB_MAX_CONSTANT_BYTES" in " ".join(
+        finding.text for finding in compat_hub.inspect(path).verdict
+    )
+
+
+@pytest.mark.parametrize("depth", [120, 2000])
+def test_text_that_nests_messages(depth: int, copy_of) -> None:
+    copy = copy_of("fruit")
+    copy.file("saved_model.pb").unlink()
+    inner = 'func { name: "f" attr { key: "k" value { ' * depth + "i: 1 " + "} } }" * depth
+    node = 'node { name: "a" op: "Const" attr { key: "k" value { ' + inner + "} } }"
+    copy.file("saved_model.pbtxt").write_text("meta_graphs { graph_def { " + node + "} }")
+    for use in (compat_hub.load, compat_hub.load_module_spec, compat_hub.inspect):
+        with pytest.raises(
+            compat_hub.ModuleFormatError, match=r"saved_model\.pbtxt.*cannot be par"
+        ):
+            use(copy.path)
+
+
+def _chain_of_functions(depth: int, op: str) -> Any:
+    """A graph whose functions call each other, by their names or by PartitionedCall."""
+    graph_def = tf.compat.v1.GraphDef(versions={"producer": 134})
+    placeholder = graph_def.node.add(name="x", op="Placeholder")
+    placeholder.attr["dtype"].type = types_pb2.DT_FLOAT
+    placeholder.attr["shape"].shape.dim.add(size=-1)
+    for k in range(depth):
+        function = graph_def.library.function.add(ret={"r": "n:y:0"})
+        function.signature.name = f"f{k}"
+        function.signature.input_arg.add(name="a", type=types_pb2.DT_FLOAT)
+        function.signature.output_arg.add(name="r", type=types_pb2.DT_FLOAT)
+        inner = function.node_def.add(name="n", op="Neg", input=["a"])
+        inner.attr["T"].type = types_pb2.DT_FLOAT
+        if k:
+            _make_call(inner, op or f"f{k - 1}", f"f{k - 1}")
+            function.ret["r"] = "n:output:0" if op else "n:r:0"
+    _make_call(graph_def.node.add(name="y", input=["x"]), op or f"f{depth - 1}", f"f{depth - 1}")
+    return graph_def
+
+
+def _make_call(node: Any, op: str, function: str) -> None:
+    node.op = op
+    node.attr["f"].func.name = function
+    for name in ("Tin", "Tout"):
+        node.attr[name].list.type.append(types_pb2.DT_FLOAT)
+
+
+@pytest.mark.parametrize("op", ["", "PartitionedCall"])
+@pytest.mark.parametrize("depth", [60, 500])
+def test_functions_that_call_each_other(tmp_path: Path, op: str, depth: int) -> None:
+    def build() -> Any:
+        x, y = tf.graph_util.import_graph_def(
+            _chain_of_functions(1, op), return_elements=["x:0", "y:0"], name=""
+        )
+        return {"default": ({"x": x}, {"default": y})}
+
+    path = write_module(tmp_path / "module", none=build)
+    file = tmp_path / "module/saved_model.pb"
+    saved_model = saved_model_pb2.SavedModel.FromString(file.read_bytes())
+    saved_model.meta_graphs[0].graph_def.CopyFrom(_chain_of_functions(depth, op))
+    file.write_bytes(saved_model.SerializeToString())
+
+    def in_a_graph() -> Any:
+        with compat_hub.eval_function_for_module(path) as f:
+            return f([1.0])
+
+    if depth < 64:
+        assert in_a_graph() == compat_hub.load(path)([1.0]).numpy() == [-1.0]
+        return
+    for use in (lambda: compat_hub.load(path)([1.0]), in_a_graph):
+        with pytest.raises(compat_hub.ModuleFormatError, match=r"over 65 levels"):
+            use()
+    assert "over 65 levels" in str(compat_hub.inspect(path))

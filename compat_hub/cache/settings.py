@@ -1,4 +1,4 @@
-"""What the environment says of the cache, of downloads and of archives."""
+"""What the environment says of the cache, of downloads, of archives and of constants."""
 
 from __future__ import annotations
 
@@ -108,6 +108,14 @@ class ArchiveLimits:
             _number("COMPAT_HUB_MAX_FILES", 10_000, 1),
             _number("COMPAT_HUB_MAX_RATIO", 200, 1),
         )
+
+
+def most_constant_bytes() -> float:
+    """What constants of a graph may take in memory beyond what they have in the file.
+
+    `COMPAT_HUB_MAX_CONSTANT_BYTES`; by default 256 MiB.
+    """
+    return _number("COMPAT_HUB_MAX_CONSTANT_BYTES", 2**28, 0)
 
 
 def lock_timeout() -> float:

@@ -3,30 +3,59 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
+from tensorflow.core.framework import types_pb2
+
+from compat_hub.graph.library import all_nodes
 from compat_hub.graph.shapes import is_shape
 
 GraphDef = Any
 
-# A constant that says one number for all of its elements takes next to nothing in the file. No more
-# than this, which a message cannot hold either.
-_MOST_ELEMENTS = 2**31
+# Ops that hold a tensor as an attribute.
+_CONSTANTS = frozenset({"Const", "HostConst"})
+# Bytes of one element in memory; those that are not here take 4.
+_WIDTHS = {
+    **dict.fromkeys(["DT_BOOL", "DT_INT8", "DT_UINT8", "DT_QINT8", "DT_QUINT8"], 1),
+    **dict.fromkeys(["DT_INT16", "DT_UINT16", "DT_HALF", "DT_BFLOAT16"], 2),
+    **dict.fromkeys(["DT_QINT16", "DT_QUINT16"], 2),
+    **dict.fromkeys(["DT_INT64", "DT_UINT64", "DT_DOUBLE", "DT_COMPLEX64"], 8),
+    **dict.fromkeys(["DT_COMPLEX128"], 16),
+    **dict.fromkeys(["DT_STRING"], 24),
+    **dict.fromkeys(["DT_RESOURCE", "DT_VARIANT"], 64),
+}
+_FIELDS = (
+    *("half_val", "float_val", "double_val", "int_val", "int64_val", "bool_val", "uint32_val"),
+    *("uint64_val", "string_val", "resource_handle_val", "variant_val"),
+)
+_SMALL = 2**16  # bytes: constants that are not looked at closer
 
 
-def find_bad_constant(graph_def: GraphDef) -> str | None:
+def find_bad_constant(graph_def: GraphDef, most_bytes: float = 2**28) -> str | None:
     """A message on a constant that cannot be, or None where all can.
+
+    A constant that says one number for all of its elements takes next to nothing in the file.
 
     Args:
         graph_def: The graph; its functions are looked at, too.
+        most_bytes: What the constants may take in memory beyond what they have in the file.
     """
-    bodies = (graph_def.node, *(function.node_def for function in graph_def.library.function))
-    for nodes in bodies:
-        for node in nodes:
-            if node.op == "Const":
-                problem = _problem(node)
-                if problem:
-                    return f"the constant {node.name!r} {problem}"
+    more = 0
+    for node in all_nodes(graph_def):
+        if node.op in _CONSTANTS:
+            problem = _problem(node)
+            if problem:
+                return f"the constant {node.name!r} {problem}"
+            tensor = node.attr["value"].tensor
+            more += _bytes_beyond(tensor)
+            if more > most_bytes:
+                sizes = [dim.size for dim in tensor.tensor_shape.dim]
+                return (
+                    f"the constant {node.name!r} has the shape {sizes}: with it the constants take "
+                    f"{more:,} bytes beyond what is in the file, and COMPAT_HUB_MAX_CONSTANT_BYTES "
+                    f"allows {most_bytes:,.0f}"
+                )
     return None
 
 
@@ -38,6 +67,28 @@ def _problem(node: Any) -> str | None:
     sizes = [dim.size for dim in tensor.tensor_shape.dim]
     if tensor.tensor_shape.unknown_rank or not is_shape(sizes):
         return f"has the shape {sizes}"
-    if math.prod(sizes) > _MOST_ELEMENTS:
-        return f"has the shape {sizes}, of more elements than a module can hold"
     return None
+
+
+def _bytes_beyond(tensor: Any) -> int:
+    """The bytes that a constant takes in memory and does not have in the file."""
+    elements = math.prod(dim.size for dim in tensor.tensor_shape.dim)
+    name = types_pb2.DataType.Name(tensor.dtype) if tensor.dtype in _KNOWN else ""
+    width = _WIDTHS.get(name, 4)
+    last = len(tensor.string_val[-1]) if tensor.string_val else 0
+    if elements * (width + last) <= _SMALL:
+        return 0
+    # The last value is that of all elements which have none.
+    count = max(_lengths(tensor), default=0)
+    if tensor.tensor_content:
+        count = len(tensor.tensor_content) // width
+    return max(0, elements - count) * (width + last)
+
+
+def _lengths(tensor: Any) -> Iterable[int]:
+    """How many values are written, in each field that has values."""
+    yield from (len(getattr(tensor, field)) for field in _FIELDS)
+    yield from (len(tensor.scomplex_val) // 2, len(tensor.dcomplex_val) // 2)
+
+
+_KNOWN = frozenset(types_pb2.DataType.values())

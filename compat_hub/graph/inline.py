@@ -7,7 +7,7 @@ with a gradient function of its own keeps it: see `CUSTOM_GRADIENT_ATTR`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any
 
 from tensorflow.core.framework.node_def_pb2 import NodeDef
@@ -54,6 +54,7 @@ def inline_calls(
     if not any(called_function(node, functions) for node in graph_def.node):
         return graph_def
     gradients = {g.function_name: g.gradient_func for g in graph_def.library.gradient}
+    stateful = _stateful_functions(functions, op_def)
     nodes = list(graph_def.node)
     for _ in range(_MAX_DEPTH):
         inlined: list[NodeDef] = []
@@ -63,7 +64,7 @@ def inline_calls(
                 inlined.append(node)
                 continue
             gradient = custom_gradient(name, gradients[name]) if name in gradients else None
-            inlined.extend(_inline(node, functions[name], functions, op_def, gradient))
+            inlined.extend(_inline(node, functions[name], functions, stateful, op_def, gradient))
             if len(inlined) > _MAX_NODES:
                 raise ValueError(f"their calls make more than {_MAX_NODES} nodes")
         if len(inlined) == len(nodes):
@@ -104,6 +105,7 @@ def _inline(
     call: NodeDef,
     function: FunctionDef,
     functions: Mapping[str, FunctionDef],
+    stateful: Container[str],
     op_def: Callable[[str], OpDef],
     gradient: str | None,
 ) -> list[NodeDef]:
@@ -162,7 +164,7 @@ def _inline(
         result_types += types
         end.attr[CUSTOM_GRADIENT_ATTR].s = gradient.encode()
     end.input.extend(results)
-    end.input.extend(_effects(call.name, function, functions, op_def))
+    end.input.extend(_effects(call.name, function, functions, stateful, op_def))
     end.input.extend(c for c in controls if c not in end.input)
     if results:
         end.attr["T"].list.type.extend(result_types)
@@ -177,20 +179,42 @@ def _effects(
     prefix: str,
     function: FunctionDef,
     functions: Mapping[str, FunctionDef],
+    stateful: Container[str],
     op_def: Callable[[str], OpDef],
 ) -> Iterable[str]:
     """Control inputs on what the function does besides computing its results."""
     effects = list(dict.fromkeys(function.control_ret.values()))
     if not effects:  # a function of TF1: all of its stateful nodes run
-        effects = [n.name for n in function.node_def if _is_stateful(n, functions, op_def)]
+        effects = [
+            n.name for n in function.node_def if _is_stateful(n, functions, stateful, op_def)
+        ]
     return [f"^{prefix}/{name}" for name in effects]
 
 
+def _stateful_functions(
+    functions: Mapping[str, FunctionDef], op_def: Callable[[str], OpDef]
+) -> frozenset[str]:
+    """The functions in which some node is stateful, be it in a function that is called there.
+
+    Args:
+        functions: Those that do not call themselves, each one behind those that it calls.
+        op_def: Gives the OpDef of a registered op.
+    """
+    found: set[str] = set()
+    for name, function in functions.items():
+        if any(_is_stateful(node, functions, found, op_def) for node in function.node_def):
+            found.add(name)
+    return frozenset(found)
+
+
 def _is_stateful(
-    node: NodeDef, functions: Mapping[str, FunctionDef], op_def: Callable[[str], OpDef]
+    node: NodeDef,
+    functions: Mapping[str, FunctionDef],
+    stateful: Container[str],
+    op_def: Callable[[str], OpDef],
 ) -> bool:
     called = called_function(node, functions)
     if called is not None:
-        return any(_is_stateful(n, functions, op_def) for n in functions[called].node_def)
+        return called in stateful
     definition = op_def(node.op)
     return definition is not None and definition.is_stateful

@@ -7,6 +7,8 @@ import heapq
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+_DEEPEST = 64  # scopes within each other that are told apart
+
 
 @dataclasses.dataclass
 class Scope:
@@ -34,7 +36,7 @@ def tree_of(items: Iterable[Any], name_of: Callable[[Any], str]) -> Scope:
     for item in items:
         scope = root
         scope.items.append(item)
-        parts = name_of(item).split("/")
+        parts = name_of(item).split("/", _DEEPEST)
         for k, part in enumerate(parts):
             # A name may be that of a scope, too.
             key = part + ("" if k + 1 == len(parts) else "/")

@@ -6,9 +6,16 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.core.framework.function_pb2 import FunctionDef
+from tensorflow.core.framework.op_def_pb2 import OpDef
 
 from compat_hub import _tensorflow
-from compat_hub.graph.inline import CUSTOM_GRADIENT_ATTR, called_function, inline_calls
+from compat_hub.graph.inline import (
+    CUSTOM_GRADIENT_ATTR,
+    _stateful_functions,
+    called_function,
+    inline_calls,
+)
 from tests.graph.graphs import (
     FLOAT,
     INT,
@@ -515,3 +522,24 @@ def test_a_function_that_calls_itself_stays_a_call() -> None:
     )
     graph = make_graph(placeholder("x"), make_node("call", "twice", "x"), functions=[twice])
     assert _inline(graph) is graph
+
+
+def test_the_work_grows_with_the_functions_and_not_with_the_ways_through_them() -> None:
+    def asked(depth: int) -> int:
+        functions: dict[str, Any] = {}
+        for k in range(depth):
+            function = functions[f"f{k}"] = FunctionDef()
+            for name in ("one", "other") if k else ():
+                function.node_def.add(name=name, op=f"f{k - 1}")
+            function.node_def.add(name="leaf", op="Neg")
+        count = 0
+
+        def op_def(name: str) -> Any:
+            nonlocal count
+            count += 1
+            return OpDef(name=name)
+
+        assert _stateful_functions(functions, op_def) == set()
+        return count
+
+    assert asked(200) == 2 * asked(100)
