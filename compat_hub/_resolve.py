@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 
+from compat_hub._handle_hints import hint_for_address, hint_for_file, hint_for_path
 from compat_hub._masking import masked
 from compat_hub._plain_files import check_kind
 from compat_hub.cache import archives, digests, files, layout, settings, store
@@ -105,7 +106,13 @@ def _resolve_address(handle: str) -> str:
 
         if not hosting.is_archive_address(handle):
             return _check_folder(handle, hosting.ask_folder(handle))
-    return store.cached(handle, prepare)
+    try:
+        return store.cached(handle, prepare)
+    except ResolveError as error:
+        hint = hint_for_address(handle)
+        if hint is not None:
+            error.args = (f"{error} {hint}", *error.args[1:])
+        raise
 
 
 def _known_by_mask(handle: str) -> str:
@@ -139,8 +146,9 @@ def _check_folder(handle: str, path: str) -> str:
     found = _look_up(handle, path)
     if found != "folder":
         what = "is a file, not a folder" if found == "file" else "does not exist"
+        hint = hint_for_file(path) if found == "file" else hint_for_path(handle)
         raise ResolveError(
-            f"The handle {handle!r} leads to {path!r}, which {what}. "
+            f"The handle {handle!r} leads to {path!r}, which {what}. {f'{hint} ' if hint else ''}"
             f"Pass the folder that holds tfhub_module.pb, or a {', '.join(archives.SUFFIXES)} file."
         )
     return path

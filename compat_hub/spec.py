@@ -16,6 +16,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from compat_hub import protos
 from compat_hub._file_stamp import file_stamp
+from compat_hub._handle_hints import hint_for_folder
 from compat_hub._masking import masked
 from compat_hub._plain_files import check_file, check_kind, checkpoint_files, local_path
 from compat_hub._resolve import resolve
@@ -631,10 +632,11 @@ def _check_module_proto(handle: str, path: str, allow_links: bool) -> None:
     if not is_module_directory(path):
         if is_saved_model(path):
             check_plain(handle, path, allow_links)
+        hint = hint_for_folder(path)
         raise ModuleFormatError(
             f"{handle!r} is not a module in TF1 Hub format: the folder {path} has no "
-            f"{MODULE_PROTO}. If it is a plain SavedModel, load it with compat_hub.load() or "
-            "tf.saved_model.load()."
+            f"{MODULE_PROTO}. {f'{hint} ' if hint else ''}If it is a plain SavedModel, load it "
+            "with compat_hub.load() or tf.saved_model.load()."
         )
     file = os.path.join(path, MODULE_PROTO)
     proto = protos.ModuleDef()
@@ -668,7 +670,7 @@ def read_saved_model(handle: str, path: str, allow_links: bool = False) -> Any:
     if name is None:
         raise ModuleFormatError(
             f"Module {handle!r}: the folder {path} has neither saved_model.pb nor "
-            "saved_model.pbtxt. Get a complete copy of the module."
+            f"saved_model.pbtxt. {hint_for_folder(path) or 'Get a complete copy of the module.'}"
         )
     file = os.path.join(path, name)
     data = _read_file(handle, path, name, allow_links)
