@@ -6,6 +6,7 @@ All were seen in TensorFlow 2.16.2 and 2.21.0.
 from __future__ import annotations
 
 import functools
+import os
 import re
 import threading
 import traceback
@@ -218,6 +219,27 @@ def is_eager_tensor(value: Any) -> TypeGuard[tf.Tensor]:
 def may_record() -> bool:
     """Whether somebody may watch what runs: a tape, or a function that is being built."""
     return not context.executing_eagerly() or record.could_possibly_record()
+
+
+class _Fork:
+    """What became of the runtime when this process was forked: a child has none of its threads."""
+
+    lost_threads = False
+
+    @classmethod
+    def in_child(cls) -> None:
+        """Notes whether the parent had started it."""
+        runtime = context._context
+        cls.lost_threads = runtime is not None and runtime._initialized
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_Fork.in_child)
+
+
+def lost_threads() -> bool:
+    """Whether functions would wait for ever for threads that only the parent process has."""
+    return _Fork.lost_threads and ops.executing_eagerly_outside_functions()
 
 
 class BareFunction:

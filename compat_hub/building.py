@@ -1,4 +1,7 @@
-"""What TensorFlow raises while it builds a graph or its gradient, as an error of the module."""
+"""What TensorFlow raises while it builds a graph or its gradient, as an error of the module.
+
+And where it would raise nothing and wait for ever.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 
 from compat_hub import _tensorflow
-from compat_hub.errors import HubError, ModuleFormatError
+from compat_hub.errors import GraphError, HubError, ModuleFormatError
 
 # For nodes that do not fit their ops, functions that are not there, and contexts and variables in
 # the collections that do not fit the nodes.
@@ -17,6 +20,21 @@ _ERRORS = (
     *(AssertionError, AttributeError, LookupError, NotImplementedError, RecursionError),
     *(TypeError, ValueError, DecodeError, tf.errors.OpError),
 )
+
+
+def check_process() -> None:
+    """Checks that TensorFlow can run functions in this process.
+
+    Raises:
+        GraphError: It cannot: the process was forked from one that had used TensorFlow.
+    """
+    if _tensorflow.lost_threads():
+        raise GraphError(
+            "This process was forked from one that had used TensorFlow, whose threads a fork does "
+            "not have: a call would wait for ever. Start processes by 'spawn', with "
+            'multiprocessing.get_context("spawn"), and call compat_hub.load() in the child; or '
+            "fork before anything of TensorFlow runs, the loading of modules included."
+        )
 
 
 @contextlib.contextmanager

@@ -176,7 +176,7 @@ class ConfigError(HubError, NotImplementedError):
 
 
 class GraphError(HubError, RuntimeError):
-    """A module is used in a graph or session that it does not belong to.
+    """A module is used in a graph, session or process that it does not belong to.
 
     Examples:
         >>> compat_hub.Module("path/to/module")

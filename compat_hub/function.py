@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import tensorflow as tf
 
 from compat_hub import _tensorflow
-from compat_hub.building import building, differentiating
+from compat_hub.building import building, check_process, differentiating
 from compat_hub.custom_gradients import bind_gradients
 from compat_hub.errors import HubError
 from compat_hub.graph.census import CONVOLUTIONS, FUNCTIONAL_CONTROL_FLOW, count_ops
@@ -342,7 +342,9 @@ class GraphFunction:
         Raises:
             HubError: A gradient is asked for and cannot be computed; or the graph failed, over a
                 string that is no text.
+            GraphError: The process was forked from one that had used TensorFlow.
         """
+        check_process()
         program = self.program
         # In a program that is written there is no strategy.
         states = [s.tensor() if program.portable else s.argument(w) for s, w in self._uses]

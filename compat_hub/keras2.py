@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 import tf_keras
@@ -97,9 +98,26 @@ class KerasLayer(HubLayer, _tensorflow.AdoptedWeights, tf_keras.layers.Layer):
         weights = self._trainable_weights + self._non_trainable_weights
         return [v for v in weights if id(v) not in known]
 
+    def __reduce__(self) -> Any:
+        """For pickle and deepcopy: makes the layer from its config, with the weights of now.
+
+        Raises:
+            ConfigError: The layer has no config.
+        """
+        return _make_again, (type(self), self.get_config(), self.get_weights())
+
     @staticmethod
     def _loads_file() -> bool:
         return _tensorflow.loads_keras_file()
 
     def _unless_frozen(self, loss: Callable[[], tf.Tensor]) -> Callable[[], tf.Tensor | None]:
         return lambda: loss() if self.trainable else None
+
+
+def _make_again(
+    layer_class: type[KerasLayer], config: dict[str, Any], weights: list[Any]
+) -> KerasLayer:
+    """What a pickled layer becomes."""
+    layer = layer_class.from_config(config)
+    layer.set_weights(weights)
+    return layer

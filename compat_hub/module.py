@@ -12,6 +12,7 @@ import tensorflow as tf
 from compat_hub import _tensorflow
 from compat_hub._plain_files import check_saved_model
 from compat_hub._resolve import resolve
+from compat_hub.building import check_process
 from compat_hub.cache import digests
 from compat_hub.call import (
     CallKey,
@@ -21,7 +22,7 @@ from compat_hub.call import (
     select_outputs,
 )
 from compat_hub.direct_call import DirectCall
-from compat_hub.errors import InputTypeError, ResolveError
+from compat_hub.errors import GraphError, InputTypeError, ResolveError
 from compat_hub.fresh_copy import naming_fresh_copy
 from compat_hub.function import GraphFunction, Program, StateTensor, shared_program
 from compat_hub.gaps import check_gap, check_usable, find_gap
@@ -40,6 +41,7 @@ from compat_hub.spec import (
     read_module_spec,
 )
 from compat_hub.state import Missing, ModuleState
+from compat_hub.tables import MutableTable
 from compat_hub.tensor_info import TensorInfo
 from compat_hub.variant import GraphVariant, Signature, format_tags
 
@@ -124,8 +126,10 @@ class HubModule(tf.Module):
         self, spec: ModuleSpec, tags: frozenset[str] | None = None, missing: Missing = "error"
     ) -> None:
         super().__init__(name="hub_module")
+        check_process()
         self.spec = spec
         self.tags = tags
+        self._missing: Missing = missing
         variants = [spec.variant(tags)] if tags is not None else list(spec.variants.values())
         check_usable(variants, frozenset())
         check_host_access(spec, variants, initial_values=missing == "initial")
@@ -503,6 +507,23 @@ class HubModule(tf.Module):
         save = self.state.save_checkpoint if self.state.has_checkpoint else None
         return self.spec.write(path, save)
 
+    def __reduce__(self) -> Any:
+        """For pickle and deepcopy: loads the module again, and gives it the values of now.
+
+        Raises:
+            GraphError: It was loaded in a graph, where only a session knows the values.
+        """
+        with tf.init_scope():
+            values = {name: v.read_value() for name, v in self.state.variables.items()}
+            contents = [t.content() for t in self.state.tables if isinstance(t, MutableTable)]
+        tensors = [*values.values(), *(tensor for c in contents for tensor in c.values())]
+        if not all(map(_tensorflow.is_eager_tensor, tensors)):
+            raise GraphError(
+                f"Module {self.spec.handle!r} was loaded in a graph, whose session has the values "
+                "of its variables. Pickle its handle, and the values that session.run gives."
+            )
+        return _load_again, (self.spec, self.tags, self._missing, values, contents)
+
     def __repr__(self) -> str:
         tags = "" if self.tags is None else f" pinned to {format_tags(self.tags)}"
         return f"<compat_hub.HubModule{tags} of {self.spec!r}: {len(self.variables)} variables>"
@@ -559,6 +580,24 @@ class SignatureCallable:
         """The type specs of the outputs, as of a `ConcreteFunction`."""
         infos = self._module.get_output_info_dict(self.name)
         return {name: info.type_spec for name, info in infos.items()}
+
+
+def _load_again(
+    spec: ModuleSpec,
+    tags: frozenset[str] | None,
+    missing: Missing,
+    values: Mapping[str, tf.Tensor],
+    contents: Sequence[Mapping[str, tf.Tensor]],
+) -> HubModule:
+    """What a pickled `HubModule` becomes."""
+    with tf.init_scope():
+        module = HubModule(spec, tags, missing)
+        for name, value in values.items():
+            module.state.variables[name].assign(value)
+        tables = [table for table in module.state.tables if isinstance(table, MutableTable)]
+        for table, content in zip(tables, contents, strict=True):
+            table.set_content(content)
+    return module
 
 
 class _Signatures(Mapping[str, SignatureCallable]):

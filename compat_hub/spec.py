@@ -457,6 +457,14 @@ class ModuleSpec:
         # It does not change. Estimators, for one, copy what they are given.
         return self
 
+    def __reduce__(self) -> Any:
+        """For pickle: what was read is read again, from its folder or else its handle."""
+        allowed = self.allow_host_access, self.allow_links
+        if self.path is not None:
+            return _read_again, (self.handle, self.path, *allowed)
+        saved_model = self._saved_model.SerializeToString()
+        return _make_again, (self.handle, saved_model, dict(self.asset_files), *allowed)
+
     def __repr__(self) -> str:
         variants = ", ".join(
             f"{format_tags(tags)}: {', '.join(v.signatures)}" for tags, v in self.variants.items()
@@ -498,6 +506,25 @@ def load_module_spec(
         return handle.allowing(allow_host_access, allow_links)
     path = resolve(handle, allow_links=allow_links)
     return read_module_spec(os.fspath(handle), path, allow_host_access, allow_links)
+
+
+def _read_again(handle: str, path: str, allow_host_access: bool, allow_links: bool) -> ModuleSpec:
+    """What a pickled `ModuleSpec` becomes."""
+    if not is_module_directory(path):
+        path = resolve(handle, allow_links=allow_links)
+    return read_module_spec(handle, path, allow_host_access, allow_links)
+
+
+def _make_again(
+    handle: str,
+    saved_model: bytes,
+    asset_files: Mapping[str, str],
+    allow_host_access: bool,
+    allow_links: bool,
+) -> ModuleSpec:
+    """What a pickled `ModuleSpec` that is in no folder becomes."""
+    message = saved_model_pb2.SavedModel.FromString(saved_model)
+    return ModuleSpec(handle, None, message, asset_files, allow_host_access, allow_links)
 
 
 def is_module_directory(path: str) -> bool:

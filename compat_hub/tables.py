@@ -127,6 +127,14 @@ class Table(_tensorflow.RESOURCE_BASE):
 class MutableTable(Table):
     """A table that calls may change: checkpoints and SavedModels have what is in it."""
 
+    def content(self) -> dict[str, tf.Tensor]:
+        """What is in the table now."""
+        return self._serialize_to_tensors()
+
+    def set_content(self, content: Mapping[str, tf.Tensor]) -> None:
+        """Puts what `content` gave in the place of what is in the table."""
+        self._restore_from_tensors(content)
+
     def _serialize_to_tensors(self) -> dict[str, tf.Tensor]:
         """The content, for `tf.train.Checkpoint`."""
         keys, values = tf.raw_ops.LookupTableExportV2(
