@@ -25,6 +25,9 @@ def convert(
     What is written is what `HubModule.save` writes. Neither compat_hub nor the module is needed to
     load it.
 
+    Its signatures are the module's, and `serving_default`, which is `default` or the only one. An
+    input with a default keeps it; `NAME_with_options` takes these inputs, too.
+
     Examples:
         >>> compat_hub.convert("path/to/module", "path/to/saved_model")
         'path/to/saved_model'

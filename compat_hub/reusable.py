@@ -35,6 +35,9 @@ from compat_hub.variant import GraphVariant, Signature, format_tags
 from compat_hub.writer import new_folder
 
 _PARAMETERS = frozenset({"inputs", "training"})
+# What REST servers, saved_model_cli and Keras' TFSMLayer ask for unless they are told a name.
+_SERVED = "serving_default"
+_WITH_OPTIONS = "_with_options"
 
 
 class LoadedModule(Protocol):
@@ -145,8 +148,7 @@ def make_reusable(
     called = _called_signature(inference, names, everything)
     if called is not None:
         setattr(obj, "__call__", _call_function(module, called))  # noqa: B010 an attribute to save
-    functions = {name: _signature_function(module, inference.signatures[name]) for name in names}
-    return obj, functions
+    return obj, _signature_functions(module, inference, names)
 
 
 def find_left_out(module: LoadedModule, signatures: Sequence[str] | None = None) -> dict[str, str]:
@@ -365,24 +367,48 @@ def _choices(names: Mapping[str, Any]) -> list[tuple[str, ...]]:
     return list(dict.fromkeys(choices))
 
 
-def _signature_function(module: LoadedModule, signature: Signature) -> Callable[..., Any]:
-    """A function of dense tensors by keyword, for `tf.saved_model.save`.
+def _signature_functions(
+    module: LoadedModule, variant: GraphVariant, names: Sequence[str]
+) -> dict[str, Callable[..., Any]]:
+    """The functions that become signatures, for `tf.saved_model.save`.
 
-    An input with a default keeps it, as SignatureDefs without defaults say what has to be fed. A
-    sparse or ragged value is several tensors: `NAME_indices`, `NAME_values`, `NAME_dense_shape`;
+    An input with a default keeps it, as SignatureDefs without defaults say what has to be fed.
+    Where there are such inputs, a second signature takes all: `NAME_with_options`.
+    `serving_default` is another name of `default`, or of the only signature.
+    """
+    functions: dict[str, Callable[..., Any]] = {}
+    for name in names:
+        signature = variant.signatures[name]
+        required = {n: i for n, i in signature.inputs.items() if not variant.has_default(i)}
+        functions[name] = _signature_function(module, signature, required)
+    served = "default" if "default" in names else names[0]
+    if served == "default" or len(names) == 1:
+        functions.setdefault(_SERVED, functions[served])
+    for name in names:
+        signature = variant.signatures[name]
+        if any(variant.has_default(info) for info in signature.inputs.values()):
+            free = _free(f"{name}{_WITH_OPTIONS}", functions)
+            functions[free] = _signature_function(module, signature, signature.inputs)
+    return functions
+
+
+def _signature_function(
+    module: LoadedModule, signature: Signature, taken: Mapping[str, TensorInfo]
+) -> Callable[..., Any]:
+    """A function of dense tensors by keyword, of the inputs that are `taken`.
+
+    A sparse or ragged value is several tensors: `NAME_indices`, `NAME_values`, `NAME_dense_shape`;
     `NAME_flat_values`, `NAME_row_splits`.
     """
-    variant = module.variant(training=False)
-    required = {n: i for n, i in signature.inputs.items() if not variant.has_default(i)}
     specs: dict[str, tf.TensorSpec] = {}
     parts: dict[str, list[str]] = {}
-    for name, info in required.items():
+    for name, info in taken.items():
         parts[name] = [_free(_identifier(part), specs) for part in info.component_labels(name)]
         for part, spec in zip(parts[name], info.component_specs(), strict=True):
             specs[part] = tf.TensorSpec(spec.shape, spec.dtype, name=part)
 
     def call(**tensors: tf.Tensor) -> dict[str, tf.Tensor]:
-        inputs = {n: required[n].pack([tensors[p] for p in parts[n]]) for n in required}
+        inputs = {n: info.pack([tensors[p] for p in parts[n]]) for n, info in taken.items()}
         result = module.call_signature(
             inputs, signature.name, None, training=False, arguments=None, portable=True
         )

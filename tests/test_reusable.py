@@ -42,7 +42,7 @@ def test_the_interface(tmp_path: Path) -> None:
     assert [v.name for v in loaded.trainable_variables] == trainable
     losses = [loss() for loss in loaded.regularization_losses]
     np.testing.assert_allclose(losses, [loss() for loss in module.regularization_losses])
-    assert sorted(loaded.signatures) == sorted(module.signatures)
+    assert sorted(loaded.signatures) == sorted([*module.signatures, "serving_default"])
     (info,) = module.get_input_info_dict().values()
     (spec,) = loaded.signatures["default"].structured_input_signature[1].values()
     assert (spec.dtype, spec.shape.as_list()) == (info.dtype, info.get_shape().as_list())
@@ -114,6 +114,54 @@ def test_all_inputs_have_defaults(tmp_path: Path) -> None:
     np.testing.assert_array_equal(loaded(), [2.0, 4.0])
     np.testing.assert_array_equal(loaded(x=tf.constant([3.0, 4.0])), [6.0, 8.0])
     np.testing.assert_array_equal(loaded.signatures["default"]()["default"], [2.0, 4.0])
+
+
+@pytest.mark.parametrize(
+    ("names", "served"), [(None, "default"), (["fruit_to_pet"], "fruit_to_pet")]
+)
+def test_the_signature_that_servers_ask_for(names: Any, served: str, tmp_path: Path) -> None:
+    loaded = _saved(_load("fruit"), tmp_path, signatures=names)
+    own, found = (loaded.signatures[name] for name in (served, "serving_default"))
+    assert found.structured_input_signature == own.structured_input_signature
+    specs = own.structured_input_signature[1]
+    given = {name: _normal(2, *spec.shape[1:]) for name, spec in specs.items()}
+    for name, value in own(**given).items():
+        np.testing.assert_array_equal(found(**given)[name], value)
+
+
+def test_a_signature_of_the_name_that_servers_ask_for_stays(tmp_path: Path) -> None:
+    def build() -> Any:
+        x = v1.placeholder(tf.float32, [], "x")
+        return {
+            "default": ({"x": x}, {"default": 2.0 * x}),
+            "serving_default": ({"x": x}, {"default": 3.0 * x}),
+        }
+
+    loaded = _saved(compat_hub.load(write_module(tmp_path / "module", none=build)), tmp_path)
+    found = [
+        float(loaded.signatures[n](x=tf.ones([]))["default"]) for n in sorted(loaded.signatures)
+    ]
+    assert found == [2.0, 3.0]
+
+
+def test_a_signature_with_the_inputs_that_have_a_default(tmp_path: Path) -> None:
+    def build() -> Any:
+        x = v1.placeholder(tf.float32, [], "x")
+        rate = v1.placeholder_with_default(2.0, [], "rate")
+        plain = v1.placeholder(tf.float32, [], "plain")
+        return {
+            "default": ({"x": x, "rate": rate}, {"default": rate * x}),
+            "default_with_options": ({"x": plain}, {"default": plain}),
+        }
+
+    loaded = _saved(compat_hub.load(write_module(tmp_path / "module", none=build)), tmp_path)
+    names = ["default", "default_with_options", "default_with_options_", "serving_default"]
+    assert sorted(loaded.signatures) == names
+    x = tf.constant(5.0)
+    assert float(loaded.signatures["default"](x=x)["default"]) == 10.0
+    with_options = loaded.signatures["default_with_options_"]
+    assert float(with_options(x=x, rate=tf.constant(3.0))["default"]) == 15.0
+    assert float(loaded.signatures["default_with_options"](x=x)["default"]) == 5.0
 
 
 def test_several_outputs_without_a_default_are_a_dict(tmp_path: Path) -> None:
@@ -209,7 +257,7 @@ def test_a_saved_model_is_no_module_and_saves_again(tmp_path: Path) -> None:
     assert not isinstance(compat_hub.load(tmp_path / "saved"), compat_hub.HubModule)
     tf.saved_model.save(loaded, str(tmp_path / "again"), signatures=dict(loaded.signatures))
     again = tf.saved_model.load(str(tmp_path / "again"))
-    assert sorted(again.signatures) == ["default", "fruit_to_pet"]
+    assert sorted(again.signatures) == ["default", "fruit_to_pet", "serving_default"]
 
 
 def test_the_folder_that_is_renamed_is_not_logged(

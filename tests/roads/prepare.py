@@ -52,23 +52,33 @@ def _write_signatures(
         signature = variant.signatures[name]
         given = record.inputs(name)
         required = {n: i for n, i in signature.inputs.items() if not variant.has_default(i)}
-        inputs = {}
-        for key, info in required.items():
-            value = given[key] if info.is_composite else tf.constant(given[key], info.dtype)
-            labels = [_identifier(label) for label in info.component_labels(key)]
-            inputs.update(put(arrays, f"in/{name}", zip(labels, info.unpack(value), strict=True)))
         expected = record.outputs(tags, name)
+        if given.keys() == signature.inputs.keys() > required.keys():
+            signatures[f"{name}_with_options"] = _write_signature(
+                f"{name}_with_options", signature, signature.inputs, given, expected, arrays
+            )
         if given.keys() - required.keys():  # a SavedModel's signature leaves them at their default
             fresh = compat_hub.load(record.path, variant.tags)
             expected = fresh({n: given[n] for n in required}, name, as_dict=True)
-        outputs = {}
-        for key, value in expected.items():
-            info = signature.outputs[key]
-            dense = value if info.is_composite else tf.convert_to_tensor(value)
-            labels = info.component_labels(key)
-            outputs.update(put(arrays, f"out/{name}", zip(labels, info.unpack(dense), strict=True)))
-        signatures[name] = {"inputs": inputs, "outputs": outputs}
+        signatures[name] = _write_signature(name, signature, required, given, expected, arrays)
     return signatures
+
+
+def _write_signature(
+    name: str, signature: Any, taken: Any, given: Any, expected: Any, arrays: dict[str, Any]
+) -> dict[str, dict[str, str]]:
+    inputs = {}
+    for key, info in taken.items():
+        value = given[key] if info.is_composite else tf.constant(given[key], info.dtype)
+        labels = [_identifier(label) for label in info.component_labels(key)]
+        inputs.update(put(arrays, f"in/{name}", zip(labels, info.unpack(value), strict=True)))
+    outputs = {}
+    for key, value in expected.items():
+        info = signature.outputs[key]
+        dense = value if info.is_composite else tf.convert_to_tensor(value)
+        labels = info.component_labels(key)
+        outputs.update(put(arrays, f"out/{name}", zip(labels, info.unpack(dense), strict=True)))
+    return {"inputs": inputs, "outputs": outputs}
 
 
 def put(arrays: dict[str, Any], prefix: str, values: Iterable[tuple[str, Any]]) -> dict[str, str]:
