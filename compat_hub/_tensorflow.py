@@ -21,7 +21,14 @@ from tensorflow.python.client import pywrap_tf_session
 from tensorflow.python.distribute import load_context
 from tensorflow.python.eager import cancellation, context, execute, record
 from tensorflow.python.eager.polymorphic_function import atomic_function
-from tensorflow.python.framework import c_api_util, importer, kernels, op_def_registry, ops
+from tensorflow.python.framework import (
+    c_api_util,
+    importer,
+    kernels,
+    op_def_library,
+    op_def_registry,
+    ops,
+)
 from tensorflow.python.framework import function as defined_function
 from tensorflow.python.ops import gradients_util, handle_data_util, resource_variable_ops
 from tensorflow.python.saved_model import nested_structure_coder, save_context, utils_impl
@@ -94,6 +101,25 @@ def make_resource(graph_def: Any) -> tf.Tensor:
         runtime.add_function_def(function)
     attrs = [part for name, a in node.attr.items() for part in (name, _eager_attr(a))]
     return execute.execute(node.op.encode(), 1, inputs=[], attrs=tuple(attrs), ctx=runtime)[0]
+
+
+def apply_op(name: str, inputs: Sequence[Any], attrs: Mapping[str, Any]) -> list[tf.Tensor]:
+    """Adds a node of any registered op to the current graph.
+
+    Args:
+        name: The op.
+        inputs: One value for each of its inputs.
+        attrs: Attributes by name, where they do not follow from the inputs nor have their default.
+
+    Returns:
+        Its outputs.
+    """
+    definition: Any = op_def_registry.get(name)
+    given = dict(zip([a.name for a in definition.input_arg], inputs, strict=True))
+    inferred = {a.type_attr for a in definition.input_arg}
+    defaults = {a.name: None for a in definition.attr if a.name not in inferred}
+    result: Any = op_def_library.apply_op(name, **given, **{**defaults, **attrs})
+    return list(result) if isinstance(result, list | tuple) else [result]
 
 
 def _eager_attr(attr: Any) -> Any:

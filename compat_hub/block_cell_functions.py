@@ -10,7 +10,13 @@ from typing import Any
 
 import tensorflow as tf
 
-_CELLS = frozenset({"LSTMBlockCell", "GRUBlockCell"})
+from compat_hub.graph.substitution import substitute
+from compat_hub.missing_ops.functions import Computation, as_library, dtype_of
+
+_OUTPUTS = {
+    "GRUBlockCell": ["r", "u", "c", "h"],
+    "LSTMBlockCell": ["i", "cs", "f", "o", "ci", "co", "h"],
+}
 
 
 def expand_block_cells(graph_def: Any) -> None:
@@ -18,29 +24,18 @@ def expand_block_cells(graph_def: Any) -> None:
 
     `graph.inline` puts the functions' bodies in the place of the calls.
     """
-    bodies = [graph_def.node, *(function.node_def for function in graph_def.library.function)]
-    made: dict[tuple[Any, ...], str] = {}
-    for nodes in bodies:
-        for node in nodes:
-            if node.op in _CELLS:
-                key = (node.op, *(f"{k}={node.attr[k]}" for k in sorted(node.attr) if k[0] != "_"))
-                if key not in made:
-                    made[key] = f"CompatHub_{node.op}_{len(made)}"
-                    function = graph_def.library.function.add()
-                    function.CopyFrom(_function_def(node))
-                    function.signature.name = made[key]
-                node.op = made[key]
-                node.attr.clear()
+    substitute(graph_def, _function_of)
 
 
-def _function_def(node: Any) -> Any:
-    dtype = tf.as_dtype(node.attr["T"].type)
-    names, ranks, function = (_lstm if node.op == "LSTMBlockCell" else _gru)(node.attr)
+def _function_of(node: Any) -> Any:
+    if node.op not in _OUTPUTS:
+        return None
+    dtype = dtype_of(node)
+    names, ranks, compute = (_lstm if node.op == "LSTMBlockCell" else _gru)(node.attr)
     specs = [
         tf.TensorSpec([None] * rank, dtype, name) for name, rank in zip(names, ranks, strict=True)
     ]
-    with tf.init_scope():
-        return tf.function(function, autograph=False).get_concrete_function(*specs).function_def
+    return as_library(Computation(specs, _OUTPUTS[node.op], compute))
 
 
 def _lstm(attr: Any) -> tuple[list[str], list[int], Any]:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 import tensorflow as tf
 
 from compat_hub import _tensorflow
+from compat_hub.missing_ops.table import can_replace
+from compat_hub.op_packages import explain_op, import_package_of
 from compat_hub.users import users
 from compat_hub.variant import GraphVariant, format_tags
 
@@ -26,11 +28,16 @@ def unknown_ops(variant: GraphVariant) -> dict[str, str]:
 
 
 def ops_not_registered(variant: GraphVariant) -> frozenset[str]:
-    """The ops anywhere in a variant's graph that this TensorFlow lacks."""
-    functions = variant.function_names
-    return frozenset(
-        op for op in variant.ops if op not in functions and not _tensorflow.is_registered_op(op)
-    )
+    """The ops anywhere in a variant's graph that this TensorFlow lacks, and cannot express."""
+    return frozenset(op for op in variant.ops - variant.function_names if not _is_known(op))
+
+
+def _is_known(op: str) -> bool:
+    """Whether TensorFlow has an op, a package that is installed has it, or others express it."""
+    if _tensorflow.is_registered_op(op) or can_replace(op):
+        return True
+    import_package_of(op)
+    return _tensorflow.is_registered_op(op) or can_replace(op)
 
 
 def places_of_unknown_ops(
@@ -61,10 +68,8 @@ def places_of_unknown_ops(
 def explain_unknown_ops(places: Mapping[str, str]) -> str:
     """A message on ops that this TensorFlow lacks, by op with where each is."""
     listed = ", ".join(f"{op!r} ({place})" for op, place in sorted(places.items()))
-    return (
-        f"TensorFlow {tf.__version__} does not have the op {listed}. If it comes from an extension "
-        "(tensorflow_text, for one), import that package first."
-    )
+    hints = " ".join(explain_op(op) for op in sorted(places))
+    return f"TensorFlow {tf.__version__} does not have the op {listed}. {hints}"
 
 
 def find_unknown_ops(variant: GraphVariant) -> str | None:

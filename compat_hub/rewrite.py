@@ -43,6 +43,7 @@ from compat_hub.graph.shapes import find_bad_shape
 from compat_hub.graph.subgraph import consumed_tensors, cut, index_nodes
 from compat_hub.graph.table_files import find_bad_column
 from compat_hub.graph.tensor_arrays import TensorArrayError, has_tensor_arrays, to_tensor_lists
+from compat_hub.missing_ops.table import can_replace, replace_missing_ops
 from compat_hub.variant import GraphVariant
 
 _HANDLES = (tf.resource, tf.variant)
@@ -98,6 +99,7 @@ def rewrite(
         GraphError: It assigns to a variable of which only the value is given.
     """
     graph_def = variant.subgraph([*fetches, *targets], given)
+    replace_ops(variant, graph_def)
     check_graph(variant, graph_def)
     replace_lost_gradients(graph_def, variant.where, portable)
     if portable:
@@ -148,6 +150,26 @@ def rewrite(
         seed_nodes(random_nodes, _tensorflow.operation_seed())
     rename_functions(graph_def, f"__{library_digest(graph_def.library)}")
     return RewrittenGraph(graph_def, tensors, nodes, effects, no_gradient, bool(random_nodes))
+
+
+def replace_ops(variant: GraphVariant, graph_def: Any) -> bool:
+    """Makes ops that this TensorFlow lacks and others express calls of functions, in place.
+
+    Returns:
+        Whether there are any.
+
+    Raises:
+        ModuleFormatError: A node does not fit its op.
+    """
+    if not any(map(can_replace, variant.ops)):
+        return False
+    try:
+        return replace_missing_ops(graph_def)
+    except (KeyError, TypeError, ValueError, tf.errors.OpError) as error:
+        raise ModuleFormatError(
+            f"In {variant.where}: an op that TensorFlow {tf.__version__} does not have cannot be "
+            f"expressed by others: {error}. The module is damaged, or needs TensorFlow 1."
+        ) from error
 
 
 def inline_functions(variant: GraphVariant, graph_def: Any) -> Any:

@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 from tests.copies import ModuleCopy
+from tests.packages import HAS_TEXT
 from tests.records import FIXTURES, Record, read_records
 
 # Two devices, so that a strategy has two replicas.
@@ -36,6 +37,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def _records(config: pytest.Config) -> dict[str, Record]:
     folders = [FIXTURES, *map(Path, config.getoption("--modules"))]
     records: dict[str, Record] = {}
+    if HAS_TEXT:  # else nothing has the ops of these modules
+        records.update(read_records(FIXTURES / "packages"))
     for k, folder in enumerate(folders):
         for name, record in read_records(folder).items():
             records[f"{folder.name}-{name}" if k else name] = record

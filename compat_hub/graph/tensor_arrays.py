@@ -207,7 +207,10 @@ def _rewrite_stack(node: NodeDef, flow: str, array: _Array) -> list[NodeDef]:
     shape = node.attr["element_shape"]
     constant = _shape_constant(node, shape.shape if shape.HasField("shape") else array.shape)
     types = {"element_dtype": node.attr["dtype"].type}
+    noted = node.attr[NOTED_SHAPES].list.shape[:] if NOTED_SHAPES in node.attr else []
     _become(node, "TensorListStack", [flow, f"{constant.name}:0"], types)
+    if noted:  # only the program that made the graph may have known the size
+        node.attr[NOTED_SHAPES].list.shape.extend(noted)
     return [constant]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 from tensorflow.core.framework import variable_pb2
+from tensorflow.core.protobuf import control_flow_pb2
 
 from compat_hub import _tensorflow
 from compat_hub.block_cell_gradients import add_block_cell_gradients
@@ -18,13 +19,19 @@ from compat_hub.graph.control_flow import CONTROL_FLOW_V1
 from compat_hub.graph.library import rename_functions
 from compat_hub.graph.machine_traces import clear_devices
 from compat_hub.graph.names import node_of, tensor_of
+from compat_hub.graph.op_outputs import output_dtypes
 from compat_hub.graph.subgraph import drop_met_controls, index_nodes
-from compat_hub.rewrite import check_graph, inline_functions
+from compat_hub.graph.substitution import inline_substitutes
+from compat_hub.rewrite import check_graph, inline_functions, replace_ops
 from compat_hub.safety import VARIABLE_COLLECTIONS, leave_out_host_access
 from compat_hub.spec import ModuleSpec
 from compat_hub.v1.tensor_array_gradients import add_tensor_array_gradients
 from compat_hub.variant import GraphVariant
 
+_CONTEXTS: Mapping[str, Any] = {
+    tf.compat.v1.GraphKeys.COND_CONTEXT: control_flow_pb2.CondContextDef,
+    tf.compat.v1.GraphKeys.WHILE_CONTEXT: control_flow_pb2.WhileContextDef,
+}
 _numbers = itertools.count()
 _RESTORE_SCOPE = "checkpoint_initializer"
 _ASSET_FILEPATHS = tf.compat.v1.GraphKeys.ASSET_FILEPATHS
@@ -60,6 +67,8 @@ def prepare(
     """
     meta_graph = type(variant.meta_graph)()
     meta_graph.CopyFrom(variant.meta_graph)
+    if replace_ops(variant, meta_graph.graph_def):
+        _inline_replaced(meta_graph)
     check_graph(variant, meta_graph.graph_def)
     _keep_collections(meta_graph, collections)
     _drop_foreign_assets(meta_graph, variant)
@@ -85,6 +94,44 @@ def prepare(
     add_block_cell_gradients(meta_graph.graph_def)
     add_tensor_array_gradients(meta_graph.graph_def)
     return meta_graph
+
+
+def _inline_replaced(meta_graph: Any) -> None:
+    """Puts in the place of ops that TensorFlow 2 lacks what computes the same.
+
+    New nodes belong to the loop or branch that the node was in.
+    """
+    graph_def = meta_graph.graph_def
+    new = inline_substitutes(graph_def, _tensorflow.op_def)
+    nodes = index_nodes(graph_def)
+    tensors = {
+        node: [
+            f"{name}:{k}"
+            for name in names
+            for k in range(len(output_dtypes(nodes[name], _tensorflow.op_def)))
+        ]
+        for node, names in new.items()
+    }
+    for key, context in _CONTEXTS.items():
+        values = (
+            meta_graph.collection_def[key].bytes_list.value
+            if key in (meta_graph.collection_def)
+            else []
+        )
+        for k, value in enumerate(values):
+            proto = context.FromString(value)
+            _add_to_context(proto, tensors)
+            values[k] = proto.SerializeToString()
+
+
+def _add_to_context(proto: Any, tensors: Mapping[str, list[str]]) -> None:
+    """Adds tensors to the context of a loop or branch, and to those within it, in place."""
+    own = {node_of(v) for v in proto.values_def.values} - set(proto.values_def.external_values)
+    for node, names in tensors.items():
+        if node in own:
+            proto.values_def.values.extend(names)
+    for nested in proto.nested_contexts:
+        _add_to_context(getattr(nested, nested.WhichOneof("ctxt")), tensors)
 
 
 def _can_inline(meta_graph: Any) -> bool:

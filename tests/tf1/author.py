@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import importlib
 import multiprocessing
 import os
 import sys
@@ -29,6 +30,8 @@ def run_phase(phase: str, out_dir: str, name: str) -> bool:
     """Exports or records one module; returns whether that worked."""
     tf.logging.set_verbosity(tf.logging.ERROR)
     case = CASES[name]()
+    for package in case.imports:
+        importlib.import_module(package)
     folder = os.path.join(out_dir, case.folder, name)
     try:
         if phase == "export":

@@ -46,6 +46,8 @@ class Case:
     incomplete: Sequence[Sequence[str]] = ()
     # Whether {"train"} has inputs of a signature that inference does not have.
     inputs_of_training: bool = False
+    package: str | None = None  # has ops that the module needs, in TF 2
+    imports: Sequence[str] = ()  # have ops that the module needs, in TF 1.15
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -53,6 +55,8 @@ class Case:
         """The folder of fixtures that tests of what every module can do leave alone."""
         if self.inputs_of_training:
             return "inputs_of_training"
+        if self.package:
+            return "packages"
         return "unknown_ops" if self.unknown_op else "incomplete" if self.incomplete else ""
 
 

@@ -183,6 +183,8 @@ def record_uses(record: Record, case: Case, path: str) -> None:
         record_shapes(record, path, tags)
     if case.unknown_op:
         record.facts["unknown_op"] = case.unknown_op
+    if case.package:
+        record.facts["package"] = case.package
     if case.train:
         record_training(record, case, case.train, path)
 

@@ -19,6 +19,7 @@ from . import (  # noqa: F401
     loops,
     missing_ops,
     nesting,
+    packages,
     recurrent,
     reference_variables,
     samples,

@@ -1,0 +1,81 @@
+"""Nodes made calls of functions that compute what their op computes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tensorflow.core.framework.graph_pb2 import GraphDef
+
+from compat_hub.graph.inline import inline_calls
+from compat_hub.graph.library import all_nodes, rename_functions
+
+NodeDef = Any
+FunctionDefLibrary = Any
+OpDef = Any
+
+_PREFIX = "CompatHub_"
+
+
+def substitute(graph_def: Any, function_of: Callable[[NodeDef], FunctionDefLibrary | None]) -> bool:
+    """Makes nodes of a graph, and of its functions, calls of functions in its library, in place.
+
+    Args:
+        graph_def: The graph.
+        function_of: Gives for a node the function that it becomes a call of, the first of a
+            library, with those that this one needs; or None, where the node stays. Nodes with the
+            same attributes share one.
+
+    Returns:
+        Whether there was something to do.
+    """
+    made: dict[tuple[Any, ...], str] = {}
+    for node in list(all_nodes(graph_def)):
+        attrs = [k for k in sorted(node.attr) if k[0] != "_"]
+        key = (node.op, *((k, node.attr[k].SerializeToString(deterministic=True)) for k in attrs))
+        if key not in made:
+            library = function_of(node)
+            if library is None:
+                continue
+            made[key] = _add(graph_def.library, library, f"{_PREFIX}{node.op}_{len(made)}")
+        node.op = made[key]
+        node.attr.clear()
+    return bool(made)
+
+
+def _add(library: FunctionDefLibrary, added: FunctionDefLibrary, name: str) -> str:
+    """Adds functions to a library under names that begin with `name`, that of the first."""
+    holder = GraphDef()
+    holder.library.CopyFrom(added)
+    first = holder.library.function[0].signature.name
+    rename_functions(holder, f"_of_{name}")
+    holder_names = {f"{first}_of_{name}": name}
+    for function in holder.library.function:
+        function.signature.name = holder_names.get(function.signature.name, function.signature.name)
+    library.MergeFrom(holder.library)
+    return name
+
+
+def inline_substitutes(graph_def: Any, op_def: Callable[[str], OpDef]) -> dict[str, list[str]]:
+    """Puts the bodies of functions that `substitute` added in the place of their calls, in place.
+
+    Other calls stay, and so do calls in functions. Nodes keep their names; those that are new are
+    named after the node that they belong to.
+
+    Args:
+        graph_def: The graph.
+        op_def: Gives the OpDef of a registered op.
+
+    Returns:
+        The names of the new nodes, by the name of the node that became them.
+    """
+    part = GraphDef(node=graph_def.node, versions=graph_def.versions)
+    added = [f for f in graph_def.library.function if f.signature.name.startswith(_PREFIX)]
+    part.library.function.extend(added)
+    calls = [n.name for n in part.node if n.op in {f.signature.name for f in added}]
+    before = {node.name for node in part.node}
+    inlined = inline_calls(part, op_def, lambda *_: "")
+    del graph_def.node[:]
+    graph_def.node.extend(inlined.node)
+    new = [node.name for node in inlined.node if node.name not in before]
+    return {call: [name for name in new if name.startswith(f"{call}/")] for call in calls}

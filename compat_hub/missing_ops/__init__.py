@@ -1,0 +1,1 @@
+"""Ops that TensorFlow 2 does not have, as functions of those that it has."""
