@@ -16,6 +16,7 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2, tensor_bundle_pb2
 
 from compat_hub import protos
+from tests.fuzz.attacks import SECRET, SECRET_TEXT, link_files, wire_host_op
 from tests.fuzz.messages import changed_bytes, mutate
 from tests.fuzz.slices import change_slices, has_slices
 from tests.fuzz.tables import read_table, write_table
@@ -32,11 +33,13 @@ class Mutant:
         fixture: Of which module.
         handle: Where it is, a folder or an archive.
         changes: What was done to it.
+        is_attack: Whether one of the changes was made to get past the checks.
     """
 
     fixture: str
     handle: str
     changes: list[str]
+    is_attack: bool
 
 
 def fixtures(most_bytes: int) -> list[str]:
@@ -49,13 +52,16 @@ def make_mutant(seed: int, number: int, folder: Path, most_bytes: int) -> Mutant
     """Makes the mutant of a seed and a number in a folder, which is emptied before."""
     chance = random.Random(f"{seed}:{number}")
     shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
     kinds = [chance.choice(_KINDS) for _ in range(chance.choice([1, 1, 1, 2, 3]))]
+    kinds.sort(key=lambda kind: kind is link_files)  # what is behind a link may have no end
     names = fixtures(most_bytes)
     if kinds[0] is _change_slices:
         names = [name for name in names if _has_slices(name)]
     fixture = chance.choice(names)
     module = folder / "module"
     shutil.copytree(FIXTURES / fixture / "module", module)
+    (folder / SECRET).write_bytes(SECRET_TEXT)
     changes = [change(module, chance) for change in kinds]
     handle = module
     if chance.random() < 0.05:
@@ -64,7 +70,8 @@ def make_mutant(seed: int, number: int, folder: Path, most_bytes: int) -> Mutant
         if chance.random() < 0.7:
             handle.write_bytes(changed_bytes(handle.read_bytes(), chance))
             changes.append("archive")
-    return Mutant(fixture, str(handle), changes)
+    is_attack = any(kind in _ATTACKS for kind in kinds)
+    return Mutant(fixture, str(handle), changes, is_attack)
 
 
 def _archive(folder: Path) -> bytes:
@@ -137,7 +144,7 @@ def _has_slices(fixture: str) -> bool:
 
 
 def _change_file(module: Path, chance: random.Random) -> str:
-    files = sorted(p for p in module.rglob("*") if p.is_file())
+    files = sorted(p for p in module.rglob("*") if p.is_file() and not p.is_symlink())
     if not files:
         return "no files"
     file, other = chance.choice(files), chance.choice(files)
@@ -170,4 +177,8 @@ def _change_file(module: Path, chance: random.Random) -> str:
     return f"{name} {how}"
 
 
-_KINDS = [_change_graph] * 14 + [_change_index] * 2 + [_change_file] * 4 + [_change_slices]
+_ATTACKS = [wire_host_op] * 3 + [link_files]
+_KINDS = [
+    *([_change_graph] * 14 + [_change_index] * 2 + [_change_file] * 4 + [_change_slices]),
+    *_ATTACKS,
+]

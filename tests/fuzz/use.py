@@ -6,6 +6,7 @@ import random
 import shutil
 import traceback
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import tensorflow as tf
 
 import compat_hub
 from compat_hub.sample_inputs import sample_inputs
+from tests.fuzz.attacks import MARKER, SECRET, SECRET_TEXT
 from tests.fuzz.mutants import Mutant
 
 # What TensorFlow itself says of a graph that it can run, and not on these values: as of any other
@@ -48,6 +50,11 @@ class _Outcomes:
     def _note(self, kind: str) -> None:
         self.counts[kind] = self.counts.get(kind, 0) + 1
 
+    def find(self, step: str, what: str) -> None:
+        """Notes what should not have happened."""
+        self._note("finding")
+        self.findings.append(f"{step}: {what}")
+
     def _find(self, step: str, error: BaseException) -> None:
         self._note("finding")
         frames = traceback.extract_tb(error.__traceback__)
@@ -66,9 +73,19 @@ def _is_building(error: BaseException) -> bool:
 def use(mutant: Mutant, folder: Path, chance: random.Random) -> dict[str, Any]:
     """Uses a mutant; gives what became of the steps, and what should not have happened."""
     outcomes = _Outcomes()
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         _use(outcomes, mutant, folder, chance)
+    beside = Path(mutant.handle).parent
+    if (beside / MARKER).exists():
+        outcomes.find("the host", "a file was written")
+    if (beside / SECRET).read_bytes() != SECRET_TEXT:
+        outcomes.find("the host", "a file was changed")
+    copies = [p for p in folder.rglob("*") if p.is_file() and SECRET_TEXT in p.read_bytes()]
+    if copies:
+        outcomes.find("the host", f"a file was copied: {copies}")
     counts = outcomes.counts
     kinds = ("finding", "refused", "kernel", "works")
     return {
@@ -91,19 +108,25 @@ def _use(outcomes: _Outcomes, mutant: Mutant, folder: Path, chance: random.Rando
             inputs = outcomes.run("inputs", (), lambda: sample_inputs(spec, variant, signature))  # noqa: B023
             if inputs is not None:
                 _call(outcomes, module, variant, signature, inputs)
+                needed = {
+                    name: value
+                    for name, value in inputs.items()
+                    if not variant.has_default(signature.inputs[name])
+                }
+                if len(needed) < len(inputs):
+                    _call(outcomes, module, variant, signature, needed)
     losses = outcomes.run("losses", (), lambda: module.regularization_losses) or []
     for loss in losses:
         outcomes.run("loss", _KERNEL_ERRORS, loss)
-    if chance.random() < 0.15:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
+    if mutant.is_attack or chance.random() < 0.15:
         ways = {
             "save": lambda: module.save(folder / "saved_model"),
             "export": lambda: compat_hub.load(module.export(folder / "module")),
-            "session": lambda: _session(spec),
+            "session": lambda: _session(outcomes, spec),
+            "graph": lambda: _graph(outcomes, spec, folder / "exported"),
         }
-        way = chance.choice(sorted(ways))
-        outcomes.run(way, _KERNEL_ERRORS if way == "session" else (), ways[way])
+        for way in ("graph", "save") if mutant.is_attack else [chance.choice(sorted(ways))]:
+            outcomes.run(way, _KERNEL_ERRORS if way in ("session", "graph") else (), ways[way])
 
 
 def _describe(spec: Any) -> None:
@@ -129,8 +152,7 @@ def _call(
             outputs = module(inputs, signature=signature.name, as_dict=True, training=training)
             flat = tf.nest.flatten(outputs, expand_composites=True)
             total = [tf.reduce_sum(o) for o in flat if o.dtype.is_floating]
-        for value in flat:
-            np.asarray(value)
+        _look_for_secret(outcomes, flat)
         return tape, total
 
     found = outcomes.run("call", _KERNEL_ERRORS, call)
@@ -148,9 +170,41 @@ def _call(
         )
 
 
-def _session(spec: Any) -> None:
+def _graph(outcomes: _Outcomes, spec: Any, path: Path) -> None:
+    """What a program of TF1 does with a module: all that is in the collections runs."""
+    variant = next(iter(spec.variants.values()))
+    keys = tf.compat.v1.GraphKeys
+    with tf.Graph().as_default() as graph, tf.compat.v1.Session() as session:
+        module = compat_hub.Module(spec, trainable=True, tags=variant.tags)
+        session.run([tf.compat.v1.global_variables_initializer()])
+        session.run([tf.compat.v1.tables_initializer()])
+        _look_for_secret(outcomes, session.run(list(module.variables)))
+        for signature in variant.signatures.values():
+            inputs = {
+                name: tf.convert_to_tensor(value)
+                for name, value in sample_inputs(spec, variant, signature).items()
+                if not variant.has_default(signature.inputs[name])
+                and not signature.inputs[name].is_composite
+            }
+            if len(inputs) == len(signature.inputs) or inputs:
+                outputs = module(inputs, signature=signature.name, as_dict=True)
+                _look_for_secret(outcomes, tf.nest.flatten(session.run(outputs)))
+        for key in (keys.UPDATE_OPS, keys.REGULARIZATION_LOSSES, keys.LOCAL_INIT_OP):
+            session.run(graph.get_collection(key))
+        module.export(str(path), session)
+
+
+def _look_for_secret(outcomes: _Outcomes, values: Iterable[Any]) -> None:
+    for value in values:
+        array = np.asarray(value)
+        if array.dtype == object and SECRET_TEXT in array.ravel().tolist():
+            outcomes.find("the host", "a file was read")
+
+
+def _session(outcomes: _Outcomes, spec: Any) -> None:
     variant = next(iter(spec.variants.values()))
     with compat_hub.eval_function_for_module(spec, tags=variant.tags) as evaluate:
         for signature in variant.signatures.values():
             inputs = sample_inputs(spec, variant, signature)
-            evaluate(inputs, signature=signature.name, as_dict=True)
+            found = evaluate(inputs, signature=signature.name, as_dict=True)
+            _look_for_secret(outcomes, tf.nest.flatten(found))
