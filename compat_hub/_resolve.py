@@ -79,7 +79,7 @@ def is_here(handle: str) -> bool:
     if settings.load_format() == "UNCOMPRESSED":
         return False  # a server is asked each time
     folder = layout.module_directory(settings.cache_folder(), _unmasked.get(handle, handle))
-    return layout.is_filled(folder)
+    return layout.is_filled(folder) and not layout.lost_files(folder)
 
 
 def _resolve_address(handle: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shlex
 import weakref
@@ -216,18 +217,19 @@ class ModuleSpec:
             raise ModuleFormatError(
                 f"{where}: the asset file {path!r} is missing. {fresh_copy(self.handle)}"
             )
-        strange = strange_file(path, file in self._files_of_tables())
+        strange = strange_file(path, file in self._files_of_tables)
         if strange is not None:
             raise ModuleFormatError(
                 f"{where}: the asset file {path!r} {strange}. {fresh_copy(self.handle)}"
             )
         return path
 
+    @functools.cached_property
     def _files_of_tables(self) -> frozenset[str]:
         """The asset files that tables are filled from: plain text, with something in it."""
         found: set[str] = set()
         for variant in self._variants.values():
-            inputs = file_inputs(variant.nodes.values()) if variant.assets else []
+            inputs = file_inputs(variant.nodes, variant.nodes_by_op) if variant.assets else []
             needed = variant.needed_nodes(inputs) if inputs else frozenset()
             found.update(file for t, file in variant.assets.items() if node_of(t) in needed)
         return frozenset(found)

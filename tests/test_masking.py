@@ -199,3 +199,25 @@ def test_a_handle_without_its_password(
     shutil.rmtree(cache)
     with pytest.raises(compat_hub.ResolveError, match="in the place of a password"):
         compat_hub.resolve(masked(handle))
+
+
+def test_a_saved_model_is_given_its_password(
+    server: Server, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import keras
+
+    handle = _with_password(server.url("/m", file(archive_of())))
+    layer = compat_hub.keras3.KerasLayer(handle)
+    name = str(tmp_path / "model.keras")
+    keras.Sequential([keras.Input([5]), layer]).save(name)
+    keras.models.load_model(name)  # from the cache, as this program knows it
+    monkeypatch.setattr(_resolve, "_unmasked", {})
+    keras.models.load_model(name)  # by what the cache says
+    shutil.rmtree(cache)
+    with pytest.raises(compat_hub.HubError) as caught:
+        keras.models.load_model(name)
+    assert "custom_objects" in str(caught.value)
+    keras.models.load_model(name, custom_objects={masked(handle): handle})
+    for path in tmp_path.rglob("*"):
+        if path.is_file():
+            assert b"s3cret" not in path.read_bytes()

@@ -86,9 +86,14 @@ def check_owners(folder: str, handle: str) -> None:
     Raises:
         ResolveError: Others can.
     """
+    _check_cache()
+    if not settings.names_cache():
+        ownership.check_entry(folder, handle)
+
+
+def _check_cache() -> None:
     if not settings.names_cache():
         ownership.check_cache(settings.cache_folder())
-        ownership.check_entry(folder, handle)
 
 
 def _advice(error: OSError) -> str:
@@ -99,8 +104,7 @@ def _advice(error: OSError) -> str:
 
 def _fill(cache: str, folder: str, handle: str, prepare: Prepare) -> None:
     with _folders_made(cache), locks.exclusive(folder, handle) as uid:
-        if not settings.names_cache():
-            ownership.check_cache(cache)  # somebody may have made it meanwhile
+        _check_cache()  # somebody may have made it meanwhile
         if layout.is_filled(folder) and not layout.lost_files(folder):
             return
         temporary = layout.temporary_folder(folder, uid)
@@ -188,9 +192,11 @@ def remove(entry: layout.Entry) -> None:
     """Removes a module from the cache, and the files beside it.
 
     Raises:
-        ResolveError: It is being downloaded, or cannot be removed.
+        ResolveError: It is being downloaded, or cannot be removed, or the cache is one that others
+            can write to.
     """
     name = entry.handle or entry.path
+    _check_cache()
     try:
         with locks.exclusive(entry.path, name, wait=False) as uid:
             if files.is_local(entry.path):
@@ -216,6 +222,7 @@ def remove_leftovers(cache: str) -> None:
     Raises:
         ResolveError: Something cannot be removed.
     """
+    _check_cache()
     try:
         for folder in sorted({layout.owner(path) for path in layout.leftovers(cache)}):
             with (

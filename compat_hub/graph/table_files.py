@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 GraphDef = Any
@@ -13,9 +13,15 @@ _LEAST_COLUMN = -2  # the whole line; -1 is its number
 _MOST_COLUMNS = 10**6  # beyond the range of 32 bits TensorFlow reads where there is nothing
 
 
-def file_inputs(nodes: Iterable[Any]) -> list[str]:
-    """The tensors that hold the paths of files that nodes fill tables from."""
-    return [node.input[1] for node in nodes if node.op in _OPS and len(node.input) > 1]
+def file_inputs(nodes: Mapping[str, Any], nodes_by_op: Mapping[str, Sequence[str]]) -> list[str]:
+    """The tensors that hold the paths of files that tables are filled from.
+
+    Args:
+        nodes: The nodes of a graph by name.
+        nodes_by_op: Their names by op.
+    """
+    found = [nodes[name] for op in sorted(_OPS) for name in nodes_by_op.get(op, ())]
+    return [node.input[1] for node in found if len(node.input) > 1]
 
 
 def find_bad_column(graph_def: GraphDef) -> str | None:

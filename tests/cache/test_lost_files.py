@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import compat_hub
+from compat_hub._resolve import is_here
 from compat_hub.cache import layout
 from tests.cache.server import Server, archive_of, file, status
 from tests.copies import ModuleCopy
@@ -101,6 +102,13 @@ def test_a_server_that_is_gone(handle: str, server: Server, cache: Path) -> None
         compat_hub.load(handle)
     assert "saved_model.pb" in str(caught.value)
     assert _files(cache) == before
+
+
+def test_a_file_of_keras_fetches_nothing(handle: str, server: Server, cache: Path) -> None:
+    folder = Path(compat_hub.resolve(handle))
+    assert is_here(handle)
+    (folder / "saved_model.pb").unlink()
+    assert not is_here(handle)
 
 
 def test_an_archive(tmp_path: Path, cache: Path) -> None:

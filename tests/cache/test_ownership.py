@@ -8,9 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 import compat_hub
 from compat_hub.cache import layout, ownership
+from compat_hub.cli import main
 from tests.cache.server import Server, archive_of, file
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "geteuid"), reason="needs owners and modes")
@@ -77,6 +79,25 @@ def test_what_another_user_has_planted(default: Path, handle: str, give_away: Ch
     give_away(default)
     with pytest.raises(compat_hub.ResolveError, match="may have put any module there"):
         compat_hub.resolve(handle)
+
+
+def test_a_cache_of_another_user_is_not_cleared(
+    default: Path, give_away: Change, tmp_path: Path
+) -> None:
+    # Locks are made in it, and another user may have put links in their place.
+    mine = tmp_path / "mine"
+    mine.write_text("mine")
+    for name in "0" * 40, "1" * 40:
+        (default / name).mkdir(parents=True)
+        (default / name / "saved_model.pb").touch()
+        (default / f"{name}.compat_hub.lock").symlink_to(mine)
+    give_away(default)
+    for command in ["cache", "clear"], ["cache", "clear", "--partial"]:
+        result = CliRunner().invoke(main, command)
+        assert result.exit_code == 2
+        assert "the owner is another user" in result.output
+    assert mine.read_text() == "mine"
+    assert len(list(default.iterdir())) == 4
 
 
 def test_a_link_to_what_another_user_owns(
