@@ -169,6 +169,18 @@ def allow_any_input(layer: Any) -> None:
     layer._allow_non_tensor_positional_args = True
 
 
+def use_compute_dtype_for_input(layer: Any) -> None:
+    """Lets a Sequential model make its input of the layer's `input_shape` and compute dtype.
+
+    It makes an input of float32 of an argument `input_shape`, whatever the layer's dtype is, and
+    one of the compute dtype where its first layer has such an attribute, with the batch dimension.
+    """
+    shape = getattr(layer, "_input_shape_arg", None)
+    if shape is not None:
+        layer._input_shape_arg = None
+        layer.input_shape = (None, *shape)
+
+
 def to_type_spec(value: Any) -> Any:
     """The type spec of a symbolic tensor; any other value as it is."""
     if not isinstance(value, keras.KerasTensor):

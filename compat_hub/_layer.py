@@ -73,6 +73,10 @@ class Target(Protocol):
         """
         ...
 
+    def input_dtype(self) -> tf.DType | None:
+        """The dtype of the one input that a call has to give; None where it is not known."""
+        ...
+
     def uncompilable_op(self, trainable: bool) -> str | None:
         """What XLA does not compile of the target, None if it compiles all.
 
@@ -214,6 +218,13 @@ class _HubModuleTarget:
         named = {name: _like(value, infos[name]) for name, value in given.items()}
         return _trace(lambda values: self(values, training, False)[0], named)
 
+    def input_dtype(self) -> tf.DType | None:
+        infos = self._infos(training=False)
+        has_default = self.resolved_object.variant(training=False).has_default
+        names = [n for n in infos if n not in self._arguments]
+        left = [n for n in names if not has_default(infos[n])] if len(names) > 1 else names
+        return infos[left[0]].dtype if len(left) == 1 else None
+
     @functools.cache  # noqa: B019
     def uncompilable_op(self, trainable: bool) -> str | None:
         infos = self._infos(trainable)
@@ -354,6 +365,9 @@ class _CallableTarget:
 
     def output_specs(self, inputs: Any, training: bool) -> Any:
         return _trace(lambda values: self(values, training, False)[0], inputs)
+
+    def input_dtype(self) -> tf.DType | None:
+        return None
 
     def uncompilable_op(self, trainable: bool) -> str | None:
         del trainable

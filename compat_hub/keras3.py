@@ -99,6 +99,30 @@ class KerasLayer(HubLayer, _keras3.HeldWeights, keras.layers.Layer):
         return tf.nest.map_structure(lambda shape: tuple(shape.as_list()), shapes)
 
     @property
+    def compute_dtype(self) -> Any:
+        """The dtype of what a call takes: that of the module's input, where it takes no floats."""
+        return self._input_dtype() or super().compute_dtype
+
+    @property
+    def variable_dtype(self) -> Any:
+        """The same: where it differs from `compute_dtype`, Keras casts variables to the latter."""
+        return self._input_dtype() or super().variable_dtype
+
+    def add_weight(self, *args: Any, **kwargs: Any) -> Any:
+        """Adds a weight of a subclass, whose dtype follows from the policy if it is not given.
+
+        Args:
+            *args: As of `keras.layers.Layer.add_weight`.
+            **kwargs: As of `keras.layers.Layer.add_weight`.
+
+        Returns:
+            The weight.
+        """
+        if len(args) < 3:  # shape, initializer, dtype
+            kwargs["dtype"] = kwargs.get("dtype") or super().variable_dtype
+        return super().add_weight(*args, **kwargs)
+
+    @property
     def supports_jit(self) -> bool:
         """Whether XLA can compile the layer, which `compile(jit_compile="auto")` asks.
 
@@ -133,7 +157,15 @@ class KerasLayer(HubLayer, _keras3.HeldWeights, keras.layers.Layer):
     def _adopt_weights(self, trainable: Any, frozen: Any) -> None:
         self.hold_weights(trainable, frozen)
         _keras3.allow_any_input(self)
+        if self._input_dtype() is not None:
+            _keras3.use_compute_dtype_for_input(self)
         self.built = True
+
+    def _input_dtype(self) -> str | None:
+        """The name of the dtype of the module's one input, None where it takes floats."""
+        target = getattr(self, "_target", None)  # Keras asks for it before there is one
+        dtype = None if target is None else target.input_dtype()
+        return None if dtype is None or dtype.is_floating else dtype.name
 
     def _own_weights(self) -> list[tf.Variable]:
         return [v.value for v in self.weights if not isinstance(v, _keras3.HeldVariable)]

@@ -111,6 +111,59 @@ def test_strings() -> None:
         assert_close(layer(given), expected, OUTPUT_TOLERANCE, type(given).__name__)
 
 
+_TEXTS = tf.constant(["a dog", "the cat", "x", "y"])
+
+
+@pytest.mark.filterwarnings("ignore:Do not pass an `input_shape`")
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"input_shape": [], "dtype": tf.string},  # the line of TensorFlow Hub's text tutorial
+        {"input_shape": []},
+        {"dtype": "string"},
+        {},
+    ],
+)
+def test_texts_in_a_sequential_model_without_an_input(options: Any, tmp_path: Any) -> None:
+    path = FIXTURES / "nnlm" / "module"
+    layer = KerasLayer(path, trainable=True, **options)
+    assert layer.compute_dtype == "string"
+    model = keras.Sequential([layer, keras.layers.Dense(1)])
+    if "input_shape" in options:
+        assert model.input_shape == (None,)
+        assert model.inputs[0].dtype == "string"
+    model.compile("sgd", "mse")
+    before = [v.numpy() for v in layer.resolved_object.trainable_variables]
+    model.fit(_TEXTS, np.ones([4, 1], "float32"), verbose=0)
+    assert any(
+        (v.numpy() != old).any()
+        for v, old in zip(layer.resolved_object.trainable_variables, before, strict=True)
+    )
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    expected = model.predict(_TEXTS, verbose=0)
+    np.testing.assert_array_equal(again.predict(_TEXTS, verbose=0), expected)
+
+
+def test_a_weight_of_a_subclass_for_texts_is_of_floats() -> None:
+    class Scaled(KerasLayer):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self.scale = self.add_weight(shape=(), initializer="ones", name="scale")
+
+        def call(self, inputs: Any, training: Any = None) -> Any:
+            return self.scale * super().call(inputs, training)
+
+    layer = Scaled(FIXTURES / "nnlm" / "module")
+    assert layer.scale.dtype == "float32"
+    np.testing.assert_array_equal(layer(_TEXTS), layer.resolved_object(_TEXTS))
+
+
+def test_the_compute_dtype_of_a_module_that_takes_floats_is_the_policy_s() -> None:
+    layer = KerasLayer(FIXTURES / "image_bn" / "module", dtype="mixed_float16")
+    assert (layer.compute_dtype, layer.variable_dtype) == ("float16", "float32")
+
+
 def test_in_a_model_in_a_model() -> None:
     layer = _layer("hparams")
     inner = keras.Sequential([layer, keras.layers.Dense(3)])
