@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from tensorflow.core.framework import variable_pb2
@@ -12,9 +12,8 @@ from compat_hub.errors import UnsafeModuleError
 from compat_hub.graph.host_access import is_judged, may_touch_host
 from compat_hub.graph.host_nodes import HostNodes, PassedOn
 from compat_hub.graph.left_out import leave_out
-from compat_hub.graph.library import all_nodes
 from compat_hub.graph.names import node_of
-from compat_hub.graph.subgraph import dependents, index_nodes
+from compat_hub.graph.subgraph import dependents, index_nodes, names_by_op
 from compat_hub.spec import ModuleSpec
 from compat_hub.users import all_wanted, users
 from compat_hub.variant import GraphVariant
@@ -38,22 +37,18 @@ def find_host_access(variant: GraphVariant, has_checkpoint: bool = True) -> list
     Returns:
         For each the op, the node, what it does, and what of the module needs it.
     """
-    hosts = HostNodes(
-        variant.nodes, variant.meta_graph.graph_def.library, _suspect_ops(variant, variant.ops)
-    )
-    if not hosts.names:
+    suspects = _suspect_ops(variant, variant.ops)
+    library = variant.meta_graph.graph_def.library
+    if not suspects and not library.gradient:
         return []
+    hosts = HostNodes(variant.nodes, variant.nodes_by_op, library, suspects)
+    resources = {n for n in hosts.callers if _tensorflow.makes_resource(variant.nodes[n].op)}
     # Most modules have nodes that save and restore the checkpoint, and nothing needs these.
-    within = dependents(variant.nodes, hosts.names)
-    resources = hosts.callers & {
-        n
-        for op, names in variant.nodes_by_op.items()
-        if _tensorflow.makes_resource(op)
-        for n in names
-    }
     wanted = all_wanted(variant, initial_values=not has_checkpoint)
-    if within.isdisjoint(map(node_of, wanted)) and not resources:
+    needed = hosts.needed(wanted, (), variant.nodes) if hosts.names else ()
+    if not needed and not resources:
         return []
+    within = dependents(variant.nodes, needed)
     assets = _asset_constants(variant)
     found: dict[tuple[str, str], _Finding] = {}
     listed: set[str] = set()
@@ -110,7 +105,7 @@ def leave_out_host_access(
     variant: GraphVariant,
     meta_graph: Any,
     fed: Collection[str] = (),
-    trusted: Container[str] = (),
+    trusted: Collection[str] = (),
 ) -> None:
     """Removes what touches the host, and what depends on it, from a graph for a session, in place.
 
@@ -132,8 +127,9 @@ def leave_out_host_access(
         return
     graph_def = meta_graph.graph_def
     nodes = index_nodes(graph_def)
-    ops = {node.op for node in all_nodes(graph_def)}
-    hosts = HostNodes(nodes, graph_def.library, _suspect_ops(variant, ops), trusted)
+    by_op = names_by_op(nodes)
+    ops = by_op.keys() | {n.op for f in graph_def.library.function for n in f.node_def}
+    hosts = HostNodes(nodes, by_op, graph_def.library, _suspect_ops(variant, ops), trusted)
     own = PassedOn(_asset_constants(variant), nodes, fed)
     beyond = hosts.beyond(own)
     if not beyond and not hosts.functions.names:

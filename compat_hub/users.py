@@ -23,8 +23,9 @@ def users(
         variant: The variant.
         initial_values: Whether the variables' initializers are used, as there is no checkpoint.
     """
-    state = _state_tensors(variant)
-    free = set(variant.runnable(variant.regularization_losses))
+    losses = variant.regularization_losses
+    state = _state_tensors(variant) if losses or variant.update_ops else []
+    free = set(variant.runnable(losses)) if losses else set[str]()
     for name, signature in variant.signatures.items():
         inputs = signature.inputs.values()
         fed = [t for info in inputs if not variant.has_default(info) for t in info.components]
@@ -35,9 +36,8 @@ def users(
         if variant.update_ops:
             update_ops = variant.runnable(variant.update_ops, given)
             yield f"the update ops in a call of signature {name!r}", update_ops, fed
-        if len(free) < len(set(variant.regularization_losses)):
-            losses = variant.runnable(variant.regularization_losses, given)
-            bound = [loss for loss in losses if loss not in free]
+        if not free.issuperset(losses):
+            bound = [loss for loss in variant.runnable(losses, given) if loss not in free]
             yield f"the regularization losses of signature {name!r}", bound, fed
     yield "the regularization losses", [*free], []
     yield "the tables", [*variant.table_initializers], []

@@ -18,7 +18,7 @@ from compat_hub.errors import ModuleFormatError
 from compat_hub.graph.library import library_digest
 from compat_hub.graph.names import node_of, tensor_of
 from compat_hub.graph.resource_variables import REFERENCE_VARIABLE_OPS, VARIABLE_OPS
-from compat_hub.graph.subgraph import ancestors, cut, dependents, index_nodes
+from compat_hub.graph.subgraph import ancestors, cut, dependents, index_nodes, names_by_op
 from compat_hub.tensor_info import TensorInfo
 
 # The keys of tf.compat.v1.GraphKeys, and two more that SavedModel and TF1 Hub format define.
@@ -201,10 +201,7 @@ class GraphVariant:
     @functools.cached_property
     def nodes_by_op(self) -> Mapping[str, Sequence[str]]:
         """The names of the graph's nodes by their op."""
-        found: dict[str, list[str]] = {}
-        for name, node in self.nodes.items():
-            found.setdefault(node.op, []).append(name)
-        return found
+        return names_by_op(self.nodes)
 
     @functools.cached_property
     def library_digest(self) -> str:

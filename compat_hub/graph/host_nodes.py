@@ -119,6 +119,7 @@ class HostNodes:
 
     Args:
         nodes: The graph's nodes by name.
+        nodes_by_op: Their names by op.
         library: The graph's library of functions.
         suspects: The ops that may touch the host.
         trusted: Names of nodes that do not count.
@@ -132,23 +133,27 @@ class HostNodes:
     def __init__(
         self,
         nodes: NodeIndex,
+        nodes_by_op: Mapping[str, Sequence[str]],
         library: FunctionDefLibrary,
         suspects: Collection[str],
-        trusted: Container[str] = (),
+        trusted: Iterable[str] = (),
     ) -> None:
         self.functions = HostFunctions(library, suspects)
         self._nodes = nodes
         self._suspects = suspects
-        self.names = {
-            name
-            for name, node in (nodes.items() if suspects or self.functions.names else ())
-            if self._touches(node) and name not in trusted
-        }
-        self.callers = {name for name in self.names if self.functions.called_by(nodes[name])}
+        self.callers = (
+            {name for name, node in nodes.items() if self.functions.called_by(node)}
+            if self.functions.names
+            else set[str]()
+        ).difference(trusted)
+        found = {name for op in suspects for name in nodes_by_op.get(op, ())}.difference(trusted)
+        self.names = self.callers.union(n for n in found if host_access(nodes[n]) is not None)
 
     def beyond(self, own_files: Container[str]) -> set[str]:
         """Those that do more than read files whose paths are in the tensors `own_files`."""
-        return {name for name in self.names if self._touches(self._nodes[name], own_files)}
+        return self.callers.union(
+            n for n in self.names if self._own_access(self._nodes[n], own_files) is not None
+        )
 
     def needed(
         self, wanted: Iterable[str], fed: Collection[str], within: Container[str]
@@ -158,7 +163,7 @@ class HostNodes:
         Args:
             wanted: Names of tensors or nodes.
             fed: Names of tensors whose values are given.
-            within: `dependents` of all of them: nothing else leads to one.
+            within: `dependents` of all of them, as nothing else leads to one; or all nodes.
         """
         given = given_inputs(fed)
         seen: set[str] = set()
@@ -186,9 +191,6 @@ class HostNodes:
             if what is not None:
                 yield Place(node.op, name, what)
             yield from self.functions.places(self.functions.called_by(node), listed)
-
-    def _touches(self, node: NodeDef, own_files: Container[str] = ()) -> bool:
-        return bool(self._own_access(node, own_files) or self.functions.called_by(node))
 
     def _own_access(self, node: NodeDef, own_files: Container[str]) -> str | None:
         return host_access(node, own_files) if node.op in self._suspects else None

@@ -101,6 +101,14 @@ def dependents(
     return found
 
 
+def names_by_op(nodes: Mapping[str, NodeDef]) -> dict[str, list[str]]:
+    """The names of nodes by their op."""
+    found: dict[str, list[str]] = {}
+    for name, node in nodes.items():
+        found.setdefault(node.op, []).append(name)
+    return found
+
+
 def given_inputs(fed: Collection[str]) -> set[str]:
     """The inputs of nodes, as they say them, that are met where tensors are fed.
 

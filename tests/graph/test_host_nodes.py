@@ -8,7 +8,7 @@ import pytest
 
 from compat_hub.graph import host_nodes
 from compat_hub.graph.host_nodes import HostFunctions, HostNodes, PassedOn
-from compat_hub.graph.subgraph import NodeIndex, dependents
+from compat_hub.graph.subgraph import NodeIndex, dependents, names_by_op
 from tests.graph.graphs import make_function, make_graph, make_node
 
 SUSPECTS = {"ReadFile", "SaveV2"}
@@ -82,7 +82,7 @@ def test_nodes() -> None:
     )
     graph.library.CopyFrom(_library())
     nodes = NodeIndex(graph)
-    hosts = HostNodes(nodes, graph.library, SUSPECTS, {"saved"})
+    hosts = HostNodes(nodes, names_by_op(nodes), graph.library, SUSPECTS, {"saved"})
     assert hosts.names == {"own", "other", "call"}
     own = PassedOn(["path:0"], nodes)
     assert hosts.beyond(own) == {"other", "call"}
