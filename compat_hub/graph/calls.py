@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from compat_hub.graph.host_access import may_touch_host
-from compat_hub.graph.library import called_functions
+from compat_hub.graph.library import called_functions, callees_first
 
 GraphDef = Any
 
@@ -38,24 +38,12 @@ def find_bad_call(graph_def: GraphDef, is_op: Any) -> str | None:
             return f"the function {name!r} is called, which the graph does not have"
         if name not in functions and may_touch_host(name):
             return f"the op {name!r} is called as a function"
-    # Without those that call none but those that are left out already, and so on.
-    callers: dict[str, list[str]] = {}
-    pending = {name: len(others & functions.keys()) for name, others in calls.items()}
-    for name, others in calls.items():
-        for other in others:
-            callers.setdefault(other, []).append(name)
-    ready = [name for name, count in pending.items() if not count]
     nested: dict[str, int] = {}
-    while ready:
-        name = ready.pop()
-        del pending[name]
+    for name in callees_first(calls):
         nested[name] = sum(_nested(node, nested) for node in functions[name])
-        for caller in callers.get(name, ()):
-            pending[caller] -= 1
-            if not pending[caller]:
-                ready.append(caller)
-    if pending:
-        return f"the function {min(pending)!r} calls itself, or one that does"
+    if calls.keys() - nested:
+        name = min(calls.keys() - nested)
+        return f"the function {name!r} calls itself, or one that does"
     most = _MOST_REPEATED + len(functions)
     for node in graph_def.node:
         if _nested(node, nested) > most:

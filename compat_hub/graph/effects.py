@@ -7,7 +7,7 @@ from typing import Any
 
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 
-from compat_hub.graph.library import called_functions
+from compat_hub.graph.library import called_functions, callees_first
 from compat_hub.graph.random_seeds import takes_seeds
 
 GraphDef = Any
@@ -22,15 +22,15 @@ _READING = frozenset(
 
 def find_effects(graph_def: GraphDef, op_def: Callable[[str], OpDef]) -> list[str]:
     """The names of nodes that change state, write, print or check, loops of such included."""
+    functions = {function.signature.name: function for function in graph_def.library.function}
+    calls = {
+        name: {called for node in f.node_def for called in called_functions(node, functions)}
+        for name, f in functions.items()
+    }
     pure: set[str] = set()
-    growing = True
-    while growing:
-        found = {
-            f.signature.name
-            for f in graph_def.library.function
-            if not any(has_effect(node, op_def, pure) for node in f.node_def)
-        }
-        growing, pure = found > pure, found
+    for name in callees_first(calls):
+        if not any(has_effect(node, op_def, pure) for node in functions[name].node_def):
+            pure.add(name)
     suspects = {op for op in {node.op for node in graph_def.node} if may_have_effect(op_def(op))}
     return [
         node.name

@@ -12,7 +12,7 @@ from typing import Any
 
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 
-from compat_hub.graph.library import needed_functions
+from compat_hub.graph.library import callees_first, needed_functions
 from compat_hub.graph.names import is_control
 from compat_hub.graph.op_outputs import flat_index
 
@@ -83,13 +83,7 @@ def _not_recursive(functions: Mapping[str, FunctionDef]) -> dict[str, FunctionDe
         name: {c for n in f.node_def if (c := called_function(n, functions)) is not None}
         for name, f in functions.items()
     }
-    found: dict[str, FunctionDef] = {}
-    growing = True
-    while growing:
-        ready = [n for n, c in calls.items() if n not in found and c <= found.keys()]
-        found.update({name: functions[name] for name in ready})
-        growing = bool(ready)
-    return found
+    return {name: functions[name] for name in callees_first(calls)}
 
 
 def called_function(node: NodeDef, functions: Mapping[str, FunctionDef]) -> str | None:

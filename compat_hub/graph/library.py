@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from typing import Any
 
 NodeDef = Any
@@ -38,6 +38,33 @@ def _functions_in(attrs: Iterable[Any]) -> Iterator[Any]:
         for func in found:
             yield func
             yield from _functions_in(func.attr.values())
+
+
+def callees_first(calls: Mapping[str, Collection[str]]) -> list[str]:
+    """The names of functions, each after those that it calls.
+
+    Left out are those that call themselves, and those that call one of these.
+
+    Args:
+        calls: By function, the functions that it calls.
+    """
+    callers: dict[str, list[str]] = {}
+    pending: dict[str, int] = {}
+    for name, called in calls.items():
+        known = [other for other in set(called) if other in calls]
+        pending[name] = len(known)
+        for other in known:
+            callers.setdefault(other, []).append(name)
+    found: list[str] = []
+    ready = [name for name, count in pending.items() if not count]
+    while ready:
+        name = ready.pop()
+        found.append(name)
+        for caller in callers.get(name, ()):
+            pending[caller] -= 1
+            if not pending[caller]:
+                ready.append(caller)
+    return found
 
 
 def needed_functions(

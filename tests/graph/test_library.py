@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from compat_hub.graph.library import (
     called_functions,
+    callees_first,
     library_digest,
     needed_functions,
     rename_functions,
@@ -151,3 +152,10 @@ def test_renaming_in_attributes_of_functions() -> None:
     (renamed,) = graph.library.function
     assert renamed.attr["backward_function_name"].func.name == "f_1"
     assert renamed.attr["_noinline"].b
+
+
+def test_functions_after_those_that_they_call() -> None:
+    calls = {"a": {"b", "c"}, "b": {"c", "elsewhere"}, "c": set(), "r": {"r"}, "s": {"r"}}
+    found = callees_first(calls)
+    assert sorted(found) == ["a", "b", "c"]
+    assert found.index("c") < found.index("b") < found.index("a")
