@@ -33,6 +33,9 @@ class StateAsset:
 
     def __init__(self, path: str) -> None:
         self.asset = tf.saved_model.Asset(path)
+        if not tf.executing_eagerly():  # what writes the graph as a SavedModel takes it along
+            keys = tf.compat.v1.GraphKeys
+            tf.compat.v1.add_to_collection(keys.ASSET_FILEPATHS, self.asset.asset_path)
 
     def spec(self) -> tf.TensorSpec:
         """A string scalar."""
@@ -194,7 +197,7 @@ class ModuleState:
             initializers = [
                 op for op in variant.table_initializers if fresh & variant.needed_nodes([op])
             ]
-            self._run(variant, [], initializers, "initialize_tables")
+            self._fill_tables(variant, initializers)
             for nodes in tables:
                 names = {node.name for node in nodes}
                 if names & fresh:
@@ -205,6 +208,17 @@ class ModuleState:
                         {file: self.assets[file].asset for file in files},
                     )
         self.tables.extend(shared.values())
+
+    def _fill_tables(self, variant: GraphVariant, initializers: list[str]) -> None:
+        """Fills tables, or has the session of a graph do so with its other initializers."""
+        if tf.executing_eagerly() or not initializers:
+            self._run(variant, [], initializers, "initialize_tables")
+            return
+        graph = tf.compat.v1.get_default_graph()
+        known = len(graph.get_operations())
+        self._run(variant, [], initializers, "initialize_tables")
+        filling = tf.group(*graph.get_operations()[known:], name="initialize_tables")
+        graph.add_to_collection(tf.compat.v1.GraphKeys.TABLE_INITIALIZERS, filling)
 
     def _initializer(
         self, variant: GraphVariant, initializers: list[str]

@@ -86,9 +86,10 @@ class Table(_tensorflow.RESOURCE_BASE):
         named = SHARING_ATTRS & {attr.name for attr in _tensorflow.op_def(node.op).attr}
         for name in [n for n in node.attr if n in SHARING_ATTRS or n.startswith("_")]:
             del node.attr[name]
-        # In a session a SavedModel makes its resources once to fill and once to read them: only a
-        # name makes the two one. And only by a name other processes reach a table.
-        if node.op in _ANONYMOUS and not (_tensorflow.is_saving() or _is_reached_by_others()):
+        # In a graph, and in the session of a SavedModel, each run makes the resources anew: only a
+        # name makes them one. And only by a name other processes reach a table.
+        is_eager = tf.executing_eagerly() and not _tensorflow.is_saving()
+        if node.op in _ANONYMOUS and is_eager and not _is_reached_by_others():
             node.op = _ANONYMOUS[node.op]
             return graph_def
         if "container" in named:
@@ -186,6 +187,10 @@ class OneShotIterator(Table):
         if not self._is_started and tf.executing_eagerly():
             self._initialize()
             self._is_started = True
+        elif not self._is_started and not tf.compat.v1.executing_eagerly_outside_functions():
+            self._is_started = True
+            start = self._start_in_graph(self.resource_handle)
+            tf.compat.v1.add_to_collection(tf.compat.v1.GraphKeys.TABLE_INITIALIZERS, start.op)
         return self.resource_handle
 
     def _initialize(self) -> None:
