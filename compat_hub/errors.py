@@ -14,6 +14,7 @@ __all__ = [
     "HubError",
     "InputTypeError",
     "ModuleFormatError",
+    "NoGradientError",
     "PathExistsError",
     "ResolveError",
     "SignatureError",
@@ -172,6 +173,28 @@ class ConfigError(HubError, NotImplementedError):
         compat_hub.errors.ConfigError: the KerasLayer 'twice' is on a module that is in no
             folder ('made from module_fn'), so it has no config. Export the module, and make the
             layer from the folder.
+    """
+
+
+class NoGradientError(HubError, LookupError):
+    """A gradient is asked for of an output that has none.
+
+    Examples:
+        >>> def module_fn():
+        ...     x = tf.compat.v1.placeholder(tf.float32, [None, 2, 2, 1])
+        ...     preview = tf.raw_ops.ResizeArea(images=x, size=[1, 1])
+        ...     compat_hub.add_signature(inputs=x, outputs={"default": x, "preview": preview})
+        >>> module = compat_hub.load(compat_hub.create_module_spec(module_fn))
+        >>> x = tf.ones([1, 2, 2, 1])
+        >>> with tf.GradientTape() as tape:
+        ...     tape.watch(x)
+        ...     outputs = module(x, as_dict=True)
+        >>> tape.gradient(outputs["preview"], x)
+        Traceback (most recent call last):
+            ...
+        compat_hub.errors.NoGradientError: In module 'made from module_fn', variant set(),
+            'default': no gradient can be computed of the output 'ResizeArea:0': TensorFlow has
+            no gradient of the op 'ResizeArea' (node 'ResizeArea'). Leave it out of the loss.
     """
 
 

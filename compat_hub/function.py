@@ -15,10 +15,16 @@ from compat_hub.building import building, check_process, differentiating
 from compat_hub.custom_gradients import bind_gradients
 from compat_hub.errors import HubError
 from compat_hub.graph.census import CONVOLUTIONS, FUNCTIONAL_CONTROL_FLOW, count_ops
+from compat_hub.graph.gradient_flow import Gradient
 from compat_hub.graph.names import node_of
 from compat_hub.graph.random_seeds import draws
 from compat_hub.graph.subgraph import consumed_tensors
 from compat_hub.graph.written import written_variables
+from compat_hub.output_gradients import (
+    OutputGradients,
+    find_output_gradients,
+    gradient_of,
+)
 from compat_hub.rewrite import (
     complete_handle_data,
     has_newer_attrs,
@@ -133,6 +139,7 @@ class Program:
         self._name = name
         self._lock = threading.Lock()
         self._functions: dict[_Use, Any] = {}
+        self._differentiated: dict[_Use, Callable[[list[tf.Tensor]], list[tf.Tensor]]] = {}
         self._unrecorded: Any = None  # the one for calls that nobody records, once it is known
         self._function([state[tensor] for tensor in names], _tensorflow.may_record())
 
@@ -165,13 +172,54 @@ class Program:
                 return _tensorflow.call_unrecorded(function, arguments, self._fusible)
             if self.no_gradient is None:
                 with differentiating(self._variant.where):
-                    return function(*arguments)
+                    return self._call_recorded(function, arguments)
             return _without_gradient(function, arguments, self.no_gradient)
         except UnicodeDecodeError as error:  # in place of TensorFlow's error
             raise HubError(
                 f"In {self._variant.where}: the graph failed on the values of this call, and what "
                 f"TensorFlow says of it is no text: {error.object!r:.500}. Check these values."
             ) from error
+
+    def _call_recorded(self, function: Any, arguments: list[tf.Tensor]) -> list[tf.Tensor]:
+        """Calls a function such that the outputs that a loss uses are differentiated, no others."""
+        if not self._is_partly_differentiated:
+            return function(*arguments)
+        use = self._use(recorded=True)
+        with self._lock:
+            differentiated = self._differentiated.get(use)
+            if differentiated is None:
+                differentiated = self._differentiated[use] = _tensorflow.PartlyDifferentiated(
+                    function, self._output_gradients.of, not self._has_control_flow
+                )
+        return differentiated(arguments)
+
+    @functools.cached_property
+    def _is_partly_differentiated(self) -> bool:
+        """Whether TensorFlow's gradient of all outputs would do too much.
+
+        A loop or a conditional gives zeros to all that goes into it.
+        """
+        several = len(self._graph.fetches) > 1
+        return not self.portable and (several or self._has_control_flow or self._lacks_gradients)
+
+    @functools.cached_property
+    def _lacks_gradients(self) -> bool:
+        missing = any(gradient_of(op) is Gradient.MISSING for op in self._ops)
+        return missing and self.no_gradient is None
+
+    @functools.cached_property
+    def _output_gradients(self) -> OutputGradients:
+        given = {
+            name: spec.dtype.as_datatype_enum
+            for name, spec in zip([*self._feeds, *self.uses], self._specs, strict=True)
+        }
+        found = find_output_gradients(self.graph_def, self._graph.fetches, given, {})
+        refused = {
+            k: f"In {self._variant.where}, {self._name!r}: no gradient can be computed of the "
+            f"output {self._graph.fetches[k]!r}: {why}. Leave it out of the loss."
+            for k, why in found.refused.items()
+        }
+        return OutputGradients(found.reached, refused)
 
     def refine_shapes(
         self,
@@ -288,7 +336,12 @@ class Program:
         if self.portable:
             bind_gradients(graph)
         given.update(zip(computed, elements, strict=False))
-        return [given[name] for name in self._graph.fetches]
+        fetched = [given[name] for name in self._graph.fetches]
+        # TensorFlow differentiates all outputs of a function at once.
+        for k in self._output_gradients.refused if self._lacks_gradients else ():
+            if not self.portable or len(self._output_gradients.refused) < len(fetched):
+                fetched[k] = tf.stop_gradient(fetched[k])
+        return fetched
 
     def _find_written(self, names: Sequence[str]) -> set[str]:
         """Which of the state tensors the graph writes to."""

@@ -21,6 +21,7 @@ from compat_hub.custom_gradients import (
 )
 from compat_hub.errors import GraphError, ModuleFormatError
 from compat_hub.fresh_copy import fresh_copy
+from compat_hub.graph.back_prop import stop_gradients
 from compat_hub.graph.calls import find_bad_call
 from compat_hub.graph.constants import find_bad_constant
 from compat_hub.graph.control_flow import has_control_flow, raise_control_flow
@@ -102,6 +103,7 @@ def rewrite(
     replace_ops(variant, graph_def)
     check_graph(variant, graph_def)
     replace_lost_gradients(graph_def, variant.where, portable)
+    stop_gradients(graph_def, variant.undifferentiated_exits)
     if portable:
         expand_block_cells(graph_def)
     graph_def = inline_functions(variant, graph_def)
@@ -308,13 +310,14 @@ def _producer_ops(variant: GraphVariant) -> Any:
 
 
 def complete_handle_data(graph: Any) -> None:
-    """Tells what While ops pass through the dtype and shape of the variables or lists behind.
+    """Tells what While ops and StopGradient pass through what is known of the things behind.
 
-    The importer does not. A second gradient looks for the variables, and a first one has no zeros
-    for a list unless it knows that the list holds no strings.
+    That is the dtype and shape of variables, and of the elements of lists. The importer does not. A
+    second gradient looks for the variables, and a first one has no zeros for a list unless it knows
+    that the list holds no strings.
     """
     for operation in graph.get_operations():
-        if operation.type in {"While", "StatelessWhile"}:
+        if operation.type in {"While", "StatelessWhile", "StopGradient"}:
             for source, result in zip(operation.inputs, operation.outputs, strict=True):
                 if source.dtype in _HANDLES:
                     _tensorflow.copy_handle_data(source, result)
@@ -334,6 +337,7 @@ def infer_types(
         for name, handle in handles.items():
             _tensorflow.copy_handle_data(handle, placeholders[name])
         import_graph(variant, graph_def, placeholders, [])
+        complete_handle_data(graph)
         prefix = f"{_IMPORT_SCOPE}/"
         tensors = {
             tensor.name.removeprefix(prefix): tensor

@@ -15,6 +15,7 @@ from tensorflow.core.framework import variable_pb2
 
 from compat_hub import _tensorflow, protos, tensor_info
 from compat_hub.errors import ModuleFormatError
+from compat_hub.graph.back_prop import find_undifferentiated_exits
 from compat_hub.graph.library import library_digest
 from compat_hub.graph.names import node_of, tensor_of
 from compat_hub.graph.resource_variables import REFERENCE_VARIABLE_OPS, VARIABLE_OPS
@@ -227,6 +228,13 @@ class GraphVariant:
     def variable_dtypes(self) -> Mapping[str, int]:
         """The dtypes of the variables, by the tensor that stands for them."""
         return {tensor_of(v.name): v.dtype.as_datatype_enum for v in self.variables}
+
+    @functools.cached_property
+    def undifferentiated_exits(self) -> frozenset[str]:
+        """The Exit nodes of loops that were made with `back_prop=False`."""
+        return find_undifferentiated_exits(
+            self._values(_WHILE_CONTEXT, "bytes_list"), self._values(_COND_CONTEXT, "bytes_list")
+        )
 
     @functools.cached_property
     def reference_variables(self) -> Mapping[str, int]:

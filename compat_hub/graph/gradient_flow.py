@@ -220,7 +220,8 @@ class _Region:
             k for k, tensor in enumerate(self._inputs[node.name][first:]) if tensor in forward
         )
         names = [node.attr[a].func.name for a in attrs]
-        names += [f.name for f in node.attr["branches"].list.func]
+        if "branches" in node.attr:  # to look for it would make it
+            names += [f.name for f in node.attr["branches"].list.func]
         merged: list[set[int]] = []
         lacking: list[tuple[str, str]] = []
         for name in names:

@@ -42,10 +42,11 @@ def named_output(node: NodeDef, signature: OpDef, index: int) -> str:
 def _sizes(node: NodeDef, signature: OpDef) -> Iterator[tuple[str, int]]:
     """Each named output of an op with how many tensors it is."""
     for arg in signature.output_arg:
-        if arg.number_attr:
-            yield arg.name, node.attr[arg.number_attr].i
+        if arg.number_attr:  # to look for an attribute that is not there would make it
+            yield arg.name, node.attr[arg.number_attr].i if arg.number_attr in node.attr else 0
         elif arg.type_list_attr:
-            yield arg.name, len(node.attr[arg.type_list_attr].list.type)
+            listed = arg.type_list_attr in node.attr
+            yield arg.name, len(node.attr[arg.type_list_attr].list.type) if listed else 0
         else:
             yield arg.name, 1
 

@@ -20,7 +20,9 @@ from compat_hub.graph.subgraph import index_nodes
 
 GraphDef = Any
 
-_PASSING = frozenset({"Enter", "Exit", "Identity", "Merge", "NextIteration", "Switch"})
+_PASSING = frozenset(
+    {"Enter", "Exit", "Identity", "Merge", "NextIteration", "StopGradient", "Switch"}
+)
 # Where each op takes the flow among its inputs.
 _FLOW_INPUT = {
     "TensorArrayConcatV3": 1,

@@ -49,7 +49,9 @@ class SignatureFacts:
             None where all is there.
         training_gap: What a training call needs besides, in its update ops, and is not there.
         problem: Why a call raises an error, None where it does not.
-        no_gradient: Why a gradient tape over a call raises an error, None where it does not.
+        no_gradient: Why a gradient of any output raises an error, None where it does not.
+        refused: Names of outputs of which a gradient raises an error, where others have one, and
+            why it does.
         trains: Names of the trainable variables that get a gradient.
         inputs_with_gradient: Names of the inputs that get one.
         update_ops: Names of the update ops that run with it.
@@ -64,6 +66,7 @@ class SignatureFacts:
     training_gap: str | None = None
     problem: str | None = None
     no_gradient: str | None = None
+    refused: tuple[tuple[str, str], ...] = ()
     trains: tuple[str, ...] = ()
     inputs_with_gradient: tuple[str, ...] = ()
     update_ops: tuple[str, ...] = ()

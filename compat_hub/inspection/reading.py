@@ -213,6 +213,7 @@ def _signature(
         training_gap=None if training_gap is None else explain_gap(training_gap).rstrip("."),
         problem=trial.problem,
         no_gradient=trial.no_gradient,
+        refused=tuple(trial.refused.items()),
         trains=trial.trains,
         inputs_with_gradient=trial.inputs,
         update_ops=trial.update_ops,

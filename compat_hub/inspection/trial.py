@@ -14,13 +14,12 @@ from compat_hub.call import find_update_ops
 from compat_hub.errors import HubError
 from compat_hub.graph.control_flow import has_control_flow
 from compat_hub.graph.gradient_flow import (
-    Flow,
-    Gradient,
     GradientFlow,
     is_differentiable,
 )
 from compat_hub.graph.names import node_of, tensor_of
 from compat_hub.graph.subgraph import consumed_tensors
+from compat_hub.output_gradients import gradient_of, no_gradient
 from compat_hub.rewrite import import_graph, infer_types, rewrite
 from compat_hub.variant import PLACEHOLDERS, GraphVariant, Signature
 
@@ -33,7 +32,8 @@ class Trial:
 
     Attributes:
         problem: Why a call raises an error, or None where it does not.
-        no_gradient: Why a gradient tape over a call raises an error, or None where it does not.
+        no_gradient: Why a gradient of any output raises an error, or None where it does not.
+        refused: Why a gradient of an output raises an error, by its name, where others have one.
         trains: Names of the trainable variables that a gradient reaches.
         inputs: Names of the inputs that a gradient reaches.
         update_ops: Names of the update ops that the call runs.
@@ -43,6 +43,7 @@ class Trial:
 
     problem: str | None = None
     no_gradient: str | None = None
+    refused: Mapping[str, str] = dataclasses.field(default_factory=dict)
     trains: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
     update_ops: tuple[str, ...] = ()
@@ -92,7 +93,8 @@ class _Call:
             for info in self.inputs.values()
             for tensor, spec in zip(info.components, info.component_specs(), strict=True)
         }
-        self.outputs = [tensor for info in signature.outputs.values() for tensor in info.components]
+        self.parts = {name: info.components for name, info in signature.outputs.items()}
+        self.outputs = [tensor for components in self.parts.values() for tensor in components]
         given = [*state, *self.feeds]
         self.update_ops = find_update_ops(variant, given) if variant.update_ops else []
         self.needed = variant.needed_nodes([*self.outputs, *self.update_ops], given)
@@ -135,23 +137,27 @@ def _try(
             {calls[0].name: Trial(no_gradient=reason, update_ops=ran)} if len(calls) == 1 else None
         )
     sources = [t for t, spec in given.items() if is_differentiable(spec.dtype.as_datatype_enum)]
-    flow = GradientFlow(graph.graph_def, sources, _tensorflow.op_def, _gradient_of)
+    flow = GradientFlow(graph.graph_def, sources, _tensorflow.op_def, gradient_of)
     fetches = dict(zip(outputs, graph.fetches, strict=True))
-    return {
-        call.name: _trial(variant, call, flow.of([fetches[tensor] for tensor in call.outputs]))
-        for call in calls
+    return {call.name: _trial(variant, call, flow, fetches) for call in calls}
+
+
+def _trial(
+    variant: GraphVariant, call: _Call, gradients: GradientFlow, fetches: Mapping[str, str]
+) -> Trial:
+    flows = {
+        name: gradients.of([fetches[tensor] for tensor in components])
+        for name, components in call.parts.items()
     }
-
-
-def _trial(variant: GraphVariant, call: _Call, flow: Flow) -> Trial:
-    return Trial(
-        no_gradient=_no_gradient(flow),
-        trains=tuple(
-            v.name for v in variant.variables if v.trainable and tensor_of(v.name) in flow.reached
-        ),
-        inputs=tuple(n for n, i in call.inputs.items() if flow.reached.intersection(i.components)),
-        update_ops=tuple(call.update_ops),
+    refused = {n: why for n, flow in flows.items() if (why := no_gradient(flow)) is not None}
+    reached = frozenset().union(*(f.reached for n, f in flows.items() if n not in refused))
+    trains = tuple(
+        v.name for v in variant.variables if v.trainable and tensor_of(v.name) in reached
     )
+    inputs = tuple(n for n, i in call.inputs.items() if reached.intersection(i.components))
+    if refused and not reached:
+        return Trial(no_gradient=next(iter(refused.values())), update_ops=tuple(call.update_ops))
+    return Trial(refused=refused, trains=trains, inputs=inputs, update_ops=tuple(call.update_ops))
 
 
 class _Handles(Mapping[str, tf.Tensor]):
@@ -218,22 +224,6 @@ def _state_specs(variant: GraphVariant) -> dict[str, tf.TensorSpec]:
     }
 
 
-def _gradient_of(op: str) -> Gradient:
-    try:
-        found = _tensorflow.gradient_function(op)
-    except LookupError:
-        return Gradient.MISSING
-    return Gradient.NONE if found is None else Gradient.FUNCTION
-
-
 def _shortened(message: str) -> str:
     """The reason alone: the report says where it is, and what to do."""
     return message.partition(": ")[2].partition(" Call it outside")[0].rstrip(".")
-
-
-def _no_gradient(flow: Flow) -> str | None:
-    if not flow.missing:
-        return None
-    node, op = flow.missing[0]
-    others = f" and {len(flow.missing) - 1} more" if len(flow.missing) > 1 else ""
-    return f"TensorFlow has no gradient of the op {op!r} (node {node!r}{others})"

@@ -168,12 +168,20 @@ def _training(
         reason = signature.no_gradient.rstrip(".")
         yield (
             "no",
-            f"nothing trains: {reason}. A gradient tape over a call raises an error. It runs "
-            "outside of a tape, and in a layer with trainable=False.",
+            f"nothing trains: {reason}. A gradient of its outputs raises an error. It runs, and "
+            "in a layer with trainable=False.",
         )
-    elif not trainable:
         return
-    elif signature.trains:
+    for why in dict.fromkeys(why for _, why in signature.refused):
+        names = some(repr(name) for name, found in signature.refused if found == why)
+        yield (
+            "note",
+            f"a loss that uses the output {names} raises an error: {why}. One of the other "
+            "outputs does not.",
+        )
+    if not trainable:
+        return
+    if signature.trains:
         sizes = {v.name: v.parameters for v in facts.variables}
         known = [sizes[name] for name in signature.trains]
         parameters = "" if None in known else f" ({sum(k or 0 for k in known):,} parameters)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from tests.records import FIXTURES, Record
 CHOSEN = [
     *("aux_variant", "block_lstm_peephole", "cond_in_while_in_cond", "custom_gradient"),
     *("gradient_while", "hparams", "map_fn_many", "no_variables", "optional_inputs"),
+    *("gradients_of_array_loops", "loops_without_back_prop", "outputs_of_their_own_variables"),
     *("ragged_io", "raw_while", "sparse_io", "stateful_lm", "unfed_update", "while_embedding"),
 ]
 
@@ -34,7 +36,8 @@ def test_what_trains(name: str) -> None:
             found = trials[signature.name]
             where = f"{sorted(variant.tags)} {signature.name}"
             assert found.is_tried
-            assert _happens(module, record, variant, signature) == {
+            happens = _happens(module, record, variant, signature, found.refused)
+            assert happens == {
                 "problem": found.problem is not None,
                 "no_gradient": found.no_gradient is not None,
                 "trains": sorted(found.trains),
@@ -43,9 +46,16 @@ def test_what_trains(name: str) -> None:
 
 
 def _happens(
-    module: Any, record: Record, variant: GraphVariant, signature: Signature
+    module: Any,
+    record: Record,
+    variant: GraphVariant,
+    signature: Signature,
+    refused: Mapping[str, str],
 ) -> dict[str, Any]:
-    """What comes of a training call for all outputs, and of a gradient through all of them."""
+    """What comes of a training call for all outputs, and of a gradient through all of them.
+
+    Those that are said to have no gradient are differentiated each by itself, the others together.
+    """
     result = {"problem": False, "no_gradient": False, "trains": [], "inputs": []}
     given = {**sample_inputs(module.spec, variant, signature), **record.inputs(signature.name)}
     values = {}
@@ -54,15 +64,19 @@ def _happens(
             value = given[name]
             values[name] = value if info.is_composite else tf.constant(value, info.dtype)
     variables = {v.name.partition(":")[0]: v for v in module.trainable_variables}
-    with tf.GradientTape() as tape:
+    with tf.GradientTape(persistent=bool(refused)) as tape:
         for tensor in _floats(values):
             tape.watch(tensor)
         try:
             outputs = module(values, signature=signature.name, as_dict=True, training=True)
         except compat_hub.HubError:
             return {**result, "problem": True}
+        alone = [tf.reduce_sum(t) for name in refused for t in _floats(outputs.pop(name))]
         sums = [tf.reduce_sum(tf.cast(t, tf.float32)) for t in _floats(outputs)]
         total = tf.add_n([tf.zeros([]), *sums])
+    for output in alone:
+        with pytest.raises(compat_hub.NoGradientError):
+            tape.gradient(output, variables)
     try:
         by_name = {name: _floats(value) for name, value in values.items()}
         of_variables, of_inputs = tape.gradient(total, [variables, by_name])

@@ -34,6 +34,7 @@ class Case:
     inputs: dict[str, dict[str, Any]]  # by signature
     variants: Sequence[tuple[Sequence[str], dict[str, Any]]] = (((), {}),)
     train: Train | None = None
+    gradients: Sequence[str] = ()  # signatures whose outputs are differentiated one by one
     stochastic: Sequence[Sequence[str]] = ()  # the variants whose outputs are random
     export_tags: Sequence[str] | None = None  # the variant that has all variables; None: the first
     drop_collections: Sequence[str] = ()

@@ -187,6 +187,8 @@ def record_uses(record: Record, case: Case, path: str) -> None:
         record.facts["package"] = case.package
     if case.train:
         record_training(record, case, case.train, path)
+    for signature in case.gradients:
+        record_gradients(record, case, signature, path)
 
 
 def record_refusals(record: Record, case: Case, path: str) -> None:
@@ -381,6 +383,31 @@ def record_training(record: Record, case: Case, train: Train, module_path: str) 
                 record.put("loss%d" % k, value)
                 for key, current in _variable_values(module, session).items():
                     record.put("step%d/%s" % (k + 1, key), current)
+
+
+def record_gradients(record: Record, case: Case, signature: str, module_path: str) -> None:
+    """Records the gradients of the sum of each output by the trainable variables.
+
+    `null` stands for an output that TensorFlow refuses to differentiate.
+    """
+    facts = record.facts.setdefault("gradients", {}).setdefault(signature, {})
+    with tf.Graph().as_default():
+        module = hub.Module(module_path, name=MODULE_NAME, trainable=True)
+        outputs = _apply(module, signature, case.inputs[signature])
+        variables = tf.trainable_variables()
+        with tf.Session() as session:
+            for name in sorted(key for key, o in outputs.items() if o.dtype.is_floating):
+                try:
+                    found = tf.gradients(tf.reduce_sum(outputs[name]), variables)
+                except (AttributeError, LookupError):  # no gradient; none of a loop's gradient
+                    facts[name] = None
+                    continue
+                names = [v.op.name[len(MODULE_NAME) + 1 :] for v in variables]
+                present = {n: g for n, g in zip(names, found) if g is not None}
+                facts[name] = sorted(present)
+                _initialize(session)
+                for variable, value in session.run(present).items():
+                    record.put("grad/%s/%s/%s" % (signature, name, variable), value)
 
 
 def _computable_losses(losses: Sequence[tf.Tensor], apply_scope: str) -> list[tf.Tensor]:

@@ -11,6 +11,7 @@ from . import (  # noqa: F401
     dtypes,
     elmo,
     functions,
+    gradient_paths,
     gradients,
     images,
     incomplete,
