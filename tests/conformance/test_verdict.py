@@ -31,7 +31,7 @@ def test_what_trains(name: str) -> None:
     spec = compat_hub.load_module_spec(record.path)
     for variant in spec.variants.values():
         module = compat_hub.load(spec, tags=variant.tags)
-        trials = try_signatures(variant)
+        trials = try_signatures(variant, variant.signatures)
         for signature in variant.signatures.values():
             found = trials[signature.name]
             where = f"{sorted(variant.tags)} {signature.name}"
@@ -102,7 +102,7 @@ def test_update_ops_that_run(name: str) -> None:
         module(values, signature=signature.name, as_dict=True, training=True)
         after = [v.numpy() for v in module.non_trainable_variables]
         moved = any((a != b).any() for a, b in zip(after, before, strict=True))
-        assert moved == bool(try_signatures(variant)[signature.name].update_ops)
+        assert moved == bool(try_signatures(variant, variant.signatures)[signature.name].update_ops)
 
 
 def test_trying_builds_nothing_that_a_later_call_sees() -> None:
@@ -112,6 +112,6 @@ def test_trying_builds_nothing_that_a_later_call_sees() -> None:
     serialized = variant.meta_graph.SerializeToString(deterministic=True)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        trials = try_signatures(variant)
+        trials = try_signatures(variant, variant.signatures)
     assert not any(trial.problem for trial in trials.values())
     assert variant.meta_graph.SerializeToString(deterministic=True) == serialized
