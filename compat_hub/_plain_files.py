@@ -51,7 +51,7 @@ def check_file(where: str, folder: str, path: str, allow_links: bool = False) ->
         ModuleFormatError: It is neither a file nor a folder, or a link that leads nowhere.
     """
     local, root = local_path(path), local_path(folder)
-    if local is None or root is None or not os.path.lexists(local):
+    if local is None or root is None or _is_plain_below(root, local) or not os.path.lexists(local):
         return
     target = os.path.realpath(local)
     root = os.path.realpath(root)
@@ -65,6 +65,21 @@ def check_file(where: str, folder: str, path: str, allow_links: bool = False) ->
             "module without links (cp -rL)."
         )
     check_kind(where, path)
+
+
+def _is_plain_below(root: str, path: str) -> bool:
+    """Whether there is a file, and no link between it and the root, as nearly always."""
+    below = path.removeprefix(f"{root}/")
+    parts = below.split("/")
+    if below == path or os.pardir in parts:
+        return False
+    try:
+        for count in range(1, len(parts)):
+            if not stat.S_ISDIR(os.lstat("/".join([root, *parts[:count]])).st_mode):
+                return False
+        return stat.S_ISREG(os.lstat(path).st_mode)
+    except OSError:
+        return False
 
 
 def check_kind(where: str, path: str) -> None:
