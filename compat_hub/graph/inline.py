@@ -111,15 +111,18 @@ def _inline(
     # as a call does: in a branch not taken, or in another frame of a loop, they must not run.
     nodes: list[NodeDef] = []
     arguments = {}
+    arrived: dict[str, list[str]] = {}  # by argument, what it means to wait for it
     for arg, source, dtype in zip(function.signature.input_arg, data, types, strict=True):
-        if dtype == _DT_RESOURCE:
+        if dtype == _DT_RESOURCE:  # that of a variable, or of a table, is there before any call
             arguments[arg.name] = source
+            arrived[f"^{arg.name}"] = controls
             continue
         node = NodeDef(name=f"{call.name}/argument/{arg.name}", op="Identity", input=[source])
         node.input.extend(controls)
         node.attr["T"].type = dtype
         nodes.append(node)
         arguments[arg.name] = f"{node.name}:0"
+        arrived[f"^{arg.name}"] = [f"^{node.name}"]
     waits = [*controls, *(f"^{n.name}" for n in nodes)]
 
     body = {n.name: n for n in function.node_def}
@@ -140,7 +143,9 @@ def _inline(
         node.CopyFrom(inner)
         node.name = f"{call.name}/{inner.name}"
         del node.input[:]
-        node.input.extend(resolve(i) for i in inner.input)
+        for name in inner.input:
+            sources = arrived[name] if name in arrived else [resolve(name)]
+            node.input.extend(s for s in sources if not is_control(s) or s not in node.input)
         if not any(not is_control(i) and i not in arguments for i in inner.input):
             node.input.extend(w for w in waits if w not in node.input)
         for name, value in inner.attr.items():

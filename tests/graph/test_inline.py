@@ -349,6 +349,31 @@ def test_control_inputs_within_the_body_keep_their_order() -> None:
         assert _steps(candidate, *[["call:0"]] * 3) == [[5.0], [10.0], [15.0]]
 
 
+def test_control_inputs_on_arguments() -> None:
+    zero = constant("zero", 0.0)
+    zero.input.extend(["^h", "^x"])
+    function = make_function(
+        "double",
+        {"h": RESOURCE, "x": FLOAT},
+        {"y": ("add:z:0", FLOAT)},
+        zero,
+        make_node("two", "AddV2", "x", "x", "^x", T=tf.float32),
+        make_node("add", "AddV2", "two:z:0", "zero:output:0", "^h", "^zero", T=tf.float32),
+    )
+    graph = make_graph(
+        *_counter(),
+        placeholder("x"),
+        make_node("before", "NoOp"),
+        make_node("call", "double", "counter", "x", "^before"),
+        functions=[function],
+    )
+    inlined = _check(graph, ["call:0"], x=3.0)
+    inputs = {node.name: [*node.input] for node in inlined.node}
+    assert inputs["call/zero"] == ["^before", "^call/argument/x"]
+    assert inputs["call/two"][2:] == ["^call/argument/x", "^before"]
+    assert inputs["call/add"][2:] == ["^before", "^call/zero"]
+
+
 @pytest.mark.parametrize(("flag", "expected"), [(True, 5.0), (False, 0.0)])
 def test_in_a_branch_that_is_not_taken_nothing_runs(flag: bool, expected: float) -> None:
     # The body's constants and reads have no inputs: they wait for the call's argument.

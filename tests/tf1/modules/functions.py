@@ -73,6 +73,34 @@ def functions_clash() -> Case:
 
 
 @case
+def functions_control_arguments() -> Case:
+    """Nodes in functions that wait for an argument, as those of recomputed gradients do."""
+
+    def build() -> None:
+        @function.Defun(tf.float32, tf.float32, tf.float32, func_name="dense_gradient")
+        def dense_gradient(x: tf.Tensor, kernel: tf.Tensor, gradient: tf.Tensor) -> tuple:
+            with tf.control_dependencies([gradient]):
+                # The constant has no data input, and waits for the argument.
+                x, kernel = tf.identity(x), tf.identity(kernel) * 0.5
+                y = tf.tanh(tf.matmul(x, kernel))
+            return tuple(tf.gradients(y, [x, kernel], gradient))
+
+        @function.Defun(tf.float32, tf.float32, func_name="dense_forward", grad_func=dense_gradient)
+        def dense_forward(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+            with tf.control_dependencies([kernel]):
+                half = tf.constant(0.5)
+            return tf.tanh(tf.matmul(x, kernel * half))
+
+        x = tf.placeholder(tf.float32, [None, 4], "x")
+        hidden = dense_forward(tf.layers.dense(x, 3), tf.get_variable("kernel", [3, 3]))
+        hidden.set_shape([None, 3])
+        hub.add_signature(inputs=x, outputs=tf.layers.dense(hidden, 2))
+
+    values = {"default": normal("functions_control_arguments", 4, 4)}
+    return Case(build, {"default": values}, train=Train())
+
+
+@case
 def custom_gradient() -> Case:
     def build() -> None:
         @tf.custom_gradient
