@@ -30,7 +30,10 @@ def substitute(graph_def: Any, function_of: Callable[[NodeDef], FunctionDefLibra
         Whether there was something to do.
     """
     made: dict[tuple[Any, ...], str] = {}
+    own = {function.signature.name for function in graph_def.library.function}
     for node in list(all_nodes(graph_def)):
+        if node.op in own:  # a call of a function that is named like an op
+            continue
         attrs = [k for k in sorted(node.attr) if k[0] != "_"]
         key = (node.op, *((k, node.attr[k].SerializeToString(deterministic=True)) for k in attrs))
         if key not in made:

@@ -65,6 +65,13 @@ def test_names_of_the_graph_s_own_functions_are_left_alone() -> None:
     assert len(set(names)) == 2
 
 
+def test_a_function_that_is_named_like_an_op_stays() -> None:
+    graph_def = _graph()
+    graph_def.library.MergeFrom(_twice("Gone"))
+    assert not substitute(graph_def, _function_of)
+    assert [n.op for n in graph_def.node][1:] == ["Gone", "Gone"]
+
+
 def _value(graph_def: Any) -> float:
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         x = tf.constant(3.0)
