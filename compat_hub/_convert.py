@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from compat_hub._resolve import resolve
 from compat_hub.errors import InputTypeError, ModuleFormatError
 from compat_hub.module import HubModule, load
-from compat_hub.spec import ModuleSpec, Tags, is_module_directory, is_saved_model
+from compat_hub.spec import ModuleSpec, Tags, check_plain, is_module_directory, is_saved_model
 from compat_hub.state import Missing
 
 
@@ -85,6 +85,7 @@ def convert(
 def _check_format(handle: str | os.PathLike[str], folder: str) -> None:
     """Refuses a plain SavedModel before it is loaded, which would run its initializer."""
     if not is_module_directory(folder) and is_saved_model(folder):
+        check_plain(os.fspath(handle), folder)
         raise ModuleFormatError(
             f"{os.fspath(handle)!r} is a plain SavedModel, not a module in TF1 Hub format: there "
             "is nothing to convert. tf.saved_model.load() and compat_hub.load() take it as it is."

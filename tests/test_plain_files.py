@@ -259,6 +259,26 @@ def test_modules_in_the_cache(
 
 
 @pytest.mark.parametrize("make", [_fifo, _endless])
+@pytest.mark.parametrize("name", ["lock", "compat_hub.lock", "sha256", "descriptor.txt"])
+def test_files_of_the_cache(
+    name: str,
+    make: Callable[[Path], None],
+    module: ModuleCopy,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("COMPAT_HUB_LOCK_TIMEOUT", "1")
+    handle = "https://127.0.0.1:1/module"
+    folder = layout.module_directory(str(tmp_path / "cache"), handle)
+    shutil.copytree(module.folder, folder)
+    make(Path(f"{folder}.{name}"))
+    assert compat_hub.load(handle).get_signature_names()
+    for command in ["list"], ["verify"], ["clear"]:
+        assert CliRunner().invoke(main, ["cache", *command]).exit_code in {0, 2}  # and none hangs
+
+
+@pytest.mark.parametrize("make", [_fifo, _endless])
 def test_archives_that_are_no_plain_files(
     make: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

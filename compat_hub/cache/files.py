@@ -8,8 +8,10 @@ take every beginning of a path for one: to `ram://` "a/mod" exists, and holds "2
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
+import stat
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -72,10 +74,18 @@ def make_folders(path: str, mode: int = 0o777) -> None:
 def read(path: str) -> str:
     """The text in a file."""
     if is_local(path):
+        _check_plain(path)
         with open(path, encoding="utf-8", errors="replace") as file:
             return file.read()
     with _gfile() as gfile, gfile.GFile(path, "rb") as file:
         return file.read().decode("utf-8", "replace")
+
+
+def _check_plain(path: str) -> None:
+    """Raises an OSError for a FIFO or a device, which may never end, or never begin."""
+    mode = os.stat(path).st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise OSError(errno.EINVAL, "It is no plain file", path)
 
 
 def put(path: str, text: str, is_private: bool = False) -> None:
@@ -179,6 +189,7 @@ def copy(source: str, target: str) -> None:
 def open_to_read(path: str) -> Any:
     """A file object with the bytes of a file."""
     if is_local(path):
+        _check_plain(path)
         return open(path, "rb")
     with _gfile() as gfile:
         return gfile.GFile(path, "rb")

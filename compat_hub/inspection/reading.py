@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 from collections.abc import Iterable, Sequence, Set
@@ -14,7 +15,7 @@ from compat_hub._resolve import resolve
 from compat_hub.cache import files
 from compat_hub.checkpoint import lacking_variables
 from compat_hub.checkpoint_index import find_problem
-from compat_hub.errors import CheckpointError, HubError
+from compat_hub.errors import CheckpointError, HubError, ModuleFormatError
 from compat_hub.fresh_copy import fresh_copy
 from compat_hub.gaps import Gap, check_complete, check_usable, explain_gap, gap_of_signature
 from compat_hub.graph.census import (
@@ -42,7 +43,13 @@ from compat_hub.inspection.facts import (
 from compat_hub.inspection.trial import Trial, try_signatures
 from compat_hub.known_ops import unknown_ops
 from compat_hub.safety import find_host_access
-from compat_hub.spec import ModuleSpec, is_module_directory, read_module_spec, read_saved_model
+from compat_hub.spec import (
+    ModuleSpec,
+    check_plain,
+    is_module_directory,
+    read_module_spec,
+    read_saved_model,
+)
 from compat_hub.tensor_info import TensorInfo
 from compat_hub.variant import GraphVariant, Signature, VariableInfo, format_tags
 
@@ -83,7 +90,12 @@ def read_facts(
             del meta_graph.signature_def[own]  # of tf.saved_model.load, and no function to call
     spec = ModuleSpec(name, path, saved_model, allow_links=allow_links)
     spec.check_files()
-    return spec, _facts(spec, TF2_SAVED_MODEL if is_tf2 else TF1_SAVED_MODEL)
+    facts = _facts(spec, TF2_SAVED_MODEL if is_tf2 else TF1_SAVED_MODEL)
+    try:
+        check_plain(name, path, allow_links)
+    except ModuleFormatError as error:  # a module without its tfhub_module.pb, say
+        facts = dataclasses.replace(facts, problems=(str(error),))
+    return spec, facts
 
 
 def _facts(spec: ModuleSpec, kind: str) -> ModuleFacts:

@@ -17,7 +17,8 @@ _INITIAL = " load(handle, missing='initial') gives such variables their initial 
 def find_verdict(facts: ModuleFacts) -> tuple[Finding, ...]:
     """The verdict on a module: on loading it, on calling it, on training it."""
     if facts.format != TF1_HUB:
-        return (_plain(facts),)
+        problems = (Finding("no", "load", f"load() fails: {p}") for p in facts.problems)
+        return (_plain(facts), *problems)
     return (*_load(facts), *_call(facts), *_train(facts))
 
 

@@ -154,7 +154,15 @@ def test_a_module_that_lost_its_proto(fixture: str, copy_of: Callable[..., Modul
     copy = copy_of(fixture)
     expected = repr(compat_hub.load_module_spec(copy.path))
     copy.file("tfhub_module.pb").unlink()
-    for use in compat_hub.load, compat_hub.load_module_spec, compat_hub.KerasLayer:
+    inspection = compat_hub.inspect(copy.path)
+    assert not inspection.passed
+    assert any("lost its tfhub_module.pb" in problem for problem in inspection.facts.problems)
+    for use in (
+        compat_hub.load,
+        compat_hub.load_module_spec,
+        compat_hub.KerasLayer,
+        lambda path: compat_hub.convert(path, f"{path}_converted"),
+    ):
         with pytest.raises(
             compat_hub.ModuleFormatError, match=r"lost its tfhub_module.pb"
         ) as caught:
