@@ -12,6 +12,7 @@ import tensorflow as tf
 from compat_hub import _tensorflow
 from compat_hub.errors import ModuleFormatError
 from compat_hub.graph.library import rename_functions
+from compat_hub.rewrite import check_graph
 from compat_hub.variant import GraphVariant
 
 # Reference-counted twins: a table then lives as long as any function or dataset that captured it.
@@ -211,6 +212,7 @@ class OneShotIterator(Table):
 def make_table(variant: GraphVariant, node: Any) -> Table:
     """A table, or another resource, for the node of a variant that makes one in the graph."""
     graph_def = variant.subgraph([node.name], [])
+    check_graph(variant, graph_def)
     rename_functions(graph_def, f"__{variant.library_digest}")
     if node.op == "OneShotIterator":
         return OneShotIterator(graph_def, variant.where)

@@ -1057,3 +1057,14 @@ def test_functions_that_call_each_other(tmp_path: Path, op: str, depth: int) -> 
         with pytest.raises(compat_hub.ModuleFormatError, match=r"over 65 levels"):
             use()
     assert "over 65 levels" in str(compat_hub.inspect(path))
+
+
+def test_a_constant_in_the_dataset_of_an_iterator(copy_of) -> None:
+    copy = copy_of("dataset_iterators")
+    with copy.saved_model() as saved_model:
+        for function in saved_model.meta_graphs[0].graph_def.library.function:
+            for inner in function.node_def:
+                if inner.name == "OptimizeDataset/count":
+                    inner.attr["value"].tensor.tensor_shape.dim.add(size=2**30)
+    with pytest.raises(compat_hub.ModuleFormatError, match="COMPAT_HUB_MAX_CONSTANT_BYTES"):
+        compat_hub.load(copy.path)()
