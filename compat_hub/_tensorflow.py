@@ -5,13 +5,14 @@ All were seen in TensorFlow 2.16.2 and 2.21.0.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import re
 import threading
 import traceback
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeGuard, TypeVar
 
 import tensorflow as tf
@@ -27,7 +28,11 @@ from tensorflow.python.eager import (
     forwardprop_util,
     record,
 )
-from tensorflow.python.eager.polymorphic_function import atomic_function, concrete_function
+from tensorflow.python.eager.polymorphic_function import (
+    atomic_function,
+    concrete_function,
+    polymorphic_function,
+)
 from tensorflow.python.framework import (
     c_api_util,
     func_graph,
@@ -203,6 +208,34 @@ def seed_epoch() -> Any:
 def operation_seed() -> int:
     """The next seed that follows from `tf.random.set_seed`, as an eager random op takes it."""
     return context.internal_operation_seed()
+
+
+@contextlib.contextmanager
+def outside_of_functions() -> Iterator[None]:
+    """Is `tf.init_scope`, without what the functions that are being built do with new variables.
+
+    In a `tf.function` they would be uninitialized, and there could be none in its second tracing.
+    """
+    with tf.init_scope():
+        graph: Any = ops.get_default_graph()
+        stack = graph._variable_creator_stack
+        theirs = polymorphic_function.__name__
+        if not any(creator.__module__ == theirs for _, creator in stack):
+            yield
+            return
+        graph._variable_creator_stack = [c for c in stack if c[1].__module__ != theirs]
+        try:
+            yield
+        finally:
+            graph._variable_creator_stack = stack
+
+
+def keep_with_functions(thing: Any) -> None:
+    """Keeps an object for as long as the functions that are being built here."""
+    graph: Any = ops.get_default_graph()
+    while graph is not None and graph.building_function:
+        graph.add_to_collection(("compat_hub", "kept"), thing)
+        graph = graph.outer_graph
 
 
 def make_variable(value: tf.Tensor, name: str, **options: Any) -> tf.Variable:

@@ -750,5 +750,8 @@ def load(
         spec = read_module_spec(os.fspath(handle), path, allow_host_access, allow_links)
     pinned = None if tags is None else normalize_tags(tags)
     io_device = options.experimental_io_device if options else None
-    with tf.init_scope(), tf.device(io_device), naming_fresh_copy(spec.handle):
-        return HubModule(spec, pinned, missing)
+    outside = _tensorflow.outside_of_functions()
+    with outside, tf.device(io_device), naming_fresh_copy(spec.handle):
+        module = HubModule(spec, pinned, missing)
+    _tensorflow.keep_with_functions(module)
+    return module

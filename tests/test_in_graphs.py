@@ -1,7 +1,9 @@
-"""`load` and layers in a graph of TF1: in the `model_fn` of an Estimator, say."""
+"""`load` and layers where graphs are built: an Estimator's `model_fn`, a `tf.data` pipeline."""
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ import pytest
 import tensorflow as tf
 
 import compat_hub
-from compat_hub import keras2
+from compat_hub import keras2, keras3
 from tests.authoring import write_module
 from tests.records import FIXTURES, OUTPUT_TOLERANCE, Record, assert_close
 
@@ -133,3 +135,67 @@ def test_an_iterator_goes_on_in_the_next_run(tmp_path: Path) -> None:
         output = compat_hub.load(path)()
         _initialize(session)
         assert [session.run(output) for _ in range(3)] == [0, 10, 20]
+
+
+# In functions -------------------------------------------------------------------------------------
+
+TEXTS = str(FIXTURES / "text_table/module")
+WORDS = np.array([b"the cat", b"a dog"], object)
+IN_FUNCTIONS = pytest.mark.parametrize(
+    "use",
+    [
+        lambda x: compat_hub.load(TEXTS)(x),  # noqa: PLW0108
+        lambda x: compat_hub.load(TEXTS).signatures["default"](x)["default"],
+        lambda x: keras2.KerasLayer(TEXTS, trainable=True)(x),  # noqa: PLW0108
+        lambda x: keras3.KerasLayer(TEXTS, trainable=True)(x),  # noqa: PLW0108
+        lambda x: tf.cond(tf.size(x) > 0, lambda: compat_hub.load(TEXTS)(x), lambda: tf.zeros([])),
+    ],
+    ids=["load", "signature", "keras2", "keras3", "cond"],
+)
+
+
+@IN_FUNCTIONS
+def test_loading_in_a_function(use: Callable[[Any], Any]) -> None:
+    expected = compat_hub.load(TEXTS)(WORDS)
+    function = tf.function(use)
+    for _ in range(2):
+        np.testing.assert_allclose(function(WORDS), expected, rtol=1e-6)
+        gc.collect()
+    again = function(np.concatenate([WORDS, WORDS]))  # it is traced for another shape
+    np.testing.assert_allclose(again[2:], expected, rtol=1e-6)
+
+
+@IN_FUNCTIONS
+def test_loading_in_a_data_pipeline(use: Callable[[Any], Any]) -> None:
+    expected = compat_hub.load(TEXTS)(WORDS)
+    data = iter(tf.data.Dataset.from_tensors(WORDS).repeat(2).map(use))
+    gc.collect()
+    for found in data:
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_a_function_keeps_what_it_loads_as_long_as_it_is_there() -> None:
+    loaded: list[weakref.ref[Any]] = []
+
+    @tf.function
+    def step(x: Any) -> Any:
+        module = compat_hub.load(TEXTS)
+        loaded.append(weakref.ref(module))
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(module(x) ** 2)
+        variables = module.trainable_variables
+        for variable, gradient in zip(variables, tape.gradient(loss, variables), strict=True):
+            if gradient is not None:
+                variable.assign_sub(0.1 * tf.convert_to_tensor(gradient))
+        return loss
+
+    losses = [step(WORDS).numpy()]
+    gc.collect()
+    losses.extend(step(WORDS).numpy() for _ in range(3))
+    assert losses == sorted(losses, reverse=True)
+    assert losses[-1] < losses[0]
+    (module,) = loaded
+    assert module() is not None
+    del step
+    gc.collect()
+    assert module() is None
