@@ -21,6 +21,8 @@ from compat_hub.variant import GraphVariant
 # The keys of tf.compat.v1.GraphKeys under which a graph lists variables.
 VARIABLE_COLLECTIONS = ("variables", "model_variables", "trainable_variables")
 
+_LOSSES = "regularization_losses"
+
 # By op, node, what it does, and what of the module needs it.
 _Finding = tuple[str, str, str, str]
 
@@ -135,6 +137,11 @@ def leave_out_host_access(
     if not beyond and not hosts.functions.names:
         return
     gone = dependents(nodes, beyond, fed)
+    # The check has refused losses that run without inputs; nobody computes the others from here.
+    losses = meta_graph.collection_def[_LOSSES].node_list.value
+    losses[:] = [name for name in losses if node_of(name) not in gone]
+    if not losses:
+        del meta_graph.collection_def[_LOSSES]
     found: set[_Finding] = set()
     listed: set[str] = set()
     for user, names in _named_in_collections(meta_graph):

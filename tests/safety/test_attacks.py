@@ -13,7 +13,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.framework import function
 
 import compat_hub
-from compat_hub import safety
+from compat_hub import keras3, safety
 from compat_hub.v1 import meta_graphs
 from tests.authoring import write_module
 from tests.safety.uses import VALUES, found_in
@@ -444,3 +444,22 @@ def test_a_function_with_the_name_of_an_op(tmp_path: Path) -> None:
         compat_hub.ModuleFormatError, match="'Identity', which is the name of an op"
     ):
         compat_hub.load_module_spec(path)
+
+
+def test_what_stands_before_an_input_that_is_always_fed(tmp_path: Path) -> None:
+    def build() -> Any:
+        file = v1.placeholder(tf.string, [], "file")
+        content = tf.strings.length(tf.io.read_file(file))
+        x = tf.identity(tf.fill([2], tf.cast(content, tf.float32)), "x")
+        v1.add_to_collection(v1.GraphKeys.REGULARIZATION_LOSSES, tf.reduce_sum(x))
+        with tf.control_dependencies([x]):
+            two = tf.constant(2.0)
+        return {"default": ({"x": x}, {"default": two * x})}
+
+    path = write_module(tmp_path / "module", none=build)
+    assert compat_hub.load(path)(VALUES["x"]).numpy().tolist() == [2, 2]
+    assert keras3.KerasLayer(path, trainable=True)(VALUES["x"]).numpy().tolist() == [2, 2]
+    with tf.Graph().as_default(), v1.Session() as session:
+        outputs = compat_hub.Module(path, trainable=True)(VALUES["x"])
+        assert session.run(outputs).tolist() == [2, 2]
+    assert compat_hub.verify(path).passed
