@@ -27,6 +27,7 @@ from compat_hub.errors import (
 if TYPE_CHECKING:
     from compat_hub import beam as beam
     from compat_hub import common_signatures as common_signatures
+    from compat_hub import keras2 as keras2
     from compat_hub import keras3 as keras3
     from compat_hub import text_embedding as text_embedding
     from compat_hub._convert import convert
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from compat_hub._resolve import resolve
     from compat_hub._verify import verify
     from compat_hub.inspection.report import Inspection
-    from compat_hub.keras2 import KerasLayer
+    from compat_hub.keras3 import KerasLayer
     from compat_hub.migrating.migrate import migrate
     from compat_hub.module import HubModule, load
     from compat_hub.spec import ModuleSpec, load_module_spec
@@ -64,7 +65,7 @@ _HOMES = {
     "HubModule": "compat_hub.module",
     "ImageModuleInfo": "compat_hub.v1.image_modules",
     "Inspection": "compat_hub.inspection.report",
-    "KerasLayer": "compat_hub.keras2",
+    "KerasLayer": "",  # it depends on what tf.keras is
     "LatestModuleExporter": "compat_hub.v1.exporter",
     "Module": "compat_hub.v1.module",
     "ModuleSpec": "compat_hub.spec",
@@ -91,7 +92,7 @@ _HOMES = {
 }
 
 # Files whose names are used with the file's: compat_hub.keras3.KerasLayer.
-_SUBMODULES = frozenset({"beam", "common_signatures", "keras3", "text_embedding"})
+_SUBMODULES = frozenset({"beam", "common_signatures", "keras2", "keras3", "text_embedding"})
 
 __all__ = [
     "BackendError",
@@ -142,7 +143,8 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f"{__name__}.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'compat_hub' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOMES[name]), name)
+    home = _HOMES[name] or importlib.import_module(f"{__name__}._which_keras").home_of_keras_layer()
+    value = getattr(importlib.import_module(home), name)
     globals()[name] = value
     return value
 

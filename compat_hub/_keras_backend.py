@@ -24,8 +24,8 @@ def import_keras() -> Any:
     if int(found.__version__.partition(".")[0]) < 3:
         raise BackendError(
             "compat_hub.keras3 is for Keras 3, and the package keras that is installed is "
-            f'{found.__version__}. Install "keras>=3", or use compat_hub.KerasLayer, which is for '
-            "tf_keras."
+            f'{found.__version__}. Install "keras>=3", or use compat_hub.keras2.KerasLayer, which '
+            "is for tf_keras."
         )
     if found.backend.backend() != "tensorflow":
         raise _other_backend(found.backend.backend())

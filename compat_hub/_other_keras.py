@@ -15,7 +15,7 @@ import tensorflow as tf
 from compat_hub.errors import InputTypeError
 
 _NAMES = {"keras": "Keras 3", "tf_keras": "tf_keras"}
-_LAYERS = {"keras": "compat_hub.keras3.KerasLayer", "tf_keras": "compat_hub.KerasLayer"}
+_LAYERS = {"keras": "compat_hub.keras3.KerasLayer", "tf_keras": "compat_hub.keras2.KerasLayer"}
 
 
 def describe(layer: Any, package: str) -> str:

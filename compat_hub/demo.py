@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
-import tf_keras
 
 import compat_hub
 from compat_hub._report import Report
 from compat_hub.samples import sample_path
 from compat_hub.variant import format_tags
 
+_keras: Any = tf.keras  # whose layer compat_hub.KerasLayer is
 _SEED = 7
 _EPOCHS = 8
 _BASKETS = 512
@@ -32,11 +33,12 @@ def run_demo(epochs: int = _EPOCHS, baskets: int = _BASKETS, report: Report | No
     Returns:
         Whether every check of the demo passed.
     """
-    tf_keras.utils.set_random_seed(_SEED)
+    _keras.utils.set_random_seed(_SEED)
     report = report or Report()
+    package = _keras.__name__.partition(".")[0]
     report.line(
         f"compat_hub {compat_hub.__version__}, TensorFlow {tf.__version__}, "
-        f"tf_keras {tf_keras.__version__}"
+        f"{package} {importlib.import_module(package).__version__}"
     )
     path = sample_path("pets")
     module = load(report, path)
@@ -105,14 +107,14 @@ def fine_tune(
         'fruit = {"apples": Input([4], name="apples"), "oranges": Input([3], name="oranges")}\n'
         "pets = layer(fruit)\n"
         'happiness = Dense(1)(Concatenate()([pets["cats"], pets["dogs"]]))\n'
-        "model = tf_keras.Model(fruit, happiness)\n"
+        "model = tf.keras.Model(fruit, happiness)\n"
         'model.compile(Adam(0.01), "mse", metrics=["mse"])\n'
         f"model.fit(baskets, targets, epochs={epochs})"
     )
     layer = compat_hub.KerasLayer(
         path, signature="fruit_to_pet", signature_outputs_as_dict=True, trainable=True
     )
-    model: Any = make_model(layer)  # tf_keras' annotations deny what its methods take
+    model = make_model(layer)
     module = layer.resolved_object
     averages, weights = module.non_trainable_variables, module.trainable_variables
 
@@ -166,20 +168,20 @@ def fine_tune(
     )
 
 
-def make_model(layer: tf_keras.layers.Layer) -> tf_keras.Model:
+def make_model(layer: Any) -> Any:
     """A model on `fruit_to_pet` that gives one number of shape [batch, 1]."""
     fruit = {
-        "apples": tf_keras.Input([4], name="apples"),
-        "oranges": tf_keras.Input([3], name="oranges"),
+        "apples": _keras.Input([4], name="apples"),
+        "oranges": _keras.Input([3], name="oranges"),
     }
     pets = layer(fruit)
-    both = tf_keras.layers.Concatenate()([pets["cats"], pets["dogs"]])
-    return tf_keras.Model(fruit, tf_keras.layers.Dense(1)(both))
+    both = _keras.layers.Concatenate()([pets["cats"], pets["dogs"]])
+    return _keras.Model(fruit, _keras.layers.Dense(1)(both))
 
 
-def compile_model(model: tf_keras.Model) -> None:
+def compile_model(model: Any) -> None:
     """Compiles for mean squared error; needed again after a layer was frozen."""
-    model.compile(tf_keras.optimizers.Adam(0.01), "mse", metrics=["mse"])
+    model.compile(_keras.optimizers.Adam(0.01), "mse", metrics=["mse"])
 
 
 def largest_changes(

@@ -20,9 +20,12 @@ tf_keras.saving.register_keras_serializable(_PACKAGE)(_layer_config.SharedModule
 class KerasLayer(HubLayer, _tensorflow.AdoptedWeights, tf_keras.layers.Layer):
     """A module as a layer of a tf_keras model.
 
+    It is `compat_hub.KerasLayer` where `tf.keras` is tf_keras: with TF_USE_LEGACY_KERAS=1 in the
+    environment.
+
     Examples:
         >>> import tf_keras
-        >>> layer = compat_hub.KerasLayer(
+        >>> layer = compat_hub.keras2.KerasLayer(
         ...     "path/to/module",
         ...     signature="fruit_to_pet",
         ...     signature_outputs_as_dict=True,
@@ -32,7 +35,7 @@ class KerasLayer(HubLayer, _tensorflow.AdoptedWeights, tf_keras.layers.Layer):
         >>> print(pets["cats"].shape, pets["dogs"].shape)
         (5, 2) (5, 3)
         >>> model = tf_keras.Sequential([
-        ...     compat_hub.KerasLayer("path/to/image_module", trainable=True),
+        ...     compat_hub.keras2.KerasLayer("path/to/image_module", trainable=True),
         ...     tf_keras.layers.Dense(5),
         ... ])
         >>> model.compile("adam", "mse")
@@ -40,38 +43,14 @@ class KerasLayer(HubLayer, _tensorflow.AdoptedWeights, tf_keras.layers.Layer):
         >>> len(model.losses)
         2
 
-    It takes the place of tensorflow_hub's KerasLayer, and trains modules in TF1 Hub format. With
+    It takes the arguments of `compat_hub.keras3.KerasLayer`, and does the same. With
     `trainable=True`, calls in training (`fit`, or `training=True`) run the `{"train"}` variant and
     its update ops, and the regularization losses are in `layer.losses`; `predict` and `evaluate`
     run inference. With `trainable=False` every call is inference, as Keras' BatchNormalization
     does it, and there are no regularization losses.
 
     Args:
-        handle: What `compat_hub.resolve` takes (a path, an archive, a web address), a `ModuleSpec`,
-            a `HubModule` (layers on one HubModule share its weights; `compat_hub.load` makes one,
-            with a checked digest, say), or a callable with the attributes
-            `variables`, `trainable_variables` and `regularization_losses`, as far as it has any.
-        trainable: Whether the layer trains.
-        arguments: Further inputs by name, for all calls; for hyperparameters such as
-            `batch_norm_momentum`.
-        tags: Which graph variant to pin every call to; see `compat_hub.load`.
-        signature: The signature's name, `"default"` when None. For a plain SavedModel None is its
-            `__call__`.
-        signature_outputs_as_dict: Whether to return all outputs of the signature, in a dict.
-        output_key: The name of the one output to return; the others are not computed. When None,
-            the output called `default`.
-        output_shape: The output's shape without the batch dimension, a tuple or a nest of tuples,
-            where the graph does not tell it.
-        load_options: A `tf.saved_model.LoadOptions`.
-        train_only: A regular expression, searched in the variables' names: of the trainable
-            variables only those train, the others stay frozen.
-        allow_host_access: Whether the module's graph may touch the host: read and write files
-            other than its own assets, call Python, reach the network. Where a file is loaded that
-            a model was saved to, the permission that is in it does not count.
-        allow_links: Whether files of the module may be behind links that lead out of its folder;
-            a permission in a file does not count either.
-        missing: What becomes of variables that the module's checkpoint does not have, as of
-            `compat_hub.load`: `"error"` or `"initial"`.
+        handle: As of `compat_hub.KerasLayer`, like all arguments up to `missing`.
         **kwargs: Arguments of `tf_keras.layers.Layer`: `name`, `dtype`, `input_shape`, ...
 
     Attributes:

@@ -20,16 +20,18 @@ keras.saving.register_keras_serializable(_PACKAGE)(_layer_config.SharedModule)
 class KerasLayer(HubLayer, _keras3.HeldWeights, keras.layers.Layer):
     """A module as a layer of a Keras 3 model, on Keras' TensorFlow backend.
 
+    It is `compat_hub.KerasLayer` on today's TensorFlow, where `tf.keras` is Keras 3.
+
     Examples:
         >>> import keras
-        >>> layer = compat_hub.keras3.KerasLayer("path/to/image_module", trainable=True)
+        >>> layer = compat_hub.KerasLayer("path/to/image_module", trainable=True)
         >>> model = keras.Sequential([layer, keras.layers.Dense(5)])
         >>> model.compile("adam", "mse")
         >>> history = model.fit(tf.ones([8, 8, 8, 3]), tf.ones([8, 5]), verbose=0)
         >>> len(layer.trainable_weights), len(layer.losses)
         (8, 2)
 
-    It is to Keras 3 what `compat_hub.KerasLayer` is to tf_keras, and takes the same arguments. The
+    It takes the place of tensorflow_hub's KerasLayer, and trains modules in TF1 Hub format. The
     layer's weights are Variables of Keras that hold the module's own `tf.Variable`s: training
     the model moves `layer.resolved_object.variables`, and assigning to these moves the weights.
 
@@ -39,7 +41,31 @@ class KerasLayer(HubLayer, _keras3.HeldWeights, keras.layers.Layer):
     BatchNormalization does it, and there are no regularization losses.
 
     Args:
-        handle: As of `compat_hub.KerasLayer`, like all arguments up to `missing`.
+        handle: What `compat_hub.resolve` takes (a path, an archive, a web address), a `ModuleSpec`,
+            a `HubModule` (layers on one HubModule share its weights; `compat_hub.load` makes one,
+            with a checked digest, say), or a callable with the attributes
+            `variables`, `trainable_variables` and `regularization_losses`, as far as it has any.
+        trainable: Whether the layer trains.
+        arguments: Further inputs by name, for all calls; for hyperparameters such as
+            `batch_norm_momentum`.
+        tags: Which graph variant to pin every call to; see `compat_hub.load`.
+        signature: The signature's name, `"default"` when None. For a plain SavedModel None is its
+            `__call__`.
+        signature_outputs_as_dict: Whether to return all outputs of the signature, in a dict.
+        output_key: The name of the one output to return; the others are not computed. When None,
+            the output called `default`.
+        output_shape: The output's shape without the batch dimension, a tuple or a nest of tuples,
+            where the graph does not tell it.
+        load_options: A `tf.saved_model.LoadOptions`.
+        train_only: A regular expression, searched in the variables' names: of the trainable
+            variables only those train, the others stay frozen.
+        allow_host_access: Whether the module's graph may touch the host: read and write files
+            other than its own assets, call Python, reach the network. Where a file is loaded that
+            a model was saved to, the permission that is in it does not count.
+        allow_links: Whether files of the module may be behind links that lead out of its folder;
+            a permission in a file does not count either.
+        missing: What becomes of variables that the module's checkpoint does not have, as of
+            `compat_hub.load`: `"error"` or `"initial"`.
         **kwargs: Arguments of `keras.layers.Layer`: `name`, `dtype`, ...
 
     Attributes:

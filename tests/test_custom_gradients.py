@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 import compat_hub
-from compat_hub import _tensorflow
+from compat_hub import _tensorflow, keras2
 from compat_hub.custom_gradients import (
     LostGradientWarning,
     bind_gradients,
@@ -58,7 +58,7 @@ def test_inference_does_not_warn_of_it() -> None:
         warnings.simplefilter("error")
         module(X)
         tf.function(module)(X)
-        layer = compat_hub.KerasLayer(module)
+        layer = keras2.KerasLayer(module)
         layer(X)
 
 

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 import compat_hub
-from compat_hub import demo, keras2
+from compat_hub import demo, keras3
 from compat_hub._report import Report
 
 
@@ -24,7 +24,7 @@ def test_all_checks_pass(capsys: pytest.CaptureFixture[str]) -> None:
 def test_checks_notice_that_a_layer_does_not_train(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Frozen(keras2.KerasLayer):
+    class Frozen(keras3.KerasLayer):
         def __init__(self, *args, **kwargs) -> None:
             super().__init__(*args, **{**kwargs, "trainable": False})
 
@@ -42,7 +42,7 @@ def test_checks_notice_that_a_layer_does_not_train(
 def test_checks_notice_that_freezing_does_nothing(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class NeverFrozen(keras2.KerasLayer):
+    class NeverFrozen(keras3.KerasLayer):
         trainable = property(lambda _: True, lambda *_: None)
 
     monkeypatch.setattr(compat_hub, "KerasLayer", NeverFrozen)

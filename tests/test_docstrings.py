@@ -32,7 +32,7 @@ _FURTHER = [
     "common_signatures.CommonSignatureWarning",
     "common_signatures.check",
     "common_signatures.matching",
-    "keras3.KerasLayer",
+    "keras2.KerasLayer",
     "samples.sample_path",
     "text_embedding.export",
     "v1.exporter.ExportableEstimator",

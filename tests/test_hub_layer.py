@@ -11,20 +11,20 @@ import pytest
 import tensorflow as tf
 
 import compat_hub
-from compat_hub import keras3
+from compat_hub import keras2, keras3
 from tests.records import FIXTURES
 
 X = np.random.default_rng(3).normal(size=[8, 5]).astype("float32")
 HPARAMS = FIXTURES / "hparams" / "module"
 LAYERS = pytest.mark.parametrize(
-    "layer_class", [compat_hub.KerasLayer, keras3.KerasLayer], ids=["tf_keras", "keras"]
+    "layer_class", [keras2.KerasLayer, keras3.KerasLayer], ids=["tf_keras", "keras"]
 )
 
 
 def test_they_take_the_same_arguments() -> None:
     parameters = [
         inspect.signature(layer_class.__init__).parameters
-        for layer_class in (compat_hub.KerasLayer, keras3.KerasLayer)
+        for layer_class in (keras2.KerasLayer, keras3.KerasLayer)
     ]
     assert parameters[0] == parameters[1]
     assert list(parameters[0])[:4] == ["self", "handle", "trainable", "arguments"]

@@ -59,3 +59,18 @@ def test_star_import() -> None:
     names: dict[str, object] = {}
     exec("from compat_hub import *", names)
     assert set(compat_hub.__all__) <= set(names)
+
+
+@pytest.mark.parametrize(("legacy", "expected"), [("0", "keras3"), ("1", "keras2")])
+def test_the_layer_is_for_the_keras_that_tf_keras_is(
+    legacy: str, expected: str, fixture_path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TF_USE_LEGACY_KERAS", legacy)
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
+    code = f"""
+import tensorflow as tf, compat_hub
+layer = compat_hub.KerasLayer({fixture_path("no_variables")!r})
+model = tf.keras.Sequential([layer])
+print(type(layer).__module__, model(tf.constant([2.0])).shape)
+"""
+    assert _run(code) == f"compat_hub.{expected} (1,)\n"

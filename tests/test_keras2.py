@@ -11,6 +11,7 @@ import tensorflow as tf
 import tf_keras
 
 import compat_hub
+from compat_hub import keras2
 from tests.records import FIXTURES, OUTPUT_TOLERANCE, Record, assert_close
 
 RANDOM = np.random.default_rng(3)
@@ -26,11 +27,11 @@ def _path(fixture: str) -> str:
     return str(FIXTURES / fixture / "module")
 
 
-def _layer(fixture: str, trainable: bool = True, **kwargs: Any) -> compat_hub.KerasLayer:
-    return compat_hub.KerasLayer(_path(fixture), trainable=trainable, **kwargs)
+def _layer(fixture: str, trainable: bool = True, **kwargs: Any) -> keras2.KerasLayer:
+    return keras2.KerasLayer(_path(fixture), trainable=trainable, **kwargs)
 
 
-def _fruit_layer(trainable: bool = True, **kwargs: Any) -> compat_hub.KerasLayer:
+def _fruit_layer(trainable: bool = True, **kwargs: Any) -> keras2.KerasLayer:
     options = {"signature": "fruit_to_pet", "signature_outputs_as_dict": True, **kwargs}
     return _layer("fruit", trainable, **options)
 
@@ -40,7 +41,7 @@ def _compile(model: tf_keras.Model, rate: float = 0.1, **kwargs: Any) -> tf_kera
     return model
 
 
-def _values(layer: compat_hub.KerasLayer) -> dict[str, np.ndarray]:
+def _values(layer: keras2.KerasLayer) -> dict[str, np.ndarray]:
     return {v.name: v.numpy() for v in layer.resolved_object.variables}
 
 
@@ -120,7 +121,7 @@ def test_string_inputs() -> None:
     model.fit(sentences, np.ones([4, 1]), epochs=2, verbose=0)
     assert _trained(before, _values(layer))
     record = Record(FIXTURES / "text_table")
-    module = compat_hub.KerasLayer(_path("text_table"))
+    module = keras2.KerasLayer(_path("text_table"))
     found = tf_keras.Sequential([module]).predict(
         tf.constant(record.inputs("default")["default"]), verbose=0
     )
@@ -243,7 +244,7 @@ def test_freezing() -> None:
 
 
 def test_a_layer_that_was_never_trainable() -> None:
-    layer = compat_hub.KerasLayer(_path("image_bn"))
+    layer = keras2.KerasLayer(_path("image_bn"))
     assert not layer.trainable
     assert layer.losses == []
     before = _values(layer)
@@ -256,7 +257,7 @@ def test_a_layer_that_was_never_trainable() -> None:
 
 
 def test_a_layer_that_becomes_trainable() -> None:
-    layer = compat_hub.KerasLayer(_path("image_bn"))
+    layer = keras2.KerasLayer(_path("image_bn"))
     model = tf_keras.Sequential([layer, tf_keras.layers.Dense(1)])
     model.build([None, 8, 8, 3])
     layer.trainable = True
@@ -469,10 +470,10 @@ def test_output_key_computes_nothing_else() -> None:
     layer = _layer("counter", trainable=False, output_key="default")
     calls = layer.resolved_object.variable_map["calls"]
     assert layer(x).shape == [3, 2]
-    layer = compat_hub.KerasLayer(layer.resolved_object)
+    layer = keras2.KerasLayer(layer.resolved_object)
     assert layer(x).shape == [3, 2]
     assert calls.numpy() == 0
-    counting = compat_hub.KerasLayer(layer.resolved_object, output_key="calls")
+    counting = keras2.KerasLayer(layer.resolved_object, output_key="calls")
     assert [counting(x).numpy() for _ in range(3)] == [1, 2, 3]
     keys = {key.outputs for key in layer.resolved_object._known.functions}
     assert keys == {("default",), ("calls",)}
@@ -636,7 +637,7 @@ def test_under_mixed_precision(mixed_precision: None) -> None:
     before = _values(layer)
     model.fit(X, np.ones([8, 1]), verbose=0)
     assert _trained(before, _values(layer))
-    again = compat_hub.KerasLayer.from_config(layer.get_config())
+    again = keras2.KerasLayer.from_config(layer.get_config())
     assert again(X).dtype == tf.float32
 
 
@@ -666,9 +667,9 @@ def test_composite_inputs() -> None:
     ],
 )
 def test_configs(fixture: str, options: dict[str, Any]) -> None:
-    layer = compat_hub.KerasLayer(_path(fixture), **options)
+    layer = keras2.KerasLayer(_path(fixture), **options)
     config = json.loads(json.dumps(layer.get_config()))
-    again = compat_hub.KerasLayer.from_config(config)
+    again = keras2.KerasLayer.from_config(config)
     assert json.loads(json.dumps(again.get_config())) == config
     assert again.name == layer.name
     assert again.trainable == layer.trainable
@@ -684,7 +685,7 @@ def test_a_config_of_a_path_object_a_spec_and_a_module() -> None:
     path = _path("fruit")
     module = compat_hub.load(path)
     for handle in (Path(path), module, module.spec):
-        assert compat_hub.KerasLayer(handle).get_config()["handle"] == path
+        assert keras2.KerasLayer(handle).get_config()["handle"] == path
 
 
 def test_configs_that_cannot_be() -> None:
@@ -693,7 +694,7 @@ def test_configs_that_cannot_be() -> None:
     with pytest.raises(compat_hub.ConfigError, match=r"'arguments'.*'keras_layer.*JSON"):
         layer.get_config()
     with pytest.raises(NotImplementedError, match="only a layer that was made from a path"):
-        compat_hub.KerasLayer(tf.identity).get_config()
+        keras2.KerasLayer(tf.identity).get_config()
 
 
 def test_a_model_s_json() -> None:
@@ -717,7 +718,7 @@ def test_a_saved_model(name: str, tmp_path: Path) -> None:
     np.testing.assert_allclose(
         again.predict(X, verbose=0), model.predict(X, verbose=0), rtol=1e-5, atol=1e-6
     )
-    assert isinstance(again.layers[0], compat_hub.KerasLayer)
+    assert isinstance(again.layers[0], keras2.KerasLayer)
     assert again.layers[0].trainable
 
 
@@ -740,8 +741,8 @@ def test_saved_weights(name: str, tmp_path: Path) -> None:
 
 def test_a_module_that_two_layers_share() -> None:
     module = compat_hub.load(_path("hparams"))
-    first = compat_hub.KerasLayer(module, trainable=True)
-    second = compat_hub.KerasLayer(module, signature="with_all", output_key="default")
+    first = keras2.KerasLayer(module, trainable=True)
+    second = keras2.KerasLayer(module, signature="with_all", output_key="default")
     assert first.resolved_object is second.resolved_object is module
     model = _compile(tf_keras.Sequential([first]))
     before = second(X).numpy()
@@ -749,35 +750,33 @@ def test_a_module_that_two_layers_share() -> None:
     assert not np.allclose(second(X), before)
     np.testing.assert_allclose(second(X), first(X), rtol=1e-6)
     with pytest.raises(compat_hub.SignatureError, match=r"compat_hub\.load"):
-        compat_hub.KerasLayer(module, tags=["train"])
+        keras2.KerasLayer(module, tags=["train"])
 
 
 def test_a_spec() -> None:
     spec = compat_hub.load_module_spec(_path("image_bn"))
-    layer = compat_hub.KerasLayer(spec, tags="train")
+    layer = keras2.KerasLayer(spec, tags="train")
     assert layer.resolved_object.spec is spec
     assert layer.resolved_object.tags == {"train"}
 
 
 def test_a_plain_callable() -> None:
-    model = _compile(tf_keras.Sequential([compat_hub.KerasLayer(lambda x: 2.0 * x)]))
+    model = _compile(tf_keras.Sequential([keras2.KerasLayer(lambda x: 2.0 * x)]))
     np.testing.assert_allclose(model.predict(X, verbose=0), 2.0 * X)
-    layer = compat_hub.KerasLayer(
-        tf.function(lambda x, factor: factor * x), arguments={"factor": 3}
-    )
+    layer = keras2.KerasLayer(tf.function(lambda x, factor: factor * x), arguments={"factor": 3})
     np.testing.assert_allclose(layer(tf.constant(X)), 3.0 * X)
-    layer = compat_hub.KerasLayer(lambda x: {"a": x, "b": -x}, output_key="b")
+    layer = keras2.KerasLayer(lambda x: {"a": x, "b": -x}, output_key="b")
     np.testing.assert_allclose(layer(X), -X)
     with pytest.raises(compat_hub.UnknownNameError, match=r"'c'.*\['a', 'b'\]"):
-        compat_hub.KerasLayer(lambda x: {"a": x, "b": -x}, output_key="c")(X)
+        keras2.KerasLayer(lambda x: {"a": x, "b": -x}, output_key="c")(X)
 
 
 def test_the_output_shape_of_a_plain_callable() -> None:
-    layer = compat_hub.KerasLayer(lambda x: x[0] + x[1])
+    layer = keras2.KerasLayer(lambda x: x[0] + x[1])
     assert layer.compute_output_shape([[None, 2], (3, 1)]).as_list() == [3, 2]
     shapes = [tf.TensorShape([None, 2]), tf.TensorShape([3, 1])]
     assert layer.compute_output_shape(shapes).as_list() == [3, 2]
-    layer = compat_hub.KerasLayer(tf.strings.length, dtype=tf.string)
+    layer = keras2.KerasLayer(tf.strings.length, dtype=tf.string)
     assert layer.compute_output_shape([None, 2]).as_list() == [None, 2]
 
 
@@ -789,7 +788,7 @@ def test_a_plain_callable_with_conditions_on_tensors() -> None:
             y = -x
         return y
 
-    model = tf_keras.Sequential([compat_hub.KerasLayer(clip)])
+    model = tf_keras.Sequential([keras2.KerasLayer(clip)])
     assert np.sum(model.predict(-np.abs(X), verbose=0)) > 0
 
 
@@ -836,7 +835,7 @@ PAIRS = np.ones([4, 2], "float32")
 @pytest.mark.parametrize("as_object", [False, True], ids=["path", "object"])
 def test_a_plain_saved_model(reusable: str, as_object: bool) -> None:
     handle = tf.saved_model.load(reusable) if as_object else reusable
-    layer = compat_hub.KerasLayer(handle, trainable=True)
+    layer = keras2.KerasLayer(handle, trainable=True)
     loaded = layer.resolved_object
     assert len(layer.trainable_weights) == 2
     assert len(layer.non_trainable_weights) == 1
@@ -858,7 +857,7 @@ def test_a_plain_saved_model(reusable: str, as_object: bool) -> None:
 
 
 def test_a_plain_saved_model_in_part(reusable: str) -> None:
-    layer = compat_hub.KerasLayer(reusable, trainable=True, train_only="shift")
+    layer = keras2.KerasLayer(reusable, trainable=True, train_only="shift")
     assert [w.name for w in layer.trainable_weights] == ["shift:0"]
     assert len(layer.non_trainable_weights) == 2
     model = _compile(tf_keras.Sequential([layer]))
@@ -869,9 +868,9 @@ def test_a_plain_saved_model_in_part(reusable: str) -> None:
 
 def test_a_signature_of_a_plain_saved_model(reusable: str) -> None:
     options = {"signature": "twice", "signature_outputs_as_dict": True}
-    outputs = compat_hub.KerasLayer(reusable, **options)(PAIRS)
+    outputs = keras2.KerasLayer(reusable, **options)(PAIRS)
     assert set(outputs) == {"twice", "shift"}
-    layer = compat_hub.KerasLayer(reusable, signature="twice", output_key="twice")
+    layer = keras2.KerasLayer(reusable, signature="twice", output_key="twice")
     np.testing.assert_allclose(layer(PAIRS), [[6.0]] * 4)
     np.testing.assert_allclose(layer({"x": tf.constant(PAIRS)}), [[6.0]] * 4)
     for shape in ([None, 2], (None, 2), tf.TensorShape([None, 2]), {"x": [None, 2]}):
@@ -882,13 +881,13 @@ def test_a_signature_of_a_plain_saved_model(reusable: str) -> None:
         ({"signature": "nope", "output_key": "twice"}, "It has .'twice'."),
     ):
         with pytest.raises(compat_hub.SignatureError, match=words):
-            compat_hub.KerasLayer(reusable, **options)
+            keras2.KerasLayer(reusable, **options)
 
 
 def test_a_saved_model_that_cannot_be_called(tmp_path: Path) -> None:
     tf.saved_model.save(tf.Module(), str(tmp_path))
     with pytest.raises(compat_hub.SignatureError, match="not callable"):
-        compat_hub.KerasLayer(str(tmp_path))
+        keras2.KerasLayer(str(tmp_path))
 
 
 def test_losses_that_are_no_callables() -> None:
@@ -899,4 +898,4 @@ def test_losses_that_are_no_callables() -> None:
             return x
 
     with pytest.raises(compat_hub.SignatureError, match="callables without arguments"):
-        compat_hub.KerasLayer(Bad())
+        keras2.KerasLayer(Bad())

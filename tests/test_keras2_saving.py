@@ -15,6 +15,7 @@ import tensorflow as tf
 import tf_keras
 
 import compat_hub
+from compat_hub import keras2
 from compat_hub._layer_config import SharedModuleWarning
 from tests.authoring import write_module
 from tests.records import FIXTURES
@@ -39,7 +40,7 @@ def _compile(model: tf_keras.Model) -> tf_keras.Model:
 
 
 def _sequential(handle: Any = HPARAMS, **options: Any) -> tf_keras.Model:
-    layer = compat_hub.KerasLayer(
+    layer = keras2.KerasLayer(
         handle, **{"trainable": True, "input_shape": [5], "name": "hub", **options}
     )
     return _compile(tf_keras.Sequential([layer, tf_keras.layers.Dense(5, name="top")]))
@@ -116,7 +117,7 @@ def test_backup_and_restore(tmp_path: Path) -> None:
 
 def test_keys_in_checkpoints(tmp_path: Path) -> None:
     module = compat_hub.load(FIXTURES / "partitioned" / "module")
-    layer = compat_hub.KerasLayer(module, trainable=True, train_only="bias")
+    layer = keras2.KerasLayer(module, trainable=True, train_only="bias")
     path = tf.train.Checkpoint(layer=layer).write(str(tmp_path / "layer"))
     keys = _keys(path)
     assert len(keys) == 13
@@ -153,7 +154,7 @@ def test_a_module_with_an_optimizer(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_of_a_layer_for_the_bare_module_and_back(tmp_path: Path) -> None:
-    layer = compat_hub.KerasLayer(HPARAMS, trainable=True)
+    layer = keras2.KerasLayer(HPARAMS, trainable=True)
     layer.weights[0].assign(tf.range(5.0))
     path = tf.train.Checkpoint(layer=layer).write(str(tmp_path / "c"))
     module = compat_hub.load(HPARAMS)
@@ -161,7 +162,7 @@ def test_a_checkpoint_of_a_layer_for_the_bare_module_and_back(tmp_path: Path) ->
     holder.read(path).assert_consumed()
     assert module.variable_map["gamma"].numpy().tolist() == [0.0, 1.0, 2.0, 3.0, 4.0]
     path = tf.train.Checkpoint(module=module).write(str(tmp_path / "m"))
-    layer = compat_hub.KerasLayer(HPARAMS, train_only="gamma")
+    layer = keras2.KerasLayer(HPARAMS, train_only="gamma")
     tf.train.Checkpoint(module=layer.resolved_object).read(path).assert_consumed()
     assert layer.weights[0].numpy().tolist() == [0.0, 1.0, 2.0, 3.0, 4.0]
 
@@ -172,7 +173,7 @@ def test_a_checkpoint_of_a_layer_for_the_bare_module_and_back(tmp_path: Path) ->
 def test_roads_to_a_saved_model(tmp_path: Path, copy_of: Callable[..., Any]) -> None:
     """An asset, and three ways to write; the module's folder is gone when they are loaded."""
     module = copy_of("text_two_assets")
-    layer = compat_hub.KerasLayer(module.path, output_key="second", input_shape=[], dtype="string")
+    layer = keras2.KerasLayer(module.path, output_key="second", input_shape=[], dtype="string")
     model = tf_keras.Sequential([layer])
     words = tf.constant(["quartz", "wizards", "zebra", "pear"])
     expected = model(words)
@@ -191,9 +192,7 @@ def test_roads_to_a_saved_model(tmp_path: Path, copy_of: Callable[..., Any]) -> 
 
 def test_a_saved_model_in_a_session_of_tf1(tmp_path: Path) -> None:
     """As TensorFlow Serving runs it: tables are made and filled in one run, and read in others."""
-    layer = compat_hub.KerasLayer(
-        FIXTURES / "text_table" / "module", input_shape=[], dtype="string"
-    )
+    layer = keras2.KerasLayer(FIXTURES / "text_table" / "module", input_shape=[], dtype="string")
     model = tf_keras.Sequential([layer])
     words = ["sphinx of quartz", "judge my vow"]
     model.save(tmp_path / "model", save_format="tf")
@@ -212,7 +211,7 @@ def test_a_saved_model_that_was_loaded_and_saved_again(tmp_path: Path, copy_of: 
     _fit(model)
     model.save(tmp_path / "first", save_format="tf")
     again = tf_keras.models.load_model(tmp_path / "first")
-    assert isinstance(again.layers[0], compat_hub.KerasLayer)
+    assert isinstance(again.layers[0], keras2.KerasLayer)
     again.save_weights(tmp_path / "weights")
     assert [k for k in _keys(tmp_path / "weights") if "hub" in k or "resolved" in k] == [
         f"layer_with_weights-0/resolved_object/variable_map/{name}"
@@ -221,7 +220,7 @@ def test_a_saved_model_that_was_loaded_and_saved_again(tmp_path: Path, copy_of: 
     again.save(tmp_path / "second", save_format="tf")
     with _away(module.folder):
         revived = tf_keras.models.load_model(tmp_path / "second")
-        assert not isinstance(revived.layers[0], compat_hub.KerasLayer)
+        assert not isinstance(revived.layers[0], keras2.KerasLayer)
         _assert_equal(revived, model)
         revived.save(tmp_path / "third", save_format="tf")
         _assert_equal(tf_keras.models.load_model(tmp_path / "third"), model)
@@ -232,7 +231,7 @@ def test_a_saved_model_that_was_loaded_and_saved_again(tmp_path: Path, copy_of: 
 
 def test_train_only_survives(tmp_path: Path, copy_of: Any) -> None:
     module = copy_of("image_bn")
-    layer = compat_hub.KerasLayer(
+    layer = keras2.KerasLayer(
         module.path, trainable=True, train_only="^conv2d/", input_shape=[8, 8, 3]
     )
     model = _compile(tf_keras.Sequential([layer]))
@@ -257,7 +256,7 @@ def test_a_variable_that_one_of_two_layers_trains(tmp_path: Path, copy_of: Any) 
     module = compat_hub.load(folder.path)
     images = tf_keras.Input([8, 8, 3])
     layers = [
-        compat_hub.KerasLayer(module, trainable=True, train_only=pattern)
+        keras2.KerasLayer(module, trainable=True, train_only=pattern)
         for pattern in ("^conv2d/kernel", "bias")
     ]
     model = tf_keras.Model(images, sum(layer(images) for layer in layers))
@@ -272,12 +271,12 @@ def test_a_variable_that_one_of_two_layers_trains(tmp_path: Path, copy_of: Any) 
 def test_weights_of_a_layer_that_trained_other_variables(tmp_path: Path) -> None:
     """Keras numbers weights, and those that train come first; equal shapes would be mixed up."""
     images = tf.ones([2, 8, 8, 3])
-    model = tf_keras.Sequential([compat_hub.KerasLayer(IMAGE_BN, trainable=True)])
+    model = tf_keras.Sequential([keras2.KerasLayer(IMAGE_BN, trainable=True)])
     model(images)
     for k, weight in enumerate(model.weights):
         weight.assign_add(tf.fill(weight.shape, float(k)))
     options = {"trainable": True, "train_only": "^conv2d_1/bias"}
-    again = tf_keras.Sequential([compat_hub.KerasLayer(IMAGE_BN, **options)])
+    again = tf_keras.Sequential([keras2.KerasLayer(IMAGE_BN, **options)])
     again(images)
     model.save_weights(tmp_path / "w.weights.h5")
     again.load_weights(tmp_path / "w.weights.h5")
@@ -298,8 +297,8 @@ def test_weights_of_another_module(tmp_path: Path) -> None:
 
 def _twins(handle: str = HPARAMS) -> tf_keras.Model:
     module = compat_hub.load(handle)
-    first = compat_hub.KerasLayer(module, trainable=True, name="first")
-    second = compat_hub.KerasLayer(
+    first = keras2.KerasLayer(module, trainable=True, name="first")
+    second = keras2.KerasLayer(
         first.resolved_object,
         trainable=True,
         signature="with_all",
@@ -357,7 +356,7 @@ def test_layers_on_one_module_without_its_folder(tmp_path: Path, copy_of: Any) -
 
 
 def test_layers_with_modules_of_their_own_stay_apart(tmp_path: Path) -> None:
-    layers = [compat_hub.KerasLayer(HPARAMS, trainable=True) for _ in range(2)]
+    layers = [keras2.KerasLayer(HPARAMS, trainable=True) for _ in range(2)]
     model = tf_keras.Sequential([tf_keras.Input([5]), *layers])
     layers[0].weights[0].assign(tf.zeros([5]))
     model.save(tmp_path / "model.keras")
@@ -370,11 +369,11 @@ def test_layers_with_modules_of_their_own_stay_apart(tmp_path: Path) -> None:
 @pytest.mark.parametrize("file", ["model.keras", "model.h5"])
 def test_layers_on_one_module_in_models_within_models(file: str, tmp_path: Path) -> None:
     module = compat_hub.load(HPARAMS)
-    inner = tf_keras.Sequential([compat_hub.KerasLayer(module, input_shape=[5])])
+    inner = tf_keras.Sequential([keras2.KerasLayer(module, input_shape=[5])])
     x = tf_keras.Input([5])
     inner = tf_keras.Model(x, inner(x))
     x = tf_keras.Input([5])
-    model = tf_keras.Model(x, compat_hub.KerasLayer(module)(inner(x)))
+    model = tf_keras.Model(x, keras2.KerasLayer(module)(inner(x)))
     model.save(tmp_path / file)
     # Keras ends the scope of what is shared at the end of each model that it reads from an .h5.
     expected = (
@@ -405,16 +404,16 @@ def test_clones() -> None:
 # Configs ------------------------------------------------------------------------------------------
 
 
-def _again(layer: compat_hub.KerasLayer) -> compat_hub.KerasLayer:
+def _again(layer: keras2.KerasLayer) -> keras2.KerasLayer:
     config = json.loads(json.dumps(layer.get_config()))
-    again = compat_hub.KerasLayer.from_config(config)
+    again = keras2.KerasLayer.from_config(config)
     assert json.loads(json.dumps(again.get_config())) == config
     return again
 
 
 def test_arguments_of_every_kind() -> None:
     for value in (0.5, np.float32(0.5), np.array(0.5), tf.constant(0.5)):
-        layer = compat_hub.KerasLayer(
+        layer = keras2.KerasLayer(
             HPARAMS, signature="with_momentum", arguments={"batch_norm_momentum": value}
         )
         assert layer.get_config()["arguments"] == {"batch_norm_momentum": 0.5}
@@ -422,11 +421,11 @@ def test_arguments_of_every_kind() -> None:
     module = FIXTURES / "shapes" / "module"
     anything = [[1.0, 2.0], [3.0, 4.0]]
     for value in (anything, tuple(map(tuple, anything)), np.array(anything), tf.constant(anything)):
-        layer = compat_hub.KerasLayer(
+        layer = keras2.KerasLayer(
             module, arguments={"scalar": 2.0, "anything": value}, signature_outputs_as_dict=True
         )
         assert layer.get_config()["arguments"]["anything"] == anything
-    words = compat_hub.KerasLayer(
+    words = keras2.KerasLayer(
         FIXTURES / "text_two_assets" / "module", output_key="first", arguments={"words": b"a"}
     )
     assert words.get_config()["arguments"] == {"words": "a"}
@@ -437,20 +436,20 @@ def test_tags_and_load_options() -> None:
         experimental_io_device="/job:localhost",
         experimental_variable_policy="save_variable_devices",
     )
-    layer = compat_hub.KerasLayer(IMAGE_BN, tags={"train"}, load_options=options)
+    layer = keras2.KerasLayer(IMAGE_BN, tags={"train"}, load_options=options)
     config = _again(layer).get_config()
     assert config["load_options"] == {
         "experimental_io_device": "/job:localhost",
         "experimental_variable_policy": "save_variable_devices",
     }
-    layer = compat_hub.KerasLayer(compat_hub.load(IMAGE_BN, tags={"train"}))
+    layer = keras2.KerasLayer(compat_hub.load(IMAGE_BN, tags={"train"}))
     assert layer.get_config()["tags"] == ["train"]
     assert _again(layer).resolved_object.tags == {"train"}
 
 
 def test_an_output_shape_of_tensor_shapes() -> None:
     shape = {"default": tf.TensorShape([4]), "block_2": tf.TensorShape(None), "block_1/relu": None}
-    layer = compat_hub.KerasLayer(
+    layer = keras2.KerasLayer(
         IMAGE_BN,
         signature="image_feature_vector",
         signature_outputs_as_dict=True,
@@ -476,7 +475,7 @@ def test_a_module_that_is_in_no_folder(tmp_path: Path) -> None:
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         x = tf.compat.v1.placeholder(tf.float32, [None, 2])
         tf.compat.v1.saved_model.simple_save(session, path, {"x": x}, {"default": 2 * x})
-    layer = compat_hub.KerasLayer(
+    layer = keras2.KerasLayer(
         compat_hub.create_module_spec_from_saved_model(path),
         tags="serve",
         signature="serving_default",
@@ -491,7 +490,7 @@ def test_a_config_of_tensorflow_hub() -> None:
     config = json.loads(text)
     config["config"]["layers"][1]["module"] = "tensorflow_hub.keras_layer"
     again = tf_keras.models.model_from_json(
-        json.dumps(config), custom_objects={"KerasLayer": compat_hub.KerasLayer}
+        json.dumps(config), custom_objects={"KerasLayer": keras2.KerasLayer}
     )
     again.set_weights(model.get_weights())
     _assert_equal(again, model)
@@ -569,7 +568,7 @@ def reads_files(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def _reader(handle: Any, **kwargs: Any) -> Any:
-    return compat_hub.KerasLayer(handle, input_shape=[], dtype="string", name="hub", **kwargs)
+    return keras2.KerasLayer(handle, input_shape=[], dtype="string", name="hub", **kwargs)
 
 
 def test_a_layer_that_may_touch_the_host(tmp_path: Path, reads_files: str) -> None:
@@ -583,11 +582,11 @@ def test_a_layer_that_may_touch_the_host(tmp_path: Path, reads_files: str) -> No
     ):
         assert layer(tf.constant([str(tmp_path / "a")])).numpy() == [b"text"]
         assert layer.get_config()["allow_host_access"] is True
-        again = compat_hub.KerasLayer.from_config(layer.get_config())
+        again = keras2.KerasLayer.from_config(layer.get_config())
         assert again.get_config() == layer.get_config()
         clone = tf_keras.models.clone_model(tf_keras.Sequential([layer]))
         assert clone.predict(tf.constant([str(tmp_path / "a")]), verbose=0) == [b"text"]
-    assert "allow_host_access" not in compat_hub.KerasLayer(HPARAMS).get_config()
+    assert "allow_host_access" not in keras2.KerasLayer(HPARAMS).get_config()
 
 
 @pytest.mark.parametrize("suffix", ["keras", "h5"])
@@ -615,7 +614,7 @@ def test_a_file_that_the_program_trusts(tmp_path: Path, reads_files: str) -> Non
     file = tmp_path / "model.keras"
     shared = compat_hub.load(reads_files, allow_host_access=True)
     x = tf_keras.Input([], dtype="string")
-    layers = [compat_hub.KerasLayer(shared, name=name, dtype="string") for name in "ab"]
+    layers = [keras2.KerasLayer(shared, name=name, dtype="string") for name in "ab"]
     tf_keras.Model(x, [layer(x) for layer in layers]).save(file)
     with pytest.raises(compat_hub.UnsafeModuleError, match="safe_mode=False"):
         tf_keras.models.load_model(file)
@@ -644,7 +643,7 @@ def test_a_saved_model_of_a_layer_that_may_touch_the_host(tmp_path: Path, reads_
     model = tf_keras.Sequential([_reader(reads_files, allow_host_access=True)])
     model.save(tmp_path / "model", save_format="tf")
     again = tf_keras.models.load_model(tmp_path / "model")
-    assert not isinstance(again.layers[0], compat_hub.KerasLayer)  # what is in the file, as it is
+    assert not isinstance(again.layers[0], keras2.KerasLayer)  # what is in the file, as it is
     (tmp_path / "a").write_text("text")
     x = tf.constant([str(tmp_path / "a")])
     assert again.predict(x, verbose=0) == model.predict(x, verbose=0) == [b"text"]
@@ -653,7 +652,7 @@ def test_a_saved_model_of_a_layer_that_may_touch_the_host(tmp_path: Path, reads_
 # Other models -------------------------------------------------------------------------------------
 
 
-class _WithGain(compat_hub.KerasLayer):
+class _WithGain(keras2.KerasLayer):
     """A weight of its own, besides those of the module."""
 
     def build(self, input_shape: Any) -> None:
@@ -688,7 +687,7 @@ def test_a_subclass_with_weights_of_its_own(tmp_path: Path) -> None:
 class _Subclassed(tf_keras.Model):
     def __init__(self, handle: str) -> None:
         super().__init__()
-        self.hub = compat_hub.KerasLayer(handle, trainable=True, name="hub")
+        self.hub = keras2.KerasLayer(handle, trainable=True, name="hub")
         self.top = tf_keras.layers.Dense(5, name="top")
 
     def call(self, inputs: Any, training: Any = None) -> Any:
@@ -774,7 +773,7 @@ def test_in_a_strategy(tmp_path: Path) -> None:
     strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"], cross_device_ops=reduce)
     with strategy.scope():
         x = tf_keras.Input([5])
-        layer = compat_hub.KerasLayer(HPARAMS)  # in training each replica has averages of its own
+        layer = keras2.KerasLayer(HPARAMS)  # in training each replica has averages of its own
         model = _compile(tf_keras.Model(x, tf_keras.layers.Dense(5)(layer(x))))
     _fit(model)
     prediction = model.predict(X, verbose=0)

@@ -31,5 +31,5 @@ def test_another_backend_that_need_not_be_installed(monkeypatch: pytest.MonkeyPa
 
 def test_keras_2(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "keras", types.SimpleNamespace(__version__="2.15.0"))
-    with pytest.raises(compat_hub.BackendError, match=r"2\.15\.0.*compat_hub\.KerasLayer"):
+    with pytest.raises(compat_hub.BackendError, match=r"2\.15\.0.*compat_hub\.keras2\.KerasLayer"):
         import_keras()

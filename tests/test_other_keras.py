@@ -10,14 +10,14 @@ import tensorflow as tf
 import tf_keras
 
 import compat_hub
-from compat_hub import keras3
+from compat_hub import keras2, keras3
 from tests.records import FIXTURES
 
 HPARAMS = FIXTURES / "hparams" / "module"
 
 
-def _layers(**options: Any) -> tuple[compat_hub.KerasLayer, keras3.KerasLayer]:
-    return compat_hub.KerasLayer(HPARAMS, **options), keras3.KerasLayer(HPARAMS, **options)
+def _layers(**options: Any) -> tuple[keras2.KerasLayer, keras3.KerasLayer]:
+    return keras2.KerasLayer(HPARAMS, **options), keras3.KerasLayer(HPARAMS, **options)
 
 
 def test_in_a_sequential_model() -> None:
@@ -32,7 +32,7 @@ def test_in_a_sequential_model() -> None:
         tf_keras.Sequential([for_keras])
     assert (
         "Received: layer=<KerasLayer 'hub' for Keras 3; "
-        "a model of tf_keras takes a compat_hub.KerasLayer>"
+        "a model of tf_keras takes a compat_hub.keras2.KerasLayer>"
     ) in str(caught.value)
 
 
@@ -52,7 +52,8 @@ def test_in_a_functional_model(in_a_dict: bool) -> None:
         for_keras({"x": x} if in_a_dict else x)
     assert (
         "The KerasLayer 'hub' is one for Keras 3, and is called on a symbolic tensor of tf_keras. "
-        "Use compat_hub.KerasLayer, which takes the same arguments, or make the model with keras."
+        "Use compat_hub.keras2.KerasLayer, which takes the same arguments, or make the model with "
+        "keras."
     ) in str(caught.value)
 
 

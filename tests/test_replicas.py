@@ -11,6 +11,7 @@ import tensorflow as tf
 import tf_keras
 
 import compat_hub
+from compat_hub import keras2
 from compat_hub.replicas import written_in_calls
 from tests.authoring import write_module
 from tests.records import FIXTURES
@@ -181,7 +182,7 @@ def test_what_is_written_has_the_mean(strategy, tmp_path: Path) -> None:
 @pytest.mark.parametrize("file", ["weights.weights.h5", "weights"])
 def test_weights_of_a_model(file: str, strategy, tmp_path: Path) -> None:
     def make() -> tf_keras.Model:
-        layer = compat_hub.KerasLayer(FIXTURES / "hparams/module", trainable=True)
+        layer = keras2.KerasLayer(FIXTURES / "hparams/module", trainable=True)
         return tf_keras.Sequential([tf_keras.Input([5]), layer])
 
     with strategy.scope():

@@ -12,6 +12,7 @@ import tf_keras
 from tensorflow.core.protobuf import saved_model_pb2
 
 import compat_hub
+from compat_hub import keras2
 
 
 @pytest.fixture
@@ -65,10 +66,10 @@ def test_a_tape_raises_a_clear_error(irreducible: str, in_function: bool) -> Non
 def test_a_frozen_layer_fits(irreducible: str) -> None:
     module = compat_hub.load(irreducible)
     x = _images(module)
-    model = tf_keras.Sequential([compat_hub.KerasLayer(module), tf_keras.layers.Dense(1)])
+    model = tf_keras.Sequential([keras2.KerasLayer(module), tf_keras.layers.Dense(1)])
     model.compile("sgd", "mse")
     model.fit(x, tf.ones([4, 1]), verbose=0)
-    model = tf_keras.Sequential([compat_hub.KerasLayer(module, trainable=True)])
+    model = tf_keras.Sequential([keras2.KerasLayer(module, trainable=True)])
     model.compile("sgd", "mse")
     with pytest.raises(compat_hub.HubError, match="no gradient can be computed"):
         model.fit(x, module(x), verbose=0)

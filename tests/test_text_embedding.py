@@ -14,7 +14,7 @@ import tensorflow as tf
 import tf_keras
 
 import compat_hub
-from compat_hub import text_embedding
+from compat_hub import keras2, text_embedding
 
 VECTORS = {"cat": [1.0, 2.0], "dog": [3.0, -4.0], "über": [0.5, 0.25], "can't": [8.0, 16.0]}
 SENTENCES = ["cat", "cat dog  cat", "", " ", "dog\tüber\n", "CAT, dog!", "a cat can't", "zebra"]
@@ -150,7 +150,7 @@ def test_drawn_vectors_follow_the_seed(export) -> None:
 
 
 def test_it_trains_in_keras(export) -> None:
-    layer = compat_hub.KerasLayer(export(num_oov_buckets=2), trainable=True)
+    layer = keras2.KerasLayer(export(num_oov_buckets=2), trainable=True)
     model = tf_keras.Sequential([tf_keras.Input([], dtype=tf.string), layer])
     model.compile(tf_keras.optimizers.SGD(0.1), "mse")
     before = layer.trainable_weights[0].numpy()

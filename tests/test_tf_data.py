@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 import compat_hub
-from compat_hub import keras3
+from compat_hub import keras2, keras3
 from tests.records import FIXTURES, OUTPUT_TOLERANCE, Record, assert_close
 
 TEXT = Record(FIXTURES / "text_table")
@@ -20,7 +20,7 @@ BATCHES = 12
 def _module(kind: str) -> Any:
     if kind == "module":
         return compat_hub.load(TEXT.path)
-    return {"tf_keras": compat_hub.KerasLayer, "keras": keras3.KerasLayer}[kind](TEXT.path)
+    return {"tf_keras": keras2.KerasLayer, "keras": keras3.KerasLayer}[kind](TEXT.path)
 
 
 @pytest.mark.parametrize("kind", ["module", "tf_keras", "keras"])

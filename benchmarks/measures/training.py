@@ -15,6 +15,7 @@ from benchmarks.modules import inception_v3, resnet_v2, transformer
 from benchmarks.modules.inputs import Call, call_of
 from benchmarks.modules.layers import KerasLayers
 from benchmarks.processes import Figures
+from compat_hub import keras2
 from tests.authoring import control_flow_of_tf1
 
 _RATE = 1e-4
@@ -90,7 +91,7 @@ def embedding(module: str) -> Figures:
     fits = []
     for path in (module, module.replace("1e6", "1e5")):
         call = call_of(os.path.basename(path))
-        layer = compat_hub.KerasLayer(path, trainable=True)
+        layer = keras2.KerasLayer(path, trainable=True)
         inputs = tf_keras.Input([], dtype=tf.string)
         model = tf_keras.Model(inputs, tf_keras.layers.Dense(2)(layer(inputs)))
         # The SGD that is not legacy keeps a momentum of 0, and adds it to the whole table.
@@ -113,7 +114,7 @@ def _batch(call: Call) -> int:
 
 
 def _layer_of(module: str, call: Call) -> Callable[[Any], Any]:
-    layer = compat_hub.KerasLayer(
+    layer = keras2.KerasLayer(
         module, trainable=True, signature=call.signature, output_key=call.output
     )
     return layer if len(call.inputs) > 1 else lambda inputs: layer(next(iter(inputs.values())))

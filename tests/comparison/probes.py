@@ -449,7 +449,7 @@ def _fit(tool: Tool, path: str) -> tuple[dict[str, Any], dict[str, Any], int]:
     """The variables before and after a fit, and how many losses the layer has."""
     import tf_keras
 
-    layer_class = tool.find("KerasLayer")
+    layer_class = tool.find("keras2.KerasLayer" if tool.name == "compat_hub" else "KerasLayer")
     arguments: dict[str, Any] = {"signature": "fruit_to_pet", "signature_outputs_as_dict": True}
     if tool.name != "compat_hub":
         arguments["tags"] = []
@@ -485,7 +485,8 @@ def reusable_saved_models(tool: Tool, folder: Path) -> Outcome:
             loss = tf.reduce_sum(loaded(_constants(_FRUIT), training=True)["cats"])
         assert any(g is not None for g in tape.gradient(loss, loaded.trainable_variables))
         return partly("there is no layer; what it returns is called and trained under a tape")
-    layer = attempt(lambda: tool.find("KerasLayer")(path, trainable=True))
+    name = "keras2.KerasLayer" if tool.name == "compat_hub" else "KerasLayer"
+    layer = attempt(lambda: tool.find(name)(path, trainable=True))
     fruit = {k: tf_keras.Input(v.shape[1:], name=k) for k, v in _FRUIT.items()}
     model = tf_keras.Model(fruit, layer(fruit)["cats"])
     model.compile("sgd", "mse")

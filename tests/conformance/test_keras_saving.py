@@ -14,13 +14,13 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-import compat_hub
+from compat_hub import keras2
 from tests.records import FIXTURES, Record
 
 
-def _layer(record: Record) -> compat_hub.KerasLayer:
+def _layer(record: Record) -> keras2.KerasLayer:
     train = record.train or {}
-    return compat_hub.KerasLayer(
+    return keras2.KerasLayer(
         record.path,
         trainable=True,
         tags=train["tags"],
@@ -96,7 +96,7 @@ _LOSS = 1e-6
 def _model(record: Record, folder: str) -> tf_keras.Model:
     """A layer and a head of Keras' own, with an optimizer that has a state."""
     train = record.train or {}
-    layer = compat_hub.KerasLayer(
+    layer = keras2.KerasLayer(
         folder, trainable=True, signature=train["signature"], output_key="default"
     )
     infos = layer.resolved_object.get_input_info_dict(train["signature"])
@@ -150,7 +150,7 @@ def test_training_goes_on(name: str, tmp_path: Path) -> None:
         found = again.predict(data, verbose=0)
         np.testing.assert_allclose(found, prediction, rtol=_LOSS, atol=_LOSS, err_msg=file)
         np.testing.assert_allclose(_fit(again, data), losses, rtol=_LOSS, err_msg=file)
-        assert any(isinstance(layer, compat_hub.KerasLayer) for layer in again.layers)
+        assert any(isinstance(layer, keras2.KerasLayer) for layer in again.layers)
 
 
 _WITHOUT = """

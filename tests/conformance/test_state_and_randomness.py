@@ -11,6 +11,7 @@ import tensorflow as tf
 import tf_keras
 
 import compat_hub
+from compat_hub import keras2
 from tests.authoring import Signatures, control_flow_of_tf1, write_module
 
 v1 = tf.compat.v1
@@ -68,7 +69,7 @@ def _expected_states(calls: int) -> list[np.ndarray]:
 def test_a_call_changes_its_state_once(tmp_path: Path, way: str) -> None:
     module = compat_hub.load(_author(tmp_path / "m", _language_model))
     x = tf.ones([2, 3])
-    layer = compat_hub.KerasLayer(module)
+    layer = keras2.KerasLayer(module)
     model = tf_keras.Sequential([layer])
     model.compile()
     function = tf.function(module)

@@ -11,7 +11,7 @@ import tensorflow as tf
 import tf_keras
 
 import compat_hub
-from compat_hub import keras3
+from compat_hub import keras2, keras3
 from tests.records import FIXTURES, Record, assert_close, value_of
 
 
@@ -79,7 +79,7 @@ def test_a_gradient_tape(trained: Record, in_function: bool) -> None:
 
 def test_keras_fit(trained: Record) -> None:
     train = trained.train
-    layer = compat_hub.KerasLayer(
+    layer = keras2.KerasLayer(
         trained.path,
         trainable=True,
         tags=train["tags"],

@@ -10,6 +10,7 @@ import tensorflow as tf
 import tf_keras
 
 import compat_hub
+from compat_hub import keras2
 from tests.distribute.steps import STEPS, Values, inputs_of, values_of
 from tests.records import FIXTURES, Record
 
@@ -22,7 +23,7 @@ MODULES = ("text_table", "fruit")
 
 def make_model(name: str) -> tf_keras.Model:
     """A model with a trainable layer, made in the scope around."""
-    layer = compat_hub.KerasLayer(str(FIXTURES / name / "module"), trainable=True)
+    layer = keras2.KerasLayer(str(FIXTURES / name / "module"), trainable=True)
     model = tf_keras.Sequential([layer, tf_keras.layers.Dense(2, kernel_initializer="ones")])
     model.compile(tf_keras.optimizers.SGD(0.05, momentum=0.5), "mse")
     return model
@@ -74,7 +75,7 @@ def fit_in(strategy: tf.distribute.Strategy, record: Record) -> compat_hub.HubMo
     class Model(tf_keras.Model):
         def __init__(self) -> None:
             super().__init__()
-            self.layer = compat_hub.KerasLayer(
+            self.layer = keras2.KerasLayer(
                 record.path,
                 trainable=True,
                 tags=train["tags"],

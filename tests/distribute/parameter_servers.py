@@ -18,6 +18,7 @@ import tensorflow as tf
 import tf_keras
 
 import compat_hub
+from compat_hub import keras2
 from tests.distribute.cluster import free_ports
 from tests.distribute.steps import assert_same, values_of
 from tests.records import FIXTURES
@@ -113,7 +114,7 @@ def check_update_ops(strategy: Any, coordinator: Any) -> None:
 
 def check_fit(strategy: Any) -> None:
     with strategy.scope():
-        layer = compat_hub.KerasLayer(str(FIXTURES / "text_table/module"), trainable=True)
+        layer = keras2.KerasLayer(str(FIXTURES / "text_table/module"), trainable=True)
         model = tf_keras.Sequential([layer])
         model.compile(tf_keras.optimizers.SGD(0.1), "mse")
     targets = np.zeros(layer(WORDS).shape, np.float32)
