@@ -180,7 +180,13 @@ def inline_functions(variant: GraphVariant, graph_def: Any) -> Any:
     Raises:
         ModuleFormatError: A function does not fit a call of it.
     """
-    gradients = function_gradients(variant.meta_graph.graph_def, variant.library_digest)
+    whole = variant.meta_graph.graph_def
+    if whole.library.gradient and any(map(can_replace, variant.ops)):
+        # Gradient functions may need the same ops.
+        functions = type(whole)(versions=whole.versions, library=whole.library)
+        replace_ops(variant, functions)
+        whole = functions
+    gradients = function_gradients(whole, variant.library_digest)
     try:
         return inline_calls(graph_def, _tensorflow.op_def, gradients)
     except (KeyError, IndexError, ValueError) as error:

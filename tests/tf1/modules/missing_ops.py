@@ -49,6 +49,37 @@ def resampler() -> Case:
 
 
 @case
+def resampler_function() -> Case:
+    """In a function, and in the gradient function that it has."""
+
+    def build() -> None:
+        import tensorflow.contrib.resampler as contrib
+        from tensorflow.python.framework import function
+
+        @function.Defun(*[tf.float32] * 3, func_name="looked_up_gradient")
+        def gradient(images: tf.Tensor, places: tf.Tensor, upstream: tf.Tensor) -> tuple:
+            return tf.zeros_like(images), 0.1 * upstream * contrib.resampler(images, places)
+
+        @function.Defun(*[tf.float32] * 2, func_name="looked_up", grad_func=gradient)
+        def looked_up(images: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
+            return contrib.resampler(images, places) + places
+
+        images = tf.placeholder(tf.float32, [None, 4, 5, 2], "images")
+        places = tf.layers.dense(tf.layers.flatten(images), 6)
+        points = looked_up(images, tf.reshape(places, [-1, 3, 2]))
+        points.set_shape([None, 3, 2])
+        hub.add_signature(inputs={"images": images}, outputs=tf.layers.dense(points, 2))
+
+    images = generator("resampler_function").rand(2, 4, 5, 2).astype("float32")
+    return Case(
+        build,
+        {"default": {"images": images}},
+        train=Train(),
+        imports=["tensorflow.contrib.resampler"],
+    )
+
+
+@case
 def beam_search() -> Case:
     """The op sits at the end of a graph that decodes, alone and as BeamSearchDecoder has it."""
 
