@@ -332,7 +332,9 @@ def _constant(node: NodeDef, name: str, dims: list[int] | None, dtype: Any = DT_
 
     It waits for an input of the node, so that it is in the same frame of a loop as the node.
     """
-    anchor = next(i for i in reversed(node.input) if not is_control(i))
+    anchor = next((i for i in reversed(node.input) if not is_control(i)), None)
+    if anchor is None:
+        raise TensorArrayError(node)  # it is damaged: all take something
     constant = NodeDef(name=f"{node.name}/{name}", op="Const", input=[f"^{node_of(anchor)}"])
     constant.attr["dtype"].type = dtype
     tensor = constant.attr["value"].tensor
