@@ -409,6 +409,7 @@ def build_gradients_one_by_one(function: Any) -> None:
 
     function._select_forward_and_backward_functions = select_and_build
     pairs.forward_backward = build_pair_locked
+    function.gradient_lock = lock
 
 
 def unregister_with(graph: tf.Graph) -> None:
@@ -742,7 +743,8 @@ class PartlyDifferentiated:
     came its way, before the function's own gradient is asked for. The forward pass stays one.
 
     Args:
-        function: A ConcreteFunction that returns a list of tensors and captures nothing.
+        function: A ConcreteFunction that returns a list of tensors and captures nothing, and whose
+            gradients are built one by one.
         reached: From the positions of outputs to those of the arguments that get a gradient of
             them. It raises an error where there is none.
         can_repeat: Whether the graph can be differentiated again and again. A gradient of a loop
@@ -762,7 +764,8 @@ class PartlyDifferentiated:
         self._trainable = [k for k, t in enumerate(function.outputs) if _is_trainable(t)]
         self._count = len(function.outputs)
         self._local = threading.local()
-        self._lock = threading.RLock()
+        self._lock = function.gradient_lock
+        self._build = function._select_forward_and_backward_functions
         self._backwards: dict[frozenset[int], Any] = {}
         self._forwards: list[Any] = []  # calls in graphs know them by name, and do not keep them
         # ConcreteFunction's call asks for both.
@@ -784,8 +787,7 @@ class PartlyDifferentiated:
         return outputs
 
     def _select(self, *args: Any) -> Any:
-        kind: Any = type(self._function)
-        call = kind._select_forward_and_backward_functions(self._function, *args)
+        call = self._build(*args)
         if self._local.used is not None:
             call._functions = _Noted(call._functions, self, self._local.used)
         return call
