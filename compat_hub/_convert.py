@@ -63,7 +63,6 @@ def convert(
             `compat_hub.load(handle, allow_host_access=True)`.
         InputTypeError: `signatures` is not a list of names; or the module is loaded already, and
             `tags` or `missing` say how.
-        HubError: The graph has control flow that no gradient can be computed through.
         PathExistsError: There is something at `path` already.
     """
     if isinstance(handle, HubModule):

@@ -194,7 +194,8 @@ class NoGradientError(HubError, LookupError):
             ...
         compat_hub.errors.NoGradientError: In module 'made from module_fn', variant set(),
             'default': no gradient can be computed of the output 'ResizeArea:0': TensorFlow has
-            no gradient of the op 'ResizeArea' (node 'ResizeArea'). Leave it out of the loss.
+            no gradient of the op 'ResizeArea' (node 'ResizeArea'). Leave it out of the loss, call
+            the module outside of the gradient tape, or use a layer with trainable=False.
     """
 
 

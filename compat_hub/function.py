@@ -24,6 +24,7 @@ from compat_hub.output_gradients import (
     OutputGradients,
     find_output_gradients,
     gradient_of,
+    warn_of_refusal,
 )
 from compat_hub.rewrite import (
     complete_handle_data,
@@ -98,7 +99,6 @@ class Program:
         graph_def: The graph that it runs.
         draws: Whether it draws random numbers.
         uses: The names of the state tensors that it takes, and whether it writes to them.
-        no_gradient: Why there is no gradient, or None.
         portable: As the argument.
     """
 
@@ -114,6 +114,7 @@ class Program:
     ) -> None:
         self._variant = variant
         self._feeds = dict(feeds)
+        self._fetches = list(fetches)
         self._seed_epoch = _tensorflow.seed_epoch()
         specs = {tensor: s.spec() for tensor, s in state.items()}
         handles = {t: state[t].tensor() for t in variant.variable_tensors if t in state}
@@ -121,12 +122,6 @@ class Program:
         self.portable = portable
         with building(variant.where):
             self._graph = rewrite(variant, fetches, targets, given, handles, portable)
-        self.no_gradient = self._graph.no_gradient
-        if portable and self.no_gradient is not None:
-            raise HubError(
-                f"{self.no_gradient} Nor can it be written as a SavedModel, which others "
-                "train; HubModule.export() writes TF1 Hub format."
-            )
         self.graph_def = self._graph.graph_def
         self.draws = draws(self.graph_def, _tensorflow.op_def)
         used = consumed_tensors(self.graph_def, state.keys())
@@ -170,10 +165,8 @@ class Program:
         try:
             if not recorded:
                 return _tensorflow.call_unrecorded(function, arguments, self._fusible)
-            if self.no_gradient is None:
-                with differentiating(self._variant.where):
-                    return self._call_recorded(function, arguments)
-            return _without_gradient(function, arguments, self.no_gradient)
+            with differentiating(self._variant.where):
+                return self._call_recorded(function, arguments)
         except UnicodeDecodeError as error:  # in place of TensorFlow's error
             raise HubError(
                 f"In {self._variant.where}: the graph failed on the values of this call, and what "
@@ -200,26 +193,43 @@ class Program:
         A loop or a conditional gives zeros to all that goes into it.
         """
         several = len(self._graph.fetches) > 1
-        return not self.portable and (several or self._has_control_flow or self._lacks_gradients)
+        return not self.portable and (several or self._has_control_flow or self._may_refuse)
 
     @functools.cached_property
-    def _lacks_gradients(self) -> bool:
-        missing = any(gradient_of(op) is Gradient.MISSING for op in self._ops)
-        return missing and self.no_gradient is None
+    def _may_refuse(self) -> bool:
+        """Whether some output may have no gradient."""
+        missing = (op for op in self._ops if gradient_of(op) is Gradient.MISSING)
+        return bool(self._graph.refused) or any(missing)
 
     @functools.cached_property
     def _output_gradients(self) -> OutputGradients:
-        given = {
-            name: spec.dtype.as_datatype_enum
-            for name, spec in zip([*self._feeds, *self.uses], self._specs, strict=True)
-        }
-        found = find_output_gradients(self.graph_def, self._graph.fetches, given, {})
+        names = [*self._feeds, *self.uses]
+        dtypes = [spec.dtype.as_datatype_enum for spec in self._specs]
+        given = dict(zip(names, dtypes, strict=True))
+        found = find_output_gradients(
+            self.graph_def, self._graph.fetches, given, self._graph.refused
+        )
+        advice = (
+            ""
+            if self.portable
+            else (
+                " Leave it out of the loss, call the module outside of the gradient tape, or use a "
+                "layer with trainable=False."
+            )
+        )
         refused = {
             k: f"In {self._variant.where}, {self._name!r}: no gradient can be computed of the "
-            f"output {self._graph.fetches[k]!r}: {why}. Leave it out of the loss."
+            f"output {self._fetches[k]!r}: {why}.{advice}"
             for k, why in found.refused.items()
         }
         return OutputGradients(found.reached, refused)
+
+    def _stop_gradients(self, outputs: list[tf.Tensor]) -> list[tf.Tensor]:
+        """The outputs, such that TensorFlow can differentiate all of them at once."""
+        refused = self._output_gradients.refused if self._may_refuse else {}
+        if self.portable and refused:
+            warn_of_refusal([*refused.values()])
+        return [_constant_to_gradients(o) if k in refused else o for k, o in enumerate(outputs)]
 
     def refine_shapes(
         self,
@@ -336,12 +346,7 @@ class Program:
         if self.portable:
             bind_gradients(graph)
         given.update(zip(computed, elements, strict=False))
-        fetched = [given[name] for name in self._graph.fetches]
-        # TensorFlow differentiates all outputs of a function at once.
-        for k in self._output_gradients.refused if self._lacks_gradients else ():
-            if not self.portable or len(self._output_gradients.refused) < len(fetched):
-                fetched[k] = tf.stop_gradient(fetched[k])
-        return fetched
+        return self._stop_gradients([given[name] for name in self._graph.fetches])
 
     def _find_written(self, names: Sequence[str]) -> set[str]:
         """Which of the state tensors the graph writes to."""
@@ -414,20 +419,16 @@ class GraphFunction:
         return outputs
 
 
-def _without_gradient(
-    function: Callable[..., list[tf.Tensor]], arguments: Sequence[tf.Tensor], message: str
-) -> list[tf.Tensor]:
-    """Calls a function such that a gradient through it is a clear error."""
+def _constant_to_gradients(tensor: tf.Tensor) -> tf.Tensor:
+    """The tensor, such that TensorFlow does not look behind it for ways of gradients.
 
-    @tf.custom_gradient
-    def call(*tensors: tf.Tensor) -> Any:
-        def gradient(*_: tf.Tensor) -> None:
-            raise HubError(message)
-
-        # The tape of custom_gradient would look for the gradient that there is not.
-        return function(*map(tf.stop_gradient, tensors)), gradient
-
-    return call(*arguments)
+    It follows all that floats go into, also what passes no gradient on, and raises an error where
+    it meets a loop of TF1.
+    """
+    if not tensor.dtype.is_floating and not tensor.dtype.is_complex:
+        return tensor
+    size = min(tensor.dtype.size, 8)
+    return tf.bitcast(tf.bitcast(tensor, getattr(tf, f"int{8 * size}")), tensor.dtype)
 
 
 def _dims(shape: tf.TensorShape) -> tuple[int | None, ...] | None:

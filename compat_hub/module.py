@@ -471,7 +471,6 @@ class HubModule(tf.Module):
         Raises:
             UnknownNameError: There is no such signature, or no variant for inference.
             InputTypeError: `signatures` is not a list of names.
-            HubError: The graph has control flow that no gradient can be computed through.
             PathExistsError: There is something at `path` already.
             ResolveError: The folder cannot be written.
         """

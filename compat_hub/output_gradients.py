@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -36,28 +37,42 @@ class OutputGradients:
 
 
 def find_output_gradients(
-    graph_def: Any, fetches: Sequence[str], given: Mapping[str, int], describe: Mapping[int, str]
+    graph_def: Any, fetches: Sequence[str], given: Mapping[str, int], known: Mapping[str, str]
 ) -> OutputGradients:
-    """Follows the gradients of some tensors through a graph without control flow of TF1.
+    """Follows the gradients of some tensors through a graph.
 
     Args:
         graph_def: The graph.
         fetches: The names of the outputs.
         given: The dtypes of the tensors that are given, in the order of the arguments.
-        describe: By the position of an output that cannot be differentiated: why, as far as it is
-            known. Others are refused for an op on the way that has no gradient.
+        known: By the name of a tensor that cannot be differentiated: why. It may need control flow
+            of TF1. Others are refused for an op on the way that has no gradient.
     """
     sources = [name for name, dtype in given.items() if is_differentiable(dtype)]
     positions = {name: k for k, name in enumerate(given)}
     flow = GradientFlow(graph_def, sources, _tensorflow.op_def, gradient_of)
-    flows = [flow.of([fetch]) for fetch in fetches]
-    refused = dict(describe)
-    for k, found in enumerate(flows):
-        message = no_gradient(found)
-        if message is not None and k not in refused:
-            refused[k] = message
+    flows = [flow.of([] if fetch in known else [fetch]) for fetch in fetches]
+    refused = {}
+    for k, (fetch, found) in enumerate(zip(fetches, flows, strict=True)):
+        why = known.get(fetch) or no_gradient(found)
+        if why is not None:
+            refused[k] = why
     reached = [frozenset(positions[name] for name in found.reached) for found in flows]
     return OutputGradients(reached, refused)
+
+
+class NoGradientWarning(UserWarning):
+    """An output of what is written for others has no gradient there, and raises no error."""
+
+
+def warn_of_refusal(reasons: Sequence[str]) -> None:
+    """Says of outputs that are written as constants to a gradient why they are."""
+    more = f", and {len(reasons) - 1} more" if len(reasons) > 1 else ""
+    warnings.warn(
+        f"{reasons[0]} In what is written that output{more} has no gradient, and raises no error.",
+        NoGradientWarning,
+        stacklevel=2,
+    )
 
 
 def gradient_of(op: str) -> Gradient:

@@ -98,7 +98,6 @@ def save_reusable(
         CheckpointError: A signature, or each of them when None, needs variables that the module's
             checkpoint does not have.
         ModuleFormatError: It needs an op that this TensorFlow does not have.
-        HubError: The graph has control flow that no gradient can be computed through.
         PathExistsError: There is something at `path` already.
         ResolveError: The folder cannot be written.
     """

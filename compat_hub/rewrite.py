@@ -22,6 +22,7 @@ from compat_hub.custom_gradients import (
 from compat_hub.errors import GraphError, ModuleFormatError
 from compat_hub.fresh_copy import fresh_copy
 from compat_hub.graph.back_prop import stop_gradients
+from compat_hub.graph.beside import put_beside
 from compat_hub.graph.calls import find_bad_call
 from compat_hub.graph.constants import find_bad_constant
 from compat_hub.graph.control_flow import has_control_flow, raise_control_flow
@@ -31,6 +32,7 @@ from compat_hub.graph.hoisted_reads import hoist_reads
 from compat_hub.graph.inline import inline_calls
 from compat_hub.graph.iterations import find_bad_iteration
 from compat_hub.graph.library import all_nodes, library_digest, rename_functions
+from compat_hub.graph.names import node_of
 from compat_hub.graph.nesting import find_deep_call
 from compat_hub.graph.random_seeds import seed_nodes, unseeded_nodes
 from compat_hub.graph.reference_values import ReferenceNeededError, to_values
@@ -41,7 +43,7 @@ from compat_hub.graph.resource_variables import (
     to_resource_variables,
 )
 from compat_hub.graph.shapes import find_bad_shape
-from compat_hub.graph.subgraph import consumed_tensors, cut, index_nodes
+from compat_hub.graph.subgraph import ancestors, consumed_tensors, cut, index_nodes
 from compat_hub.graph.table_files import find_bad_column
 from compat_hub.graph.tensor_arrays import TensorArrayError, has_tensor_arrays, to_tensor_lists
 from compat_hub.missing_ops.table import can_replace, replace_missing_ops
@@ -64,7 +66,8 @@ class RewrittenGraph:
         targets: Names of the nodes that stand for the targets that were asked for.
         effects: Names of further nodes that do something besides computing: an assignment, say.
             What some fetch needs happens at each call, even if the caller drops that output.
-        no_gradient: Why no gradient can be computed, or None where one can.
+        refused: By the name of a fetch whose control flow runs as it is: why no gradient can be
+            computed of it.
         draws: Whether it draws random numbers that `tf.random.set_seed` decides.
     """
 
@@ -72,7 +75,7 @@ class RewrittenGraph:
     fetches: list[str]
     targets: list[str]
     effects: list[str]
-    no_gradient: str | None
+    refused: dict[str, str]
     draws: bool
 
 
@@ -126,32 +129,97 @@ def rewrite(
     _check_variables(variant, graph_def)
     if not portable:
         keep_lookups_of_rows(graph_def)
-    nodes, effects, no_gradient = list(targets), [], None
+    effects: list[str] = []
+    refused: dict[str, str] = {}
+    nodes = list(targets)
     if has_control_flow(graph_def) or (portable and has_tensor_arrays(graph_def)):
         if portable:
             graph_def = hoist_reads(graph_def, variant.variable_dtypes)
-        try:
-            raised = to_tensor_lists(graph_def)
-            raised = cut(raised, index_nodes(raised), [*tensors, *targets], given)
-            types = infer_types(variant, raised, given, handles)
-            graph_def, nodes = raise_control_flow(raised, types, targets, _tensorflow.op_def)
-        except (IrreducibleError, TensorArrayError) as error:
-            no_gradient = (
-                f"In {variant.where}: no gradient can be computed through the control flow of this "
-                f"graph: {error}. Call it outside of a gradient tape, or use a layer with "
-                "trainable=False."
-            )
-    if no_gradient is None:
-        # What freezes a SavedModel, or converts it, needs functions that can be inlined.
-        find = find_stateful if portable else find_effects
-        effects = [n for n in find(graph_def, _tensorflow.op_def) if n not in nodes]
+        graph_def, tensors, nodes, effects, refused = _raise_what_can_be(
+            variant, graph_def, tensors, targets, given, handles, portable
+        )
+    else:
+        effects = _effects_besides(graph_def, nodes, portable)
     if portable:
         drop_gradients_in_functions(graph_def, variant.where)
     random_nodes = unseeded_nodes(graph_def, _tensorflow.op_def)
     if random_nodes and _tensorflow.seed_epoch() is not None:
         seed_nodes(random_nodes, _tensorflow.operation_seed())
     rename_functions(graph_def, f"__{library_digest(graph_def.library)}")
-    return RewrittenGraph(graph_def, tensors, nodes, effects, no_gradient, bool(random_nodes))
+    return RewrittenGraph(graph_def, tensors, nodes, effects, refused, bool(random_nodes))
+
+
+def _raise_what_can_be(
+    variant: GraphVariant,
+    graph_def: Any,
+    fetches: Sequence[str],
+    targets: Sequence[str],
+    given: Mapping[str, tf.TypeSpec],
+    handles: Mapping[str, tf.Tensor],
+    portable: bool,
+) -> tuple[Any, list[str], list[str], list[str], dict[str, str]]:
+    """Raises the control flow of a graph, where it can be, and leaves the rest as it is.
+
+    Returns:
+        The graph, the names of the fetches and of the targets in it, further nodes with effects,
+        and by the name of a fetch that needs control flow as it was: why that is.
+    """
+    wanted = list(dict.fromkeys([*fetches, *targets]))
+    reasons: dict[str, str] = {}
+    while len(reasons) < len(wanted):
+        good = [w for w in wanted if w not in reasons]
+        try:
+            raised, nodes = _raise(
+                variant,
+                graph_def if not reasons else cut(graph_def, index_nodes(graph_def), good, given),
+                [f for f in fetches if f not in reasons],
+                [t for t in targets if t not in reasons],
+                given,
+                handles,
+            )
+        except (IrreducibleError, TensorArrayError) as error:
+            index = index_nodes(graph_def)
+            stuck = [w for w in good if error.node in ancestors(index, [w], given)]
+            why = f"control flow that it needs cannot be differentiated: {error}"
+            reasons.update(dict.fromkeys(stuck or good, why))
+            continue
+        effects = _effects_besides(raised, nodes, portable)
+        if not reasons:
+            return raised, list(fetches), nodes, effects, {}
+        names = put_beside(raised, graph_def, list(reasons), good, given, _tensorflow.op_def)
+        if names is None:
+            break
+        tensors = [names.get(f, f) for f in fetches]
+        nodes += [node_of(names[t]) for t in targets if t in names]
+        return raised, tensors, nodes, effects, {names[w]: why for w, why in reasons.items()}
+    why = next(iter(reasons.values()))
+    return graph_def, list(fetches), list(targets), [], dict.fromkeys(fetches, why)
+
+
+def _raise(
+    variant: GraphVariant,
+    graph_def: Any,
+    fetches: Sequence[str],
+    targets: Sequence[str],
+    given: Mapping[str, tf.TypeSpec],
+    handles: Mapping[str, tf.Tensor],
+) -> tuple[Any, list[str]]:
+    """Raises all control flow of a graph.
+
+    Raises:
+        IrreducibleError: Some node is part of neither a loop nor a conditional.
+        TensorArrayError: An op uses an array in a way that has no twin for lists.
+    """
+    lists = to_tensor_lists(graph_def)
+    lists = cut(lists, index_nodes(lists), [*fetches, *targets], given)
+    types = infer_types(variant, lists, given, handles)
+    return raise_control_flow(lists, types, targets, _tensorflow.op_def)
+
+
+def _effects_besides(graph_def: Any, nodes: Sequence[str], portable: bool) -> list[str]:
+    # What freezes a SavedModel, or converts it, needs functions that can be inlined.
+    find = find_stateful if portable else find_effects
+    return [n for n in find(graph_def, _tensorflow.op_def) if n not in nodes]
 
 
 def replace_ops(variant: GraphVariant, graph_def: Any) -> bool:

@@ -131,25 +131,29 @@ def _try(
                 _import(variant, graph.graph_def, given)
     except HubError as error:
         return {calls[0].name: Trial(problem=str(error))} if len(calls) == 1 else None
-    if graph.no_gradient is not None:
-        reason, ran = _shortened(graph.no_gradient), tuple(update_ops)
-        return (
-            {calls[0].name: Trial(no_gradient=reason, update_ops=ran)} if len(calls) == 1 else None
-        )
+    if graph.refused and len(calls) > 1:  # what cannot be raised for one may stop others
+        return None
     sources = [t for t, spec in given.items() if is_differentiable(spec.dtype.as_datatype_enum)]
     flow = GradientFlow(graph.graph_def, sources, _tensorflow.op_def, gradient_of)
     fetches = dict(zip(outputs, graph.fetches, strict=True))
-    return {call.name: _trial(variant, call, flow, fetches) for call in calls}
+    return {call.name: _trial(variant, call, flow, fetches, graph.refused) for call in calls}
 
 
 def _trial(
-    variant: GraphVariant, call: _Call, gradients: GradientFlow, fetches: Mapping[str, str]
+    variant: GraphVariant,
+    call: _Call,
+    gradients: GradientFlow,
+    fetches: Mapping[str, str],
+    known: Mapping[str, str],
 ) -> Trial:
-    flows = {
-        name: gradients.of([fetches[tensor] for tensor in components])
-        for name, components in call.parts.items()
-    }
-    refused = {n: why for n, flow in flows.items() if (why := no_gradient(flow)) is not None}
+    flows, refused = {}, {}
+    for name, components in call.parts.items():
+        tensors = [fetches[tensor] for tensor in components]
+        why = next((known[t] for t in tensors if t in known), None)
+        flows[name] = gradients.of([] if why else tensors)
+        why = why or no_gradient(flows[name])
+        if why is not None:
+            refused[name] = why
     reached = frozenset().union(*(f.reached for n, f in flows.items() if n not in refused))
     trains = tuple(
         v.name for v in variant.variables if v.trainable and tensor_of(v.name) in reached
@@ -222,8 +226,3 @@ def _state_specs(variant: GraphVariant) -> dict[str, tf.TensorSpec]:
         **dict.fromkeys(map(tensor_of, tables), handle),
         **dict.fromkeys(variant.variable_tensors, handle),
     }
-
-
-def _shortened(message: str) -> str:
-    """The reason alone: the report says where it is, and what to do."""
-    return message.partition(": ")[2].partition(" Call it outside")[0].rstrip(".")

@@ -19,7 +19,7 @@ from tests.records import FIXTURES, Record
 CHOSEN = [
     *("aux_variant", "block_lstm_peephole", "cond_in_while_in_cond", "custom_gradient"),
     *("gradient_while", "hparams", "map_fn_many", "no_variables", "optional_inputs"),
-    *("loops_without_back_prop", "outputs_of_their_own_variables"),
+    *("gradients_of_array_loops", "loops_without_back_prop", "outputs_of_their_own_variables"),
     *("ragged_io", "raw_while", "sparse_io", "stateful_lm", "unfed_update", "while_embedding"),
 ]
 

@@ -90,3 +90,30 @@ def outputs_of_their_own_variables() -> Case:
         train=Train(outputs=["default", "chosen"]),
         gradients=["default", "no_default"],
     )
+
+
+@case
+def gradients_of_array_loops() -> Case:
+    """The module's own gradients through loops with TensorArrays: what they are of trains."""
+
+    def build() -> None:
+        x = tf.placeholder(tf.float32, [3, 2], "x")
+        weights = tf.get_variable("weights", [2], initializer=tf.constant_initializer(0.5))
+        scale = tf.get_variable("scale", [2], initializer=tf.constant_initializer(2.0))
+        scanned = tf.scan(lambda a, row: tf.tanh(a * weights + row), x)
+        mapped = tf.map_fn(lambda row: row * row * scale, x)
+        cell = tf.nn.rnn_cell.BasicRNNCell(2)
+        steps, _ = tf.nn.dynamic_rnn(cell, x[None], dtype=tf.float32)
+        saliency = tf.gradients(tf.reduce_sum(scanned * steps[0]) + tf.reduce_sum(mapped), x)[0]
+        hub.add_signature("default", x, scanned)
+        hub.add_signature("both", x, {"default": scanned, "saliency": saliency, "steps": steps})
+        hub.add_signature("saliency", x, saliency)
+
+    x = normal("gradients_of_array_loops", 3, 2)
+    signatures = ["default", "both", "saliency"]
+    return Case(
+        build,
+        {name: {"default": x} for name in signatures},
+        train=Train("both", outputs=["default", "steps"]),
+        gradients=["default", "both"],
+    )
