@@ -13,10 +13,15 @@ NodeDef = Any
 _ENTER = frozenset({"Enter", "RefEnter"})
 _MERGE = frozenset({"Merge", "RefMerge"})
 _NEXT = frozenset({"NextIteration", "RefNextIteration"})
+_WITH_ITERATIONS = frozenset({*_ENTER, "While", "StatelessWhile"})
+# The runtime divides by one more, as a number of 32 bits, and makes a place for each.
+_MOST_PARALLEL = 2**20
 
 
 def find_bad_iteration(graph_def: GraphDef) -> str | None:
     """A message on a NextIteration that leads to no loop variable, or None where all do.
+
+    Or one on a loop that runs so many iterations at a time as no runtime does.
 
     A loop variable is a Merge of an Enter and a NextIteration. The runtime takes any other node
     behind a NextIteration for one that has all of its inputs, in an iteration where some never
@@ -27,6 +32,11 @@ def find_bad_iteration(graph_def: GraphDef) -> str | None:
     """
     bodies = (graph_def.node, *(function.node_def for function in graph_def.library.function))
     for nodes in bodies:
+        for node in nodes:
+            if node.op in _WITH_ITERATIONS and "parallel_iterations" in node.attr:
+                count = node.attr["parallel_iterations"].i
+                if not 0 <= count <= _MOST_PARALLEL:
+                    return f"the node {node.name!r} has {count} parallel iterations"
         nexts = {node.name for node in nodes if node.op in _NEXT}
         if nexts:
             problem = _problem(nodes, nexts)

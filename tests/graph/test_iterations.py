@@ -78,3 +78,19 @@ def test_a_module_that_would_end_the_process(copy_of) -> None:
     module = compat_hub.load(copy.path)
     with pytest.raises(compat_hub.ModuleFormatError, match="'while/cond/pred_id' and is no loop"):
         module(np.ones([2, 3], "float32"))
+
+
+@pytest.mark.parametrize("op", ["Enter", "RefEnter", "While", "StatelessWhile"])
+@pytest.mark.parametrize("count", [-1, 2**31, 2**63 - 1])
+def test_parallel_iterations_that_cannot_be(op: str, count: int) -> None:
+    """TensorFlow divides by what it makes of them, which is 0 for some."""
+    graph_def = tf.compat.v1.GraphDef()
+    loop = graph_def.node.add(name="loop", op=op)
+    for allowed in (1, 10, 2**20):
+        loop.attr["parallel_iterations"].i = allowed
+        assert find_bad_iteration(graph_def) is None
+    loop.attr["parallel_iterations"].i = count
+    assert f"'loop' has {count} parallel" in (find_bad_iteration(graph_def) or "")
+    graph_def.library.function.add().node_def.add().CopyFrom(loop)
+    del graph_def.node[:]
+    assert "'loop'" in (find_bad_iteration(graph_def) or "")
