@@ -1,7 +1,8 @@
-"""Ops of tf.contrib on matrices, and one that TensorFlow itself lost."""
+"""Ops of tf.contrib on arrays, and one that TensorFlow itself lost."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import tensorflow as tf
@@ -20,6 +21,41 @@ def masked_matmul(_: Any) -> Computation:
 
     matrix, flag = spec(2, tf.float32), spec(0, tf.bool)
     return Computation([matrix, matrix, spec(2, tf.int64), flag, flag], ["prod_values"], compute)
+
+
+def reduce_slices(node: Any) -> Computation:
+    """Sums, products or extremes of slices along an axis, of a start and an end each."""
+    dtype = dtype_of(node)
+    is_float = dtype.is_floating
+    reduce, of_nothing = {
+        "ReduceSliceSum": (tf.math.unsorted_segment_sum, 0),
+        "ReduceSliceProd": (tf.math.unsorted_segment_prod, 1),
+        "ReduceSliceMax": (tf.math.unsorted_segment_max, -math.inf if is_float else dtype.min),
+        "ReduceSliceMin": (tf.math.unsorted_segment_min, math.inf if is_float else dtype.max),
+    }[node.op]
+
+    def compute(data: Any, indices: Any, axis: Any) -> Any:
+        shape = tf.shape(data, tf.int64)
+        size = shape[axis]
+        cells = tf.stack([tf.reduce_prod(shape[:axis]), size, tf.reduce_prod(shape[axis + 1 :])])
+        flat = tf.reshape(tf.cast(indices, tf.int64), [-1])
+        # One vector has the start of each slice, which is the end of the one before.
+        starts, ends = tf.cond(
+            tf.equal(tf.rank(indices), 1),
+            lambda: (flat[:-1], flat[1:]),
+            lambda: tuple(tf.unstack(tf.reshape(flat, [-1, 2]), 2, 1)),
+        )
+        places = tf.ragged.range(starts, tf.maximum(starts, tf.minimum(ends, size)))
+        values = tf.gather(tf.reshape(data, cells), places.flat_values, axis=1)
+        count = tf.size(starts, tf.int64)
+        found = reduce(tf.transpose(values, [1, 0, 2]), places.value_rowids(), count)
+        is_empty = tf.equal(places.row_lengths(), 0)[:, tf.newaxis, tf.newaxis]
+        found = tf.where(is_empty, tf.constant(of_nothing, dtype), found)
+        reduced = tf.concat([shape[:axis], [count], shape[axis + 1 :]], 0)
+        return [tf.reshape(tf.transpose(found, [1, 0, 2]), reduced)]
+
+    inputs = [spec(None, dtype), spec(None, dtype_of(node, "Tindices")), spec(0, tf.int64)]
+    return Computation(inputs, ["output"], compute)
 
 
 def compare_and_bitpack(node: Any) -> Computation:

@@ -74,6 +74,42 @@ def adjust_hsv_in_yiq(node: Any) -> Computation:
     return Computation([spec(None, dtype), *[spec(0, tf.float32)] * 3], ["output"], compute)
 
 
+def image_connected_components(node: Any) -> Computation:
+    """The number of the component that each pixel is in: neighbours of one value, but not zero."""
+    dtype = dtype_of(node, "dtype")
+    sides = [(axis, forward) for axis in (1, 2) for forward in (True, False)]
+
+    def compute(images: Any) -> Any:
+        zero = tf.zeros_like(images)
+        is_pixel = tf.not_equal(images, zero)
+        own = tf.reshape(tf.range(tf.size(images, tf.int64)), tf.shape(images))
+        far = tf.size(images, tf.int64)
+
+        def rest(tensor: Any, axis: int, forward: bool) -> Any:
+            """All of it but the first, or the last, along an axis."""
+            part = slice(1, None) if forward else slice(None, -1)
+            return tensor[:, part] if axis == 1 else tensor[:, :, part]
+
+        def turn(_: Any, labels: Any) -> Any:
+            found = labels
+            for axis, forward in sides:
+                same = tf.equal(rest(images, axis, forward), rest(images, axis, not forward))
+                near = tf.where(same, rest(labels, axis, forward), far)
+                ends = [[0, 0], [0, 0], [0, 0]]
+                ends[axis] = [0, 1] if forward else [1, 0]
+                found = tf.minimum(found, tf.pad(near, ends, constant_values=far))
+            return tf.reduce_any(tf.not_equal(found, labels)), found
+
+        start = [tf.constant(True), tf.where(is_pixel, own, far)]
+        labels = tf.while_loop(lambda changes, _: changes, turn, start)[1]
+        # A component is known by its first pixel, and numbered in the order of these.
+        numbers = tf.cumsum(tf.cast(tf.reshape(tf.equal(labels, own), [-1]), tf.int64))
+        numbers = tf.gather(tf.concat([numbers, [0]], 0), labels)
+        return [tf.stop_gradient(tf.ensure_shape(numbers, [None, None, None]))]
+
+    return Computation([spec(3, dtype)], ["components"], compute)
+
+
 def image_projective_transform(node: Any) -> Computation:
     """Images seen through projections; the op of today also has the size of its output."""
     dtype = dtype_of(node, "dtype")

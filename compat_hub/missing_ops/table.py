@@ -18,8 +18,13 @@ _OF_CONTRIB: Mapping[str, Callable[[Any], Computation]] = {
     "BipartiteMatch": arrays.bipartite_match,
     "CompareAndBitpack": arrays.compare_and_bitpack,
     "GatherTree": decoding.gather_tree,
+    "ImageConnectedComponents": images.image_connected_components,
     "ImageProjectiveTransform": images.image_projective_transform,
     "MaskedMatmul": arrays.masked_matmul,
+    **dict.fromkeys(
+        ["ReduceSliceMax", "ReduceSliceMin", "ReduceSliceProd", "ReduceSliceSum"],
+        arrays.reduce_slices,
+    ),
     "Resampler": images.resampler,
     "ResamplerGrad": images.resampler_grad,
     "SkipGramGenerateCandidates": decoding.skip_gram_generate_candidates,

@@ -179,6 +179,16 @@ def contrib_ops() -> Case:
             },
         )
 
+        levels = tf.placeholder(tf.int32, [None, None, None], "levels")
+        hub.add_signature(
+            "levels",
+            {"levels": levels},
+            {
+                "default": tf.contrib.image.connected_components(levels),
+                "parts": tf.contrib.image.connected_components(levels > 0),
+            },
+        )
+
         texts = tf.placeholder(tf.string, [None], "texts")
         tokens, labels = text.skip_gram_sample(texts, 2, 2)
         some = text.skip_gram_sample(texts, 1, 1, start=1, limit=3, emit_self_as_target=True)
@@ -228,6 +238,7 @@ def contrib_ops() -> Case:
                 "transforms": transforms,
             },
             "crosses": {"words": words, "numbers": np.array([[1, 2], [3, 4], [-5, 6]], "int64")},
+            "levels": {"levels": random.randint(0, 3, [3, 5, 6]).astype("int32")},
             "skip_grams": {"texts": strings(*"abcde")},
         },
         imports=["tensorflow.contrib.text"],
