@@ -311,3 +311,25 @@ def test_gradient_functions_go_with_it(fixture: str, tmp_path: Path) -> None:
     for own, found, in_function in zip(*gradients, strict=True):
         np.testing.assert_allclose(found, own, rtol=1e-4, atol=1e-5)
         np.testing.assert_allclose(in_function, own, rtol=1e-4, atol=1e-5)
+
+
+def test_gradients_of_what_a_branch_of_a_branch_of_a_loop_reads(tmp_path: Path) -> None:
+    module = _load("cond_in_cond_in_while_reads")
+    loaded = _saved(module, tmp_path)
+    recorded = Record(FIXTURES / "cond_in_cond_in_while_reads").inputs("default")
+    values = {name: tf.constant(value) for name, value in recorded.items()}
+    gradients = []
+    for owner in module, loaded:
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(tf.square(owner(values)))
+        found = tape.gradient(loss, owner.trainable_variables)
+        gradients.append([tf.convert_to_tensor(g).numpy() for g in found])
+    table = module.variables[0]
+    steps = []
+    for shift in 1e-3, -2e-3:
+        table.scatter_nd_add([[2, 1]], [shift])
+        steps.append(float(tf.reduce_sum(tf.square(module(values)))))
+    assert gradients[0][0][2, 1] == pytest.approx((steps[0] - steps[1]) / 2e-3, rel=1e-2)
+    for own, other in zip(*gradients, strict=True):
+        assert np.any(own)
+        np.testing.assert_allclose(other, own, rtol=1e-5, atol=1e-6)

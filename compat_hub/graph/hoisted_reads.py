@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from compat_hub.graph.names import is_control, node_of, tensor_of
+from compat_hub.graph.placement import wait_for
 from compat_hub.graph.subgraph import index_nodes
 
 GraphDef = Any
@@ -50,7 +51,7 @@ def hoist_reads(graph_def: GraphDef, variables: Mapping[str, int]) -> GraphDef:
         if handle in variables or handle not in origins or origins[handle] in written:
             continue
         value = _value_of(result, nodes, handle, origins[handle], variables[origins[handle]])
-        _read_value(result, node, value, variables[origins[handle]])
+        _read_value(result, nodes, node, value, variables[origins[handle]])
     return result
 
 
@@ -93,7 +94,9 @@ def _value_of(
     return f"{name}:{handle.rpartition(':')[2]}"
 
 
-def _read_value(graph_def: GraphDef, node: NodeDef, value: str, dtype: int) -> None:
+def _read_value(
+    graph_def: GraphDef, nodes: Mapping[str, NodeDef], node: NodeDef, value: str, dtype: int
+) -> None:
     """Makes a node take the value instead of the handle, in place."""
     node.input[0] = value
     if node.op == _READ:
@@ -103,7 +106,9 @@ def _read_value(graph_def: GraphDef, node: NodeDef, value: str, dtype: int) -> N
         return
     indices = node.attr["Tindices"].type
     axis = graph_def.node.add(name=f"{node.name}/compat_hub_axis", op="Const")
-    axis.input.append(f"^{node_of(value)}")  # in the frame or branch where the value is
+    wait, added = wait_for(value, nodes, f"{node.name}/compat_hub_value_here")
+    graph_def.node.extend(added)
+    axis.input.append(wait)
     axis.attr["dtype"].type = 3  # DT_INT32
     axis.attr["value"].tensor.dtype = 3
     axis.attr["value"].tensor.tensor_shape.SetInParent()

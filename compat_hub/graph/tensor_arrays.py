@@ -16,6 +16,7 @@ from tensorflow.core.framework.types_pb2 import DT_INT32, DT_INT64, DT_VARIANT
 
 from compat_hub.graph.equal_values import limit_of_range, same_value
 from compat_hub.graph.names import NOTED_SHAPES, is_control, node_of, tensor_of
+from compat_hub.graph.placement import wait_for
 from compat_hub.graph.subgraph import index_nodes
 
 GraphDef = Any
@@ -89,15 +90,28 @@ def to_tensor_lists(graph_def: GraphDef) -> GraphDef:
             continue
         new = NodeDef()
         new.CopyFrom(node)
-        constants = _rewrite(new, flows, nodes)
+        added = [n for c in _rewrite(new, flows, nodes) for n in _placed(c, flows, nodes)]
         if node.op in _PASSING and tensor_of(node.input[0]) in flows:
             new.attr["T"].type = DT_VARIANT
             new.attr.pop(NOTED_SHAPES, None)
         sources = [s for s in new.input if not (is_control(s) and s[1:] in passed_on)]
         del new.input[:]
         new.input.extend(_without_handle(s, handles, node) for s in sources)
-        result.node.extend([*constants, new])
+        result.node.extend([*added, new])
     return result
+
+
+def _placed(
+    node: NodeDef, flows: Mapping[str, _Array], nodes: Mapping[str, NodeDef]
+) -> list[NodeDef]:
+    """A node that was added, and what puts it, if it is a constant, where its input is."""
+    if node.op != "Const":
+        return [node]
+    anchor = node.input[0]
+    dtype = DT_VARIANT if tensor_of(anchor) in flows else None
+    wait, added = wait_for(anchor, nodes, f"{node.name}/here", dtype)
+    node.input[0] = wait
+    return [*added, node]
 
 
 def _without_handle(source: str, handles: Mapping[str, bool], node: NodeDef) -> str:
@@ -330,12 +344,12 @@ def _shape_constant(node: NodeDef, shape: Any) -> NodeDef:
 def _constant(node: NodeDef, name: str, dims: list[int] | None, dtype: Any = DT_INT32) -> NodeDef:
     """A vector, or the scalar -1 for None: an unknown rank.
 
-    It waits for an input of the node, so that it is in the same frame of a loop as the node.
+    Its input says where it belongs: `_placed` makes it a control input.
     """
     anchor = next((i for i in reversed(node.input) if not is_control(i)), None)
     if anchor is None:
         raise TensorArrayError(node)  # it is damaged: all take something
-    constant = NodeDef(name=f"{node.name}/{name}", op="Const", input=[f"^{node_of(anchor)}"])
+    constant = NodeDef(name=f"{node.name}/{name}", op="Const", input=[anchor])
     constant.attr["dtype"].type = dtype
     tensor = constant.attr["value"].tensor
     tensor.dtype = dtype

@@ -132,7 +132,9 @@ def test_a_gather(batch_dims: int) -> None:
     assert found.attr["batch_dims"].i == batch_dims
     assert found.attr["Tindices"].type == tf.int64.as_datatype_enum
     # A constant in a branch runs only if something of the branch comes before it.
-    assert list(nodes[axis].input) == ["^switch/compat_hub_value"]
+    assert list(nodes[axis].input) == ["^gather/compat_hub_value_here"]
+    here = nodes["gather/compat_hub_value_here"]
+    assert (here.op, list(here.input)) == ("Identity", ["switch/compat_hub_value:1"])
     assert tf.make_ndarray(nodes[axis].attr["value"].tensor) == batch_dims
 
 

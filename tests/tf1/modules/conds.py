@@ -244,6 +244,41 @@ def cond_in_while_in_cond() -> Case:
 
 
 @case
+def cond_in_cond_in_while_reads() -> Case:
+    """Rows and elements read in a branch of a branch of a loop, as decoders do."""
+
+    def build() -> None:
+        x = tf.placeholder(tf.float32, [4, 3], "x")
+        ids = tf.placeholder(tf.int32, [None], "ids")
+        table = tf.get_variable("table", [7, 3])
+        weights = tf.get_variable("weights", [3, 3])
+        steps = tf.TensorArray(tf.float32, 4, element_shape=[3], clear_after_read=False).unstack(x)
+
+        def body(i: tf.Tensor, state: tf.Tensor) -> tuple:
+            def reads() -> tf.Tensor:
+                rows = tf.nn.embedding_lookup(table, ids)
+                return tf.tanh(tf.reduce_mean(rows, 0) + steps.read(i) + state)
+
+            state = tf.cond(
+                tf.less(i, 3),
+                lambda: tf.cond(tf.equal(i % 2, 0), reads, lambda: 0.5 * state),
+                lambda: tf.reshape(tf.matmul(state[None], weights), [3]),
+            )
+            state.set_shape([3])
+            return i + 1, state
+
+        y = tf.while_loop(lambda i, _: i < 4, body, [0, tf.ones([3])])[1]
+        hub.add_signature(inputs={"x": x, "ids": ids}, outputs=y)
+
+    inputs = {"x": normal("cond_in_cond_in_while_reads", 4, 3), "ids": np.int32([2, 5, 2])}
+    return Case(
+        build,
+        {"default": inputs},
+        notes=["Not trained: TF 1.15 fails to build gradients for a lookup in such a branch."],
+    )
+
+
+@case
 def while_in_cond() -> Case:
     """Loops in both branches, with variables that the bodies read and a TensorArray."""
 
