@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
+
+from google.protobuf.message import DecodeError
+from tensorflow.core.protobuf import control_flow_pb2
 
 from compat_hub.graph.names import is_control
 
@@ -42,6 +45,32 @@ def find_bad_iteration(graph_def: GraphDef) -> str | None:
             problem = _problem(nodes, nexts)
             if problem:
                 return problem
+    return None
+
+
+def find_bad_context(contexts: Iterable[bytes]) -> str | None:
+    """A message on a context of a loop that says what no loop does, or None where none says it.
+
+    The loop of its gradient runs as many iterations at a time.
+
+    Args:
+        contexts: What the collection of loops' contexts has: serialized `WhileContextDef`s.
+    """
+    stack = []
+    for data in contexts:
+        try:
+            stack.append(control_flow_pb2.WhileContextDef.FromString(data))
+        except DecodeError:
+            continue  # the import says so
+    while stack:
+        context = stack.pop()
+        count = context.parallel_iterations
+        if not 0 <= count <= _MOST_PARALLEL:
+            return f"the context {context.context_name!r} has {count} parallel iterations"
+        for nested in context.nested_contexts:
+            kind = nested.WhichOneof("ctxt")
+            if kind == "while_ctxt":
+                stack.append(nested.while_ctxt)
     return None
 
 

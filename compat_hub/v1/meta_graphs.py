@@ -16,6 +16,7 @@ from compat_hub.custom_gradients import replace_lost_gradients
 from compat_hub.errors import ModuleFormatError
 from compat_hub.fresh_copy import fresh_copy
 from compat_hub.graph.control_flow import CONTROL_FLOW_V1
+from compat_hub.graph.iterations import find_bad_context
 from compat_hub.graph.library import rename_functions
 from compat_hub.graph.machine_traces import clear_devices
 from compat_hub.graph.names import node_of, tensor_of
@@ -62,7 +63,7 @@ def prepare(
 
     Raises:
         ModuleFormatError: A function of the graph does not fit a call of it, a constant cannot
-            be made, or a variable's initializer is no assignment.
+            be made, a loop cannot run, or a variable's initializer is no assignment.
         UnsafeModuleError: Something in the collections would touch the host.
     """
     meta_graph = type(variant.meta_graph)()
@@ -70,6 +71,10 @@ def prepare(
     if replace_ops(variant, meta_graph.graph_def):
         _inline_replaced(meta_graph)
     check_graph(variant, meta_graph.graph_def)
+    contexts = variant.meta_graph.collection_def.get("while_context")
+    problem = contexts and find_bad_context(contexts.bytes_list.value)
+    if problem:
+        raise ModuleFormatError(f"In {variant.where}: {problem}. {fresh_copy(variant.handle)}")
     _keep_collections(meta_graph, collections)
     _drop_foreign_assets(meta_graph, variant)
     restoring: Collection[str] = ()

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow.core.protobuf import control_flow_pb2, saved_model_pb2
 
 import compat_hub
-from compat_hub.graph.iterations import find_bad_iteration
+from compat_hub.graph.iterations import find_bad_context, find_bad_iteration
 from compat_hub.graph.names import node_of
 from tests.copies import node
 from tests.records import FIXTURES
@@ -94,3 +94,13 @@ def test_parallel_iterations_that_cannot_be(op: str, count: int) -> None:
     graph_def.library.function.add().node_def.add().CopyFrom(loop)
     del graph_def.node[:]
     assert "'loop'" in (find_bad_iteration(graph_def) or "")
+
+
+def test_contexts_with_parallel_iterations_that_cannot_be() -> None:
+    outer = control_flow_pb2.WhileContextDef(context_name="outer", parallel_iterations=10)
+    inner = outer.nested_contexts.add().while_ctxt
+    inner.context_name = "inner"
+    assert find_bad_context([outer.SerializeToString(), b"damaged"]) is None
+    inner.parallel_iterations = -1
+    message = find_bad_context([b"damaged", outer.SerializeToString()])
+    assert message == "the context 'inner' has -1 parallel iterations"
