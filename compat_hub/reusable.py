@@ -147,7 +147,7 @@ def make_reusable(
     called = _called_signature(inference, names, everything)
     if called is not None:
         setattr(obj, "__call__", _call_function(module, called))  # noqa: B010 an attribute to save
-    return obj, _signature_functions(module, inference, names)
+    return obj, _signature_functions(module, inference, names, everything)
 
 
 def find_left_out(module: LoadedModule, signatures: Sequence[str] | None = None) -> dict[str, str]:
@@ -367,21 +367,23 @@ def _choices(names: Mapping[str, Any]) -> list[tuple[str, ...]]:
 
 
 def _signature_functions(
-    module: LoadedModule, variant: GraphVariant, names: Sequence[str]
+    module: LoadedModule, variant: GraphVariant, names: Sequence[str], everything: bool
 ) -> dict[str, Callable[..., Any]]:
     """The functions that become signatures, for `tf.saved_model.save`.
 
     An input with a default keeps it, as SignatureDefs without defaults say what has to be fed.
     Where there are such inputs, a second signature takes all: `NAME_with_options`.
-    `serving_default` is another name of `default`, or of the only signature.
+    `serving_default` is another name of `default`, or of the only signature, unless the default
+    had to be left out.
     """
     functions: dict[str, Callable[..., Any]] = {}
     for name in names:
         signature = variant.signatures[name]
         required = {n: i for n, i in signature.inputs.items() if not variant.has_default(i)}
         functions[name] = _signature_function(module, signature, required)
+    left_out = everything and "default" in variant.signatures
     served = "default" if "default" in names else names[0]
-    if served == "default" or len(names) == 1:
+    if served == "default" or (len(names) == 1 and not left_out):
         functions.setdefault(_SERVED, functions[served])
     for name in names:
         signature = variant.signatures[name]
