@@ -125,9 +125,10 @@ def leave_out_host_access(
         UnsafeModuleError: Something in the collections, a variable's initializer for one, depends
             on what touches the host.
     """
-    if spec.allow_host_access:
-        return
     graph_def = meta_graph.graph_def
+    may_touch = _suspect_ops(variant, variant.ops) or graph_def.library.gradient
+    if spec.allow_host_access or not may_touch:
+        return
     nodes = index_nodes(graph_def)
     by_op = names_by_op(nodes)
     ops = by_op.keys() | {n.op for f in graph_def.library.function for n in f.node_def}

@@ -201,7 +201,32 @@ def resource_that_nobody_needs(host: Host) -> Any:
     return {"default": ({"x": x}, {"default": x})}
 
 
+def gradient_of_a_function(host: Host) -> Any:
+    x = _x()
+
+    @function.Defun(tf.float32, tf.float32)
+    def gradient(x: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
+        with tf.control_dependencies([host.write()]):
+            return x * upstream
+
+    @function.Defun(tf.float32, grad_func=gradient)
+    def square(x: tf.Tensor) -> tf.Tensor:
+        return x * x
+
+    return {"default": ({"x": x}, {"default": square(x)})}
+
+
+def branch_that_writes(host: Host) -> Any:
+    x = _x()
+    h = v1.placeholder_with_default(
+        tf.cond(x[0] > 0, lambda: host.after_writing(1.0), lambda: 1.0), []
+    )
+    return {"default": ({"x": x, "h": h}, {"default": x * h})}
+
+
 ATTACKS = [
+    gradient_of_a_function,
+    branch_that_writes,
     resource_that_takes_the_place_of_another,
     resource_that_nobody_needs,
     default_of_an_input,
@@ -341,7 +366,8 @@ def test_the_uses_find_what_is_not_refused(tmp_path: Path, monkeypatch: pytest.M
         "eval_function",
         "verify",
     }
-    expected |= {"run", "from_saved_model", "beam", "everything_in_the_graph"}
+    expected |= {"run", "from_saved_model", "beam", "everything_in_the_graph", "gradients"}
+    expected |= {"gradients_in_a_graph", "module_in_a_function"}
     assert set(found_in(path, tmp_path, SECRET, host.marker)) >= expected
 
 

@@ -70,6 +70,52 @@ class Uses:
             with _errors():
                 yield call()
 
+    def gradients(self) -> Iterator[Any]:
+        module = compat_hub.load(self._path)
+        for name in self._names():
+            inputs = {n: tf.constant(v) for n, v in self._inputs(name).items()}
+            with _errors(), tf.GradientTape() as tape:
+                tape.watch(list(inputs.values()))
+                outputs = module(inputs, name, as_dict=True, training=True)
+                total = tf.add_n([tf.reduce_sum(v) for v in outputs.values()])
+                total += tf.add_n(
+                    [tf.zeros([]), *(loss() for loss in module.regularization_losses)]
+                )
+            with _errors():
+                yield tape.gradient(total, [*inputs.values(), *module.trainable_variables])
+
+    def module_in_a_function(self) -> Iterator[Any]:
+        for name in self._names():
+            with _errors():
+                yield self._made_in_a_function(name)()
+
+    def _made_in_a_function(self, name: str) -> Callable[[], Any]:
+        made: list[Any] = []
+
+        @tf.function(autograph=False)
+        def call() -> Any:
+            if not made:
+                made.append(compat_hub.Module(self._path, trainable=True))
+            outputs = made[0](self._inputs(name), signature=name, as_dict=True)
+            graph: Any = v1.get_default_graph()
+            losses = graph.get_collection(v1.GraphKeys.REGULARIZATION_LOSSES)
+            with tf.control_dependencies(graph.get_collection(v1.GraphKeys.UPDATE_OPS)):
+                return {k: tf.identity(v) for k, v in outputs.items()}, losses
+
+        return call
+
+    def gradients_in_a_graph(self) -> Iterator[Any]:
+        for name in self._names():
+            with tf.Graph().as_default(), v1.Session() as session, _errors():
+                inputs = {n: tf.constant(v) for n, v in self._inputs(name).items()}
+                module = compat_hub.Module(self._path, trainable=True)
+                outputs = module(inputs, signature=name, as_dict=True)
+                total = tf.add_n([tf.reduce_sum(v) for v in outputs.values()])
+                found = tf.gradients(total, [*inputs.values(), *module.variables])
+                with _errors():
+                    session.run([v1.global_variables_initializer(), v1.tables_initializer()])
+                yield session.run([g for g in found if g is not None])
+
     def keras3(self) -> Iterator[Any]:
         yield from self._layer(keras3.KerasLayer)
 
