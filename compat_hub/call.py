@@ -13,6 +13,7 @@ from compat_hub.errors import SignatureError, UnknownNameError
 from compat_hub.function import GraphFunction, Program, StateTensor, shared_program
 from compat_hub.gaps import check_gap, may_have_gaps
 from compat_hub.graph.names import tensor_of
+from compat_hub.graph.subgraph import consumed_tensors
 from compat_hub.inputs import convert_input
 from compat_hub.variant import GraphVariant, Signature
 
@@ -28,6 +29,7 @@ class CallKey(NamedTuple):
         update_ops: Whether the variant's update ops run, as in a training call.
         losses: Whether the losses that depend on the inputs are computed.
         portable: Whether it has to run and train where compat_hub is not.
+        given: Names of outputs whose values the caller gives; what stands before them does not run.
     """
 
     tags: frozenset[str]
@@ -37,6 +39,7 @@ class CallKey(NamedTuple):
     update_ops: bool = False
     losses: bool = False
     portable: bool = False
+    given: tuple[str, ...] = ()
 
 
 class CallResult(NamedTuple):
@@ -69,6 +72,8 @@ class SignatureFunction:
     ) -> None:
         self.where = f"{variant.where}, signature {signature.name!r}"
         self._inputs = {name: signature.inputs[name] for name in key.inputs}
+        # An input and an output may have one name.
+        self._inputs |= {given_name(name): signature.outputs[name] for name in key.given}
         self._outputs = {name: signature.outputs[name] for name in key.outputs}
         feeds = {
             tensor: spec
@@ -78,6 +83,7 @@ class SignatureFunction:
         fetches = [tensor for info in self._outputs.values() for tensor in info.components]
         given = [*feeds, *state]
         self._check_is_fed(variant, given)
+        self._check_is_used(variant, key.given, fetches, given)
 
         def losses() -> list[str]:
             return find_input_losses(variant, given) if key.losses else []
@@ -128,6 +134,25 @@ class SignatureFunction:
             return None
         return DirectCall(self.function, self._inputs, list(self._outputs))
 
+    def _check_is_used(
+        self,
+        variant: GraphVariant,
+        outputs: Sequence[str],
+        fetches: Sequence[str],
+        given: Sequence[str],
+    ) -> None:
+        if not outputs:
+            return
+        graph_def = variant.subgraph(fetches, given)
+        for name in outputs:
+            components = self._inputs[given_name(name)].components
+            if not consumed_tensors(graph_def, components):
+                wanted = ", ".join(map(repr, self._outputs)) or "none"
+                raise SignatureError(
+                    f"In {self.where}: no wanted output depends on the given output {name!r}. "
+                    f"Wanted: {wanted}. Give an output that another one is computed from."
+                )
+
     def _check_is_fed(self, variant: GraphVariant, given: Sequence[str]) -> None:
         for name, info in self._outputs.items():
             unfed = variant.unfed_placeholders(info.components, given)
@@ -137,6 +162,11 @@ class SignatureFunction:
                     f"{unfed[0]!r}, which is no input of this signature. "
                     "Ask for other outputs, or call a signature that has it as an input."
                 )
+
+
+def given_name(output: str) -> str:
+    """How the value of an output that the caller gives is called among the inputs."""
+    return f"output {output}"
 
 
 def without_value(variant: GraphVariant, state: Container[str]) -> set[str]:

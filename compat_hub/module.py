@@ -19,6 +19,7 @@ from compat_hub.call import (
     CallResult,
     SignatureFunction,
     find_free_losses,
+    given_name,
     select_outputs,
 )
 from compat_hub.direct_call import DirectCall
@@ -284,6 +285,66 @@ class HubModule(tf.Module):
             SignatureError: What is attached is not a message of that type.
         """
         return self.spec.get_attached_message(key, message_type, self._tags_or_own(tags), required)
+
+    @_tensorflow.unconverted
+    def call_with(
+        self,
+        given: Mapping[str, Any],
+        inputs: Any = None,
+        signature: str | None = None,
+        as_dict: bool = False,
+        training: bool = False,
+    ) -> Any:
+        """Applies the part of a signature that comes after some of its outputs.
+
+        Examples:
+            >>> def module_fn():
+            ...     images = tf.compat.v1.placeholder(tf.float32, [None, 8, 8, 3])
+            ...     kernel = tf.compat.v1.get_variable("kernel", [3, 3, 3, 4])
+            ...     block = tf.nn.relu(tf.nn.conv2d(images, kernel, 1, "SAME"))
+            ...     outputs = {"default": tf.reduce_mean(block**2, [1, 2]), "block": block}
+            ...     compat_hub.add_signature(inputs=images, outputs=outputs)
+            >>> module = compat_hub.load(compat_hub.create_module_spec(module_fn))
+            >>> images = tf.random.uniform([2, 8, 8, 3])
+            >>> features = module(images, as_dict=True)["block"]
+            >>> with tf.GradientTape() as tape:
+            ...     tape.watch(features)
+            ...     score = module.call_with({"block": features}, images)[:, 0]
+            >>> tape.gradient(score, features).shape
+            TensorShape([2, 8, 8, 4])
+
+        This is the way to a gradient of one output by another: two outputs of one call are no
+        function of each other for a tape, which gives None. Neither update ops nor losses of
+        inputs are computed: they belong to the call that gave the outputs.
+
+        Args:
+            given: Values of outputs by name: what another call gave, or anything of their dtype and
+                shape. What stands before them does not run.
+            inputs: As in a call. Those count that the wanted outputs need besides.
+            signature: Its name, `"default"` when None.
+            as_dict: Whether to return all other outputs by name, or the one called `default`.
+            training: Whether to use the variant of training calls; a bool.
+
+        Returns:
+            The output, or a dict of all outputs that are not given.
+
+        Raises:
+            UnknownNameError: There is no such variant, signature or output.
+            InputTypeError: An input or a given output is missing, or of the wrong dtype or shape.
+            SignatureError: No wanted output depends on one that is given.
+        """
+        variant = self.variant(training)
+        known = select_outputs(self.spec.signature(signature, variant.tags), None, variant.where)
+        wanted = tuple(n for n in known if n not in given) if as_dict else ("default",)
+        choice = self._choose(signature, wanted, training)
+        names = select_outputs(choice.signature, list(given), variant.where)
+        values = bind_inputs(
+            choice.signature.inputs, inputs, choice.variant.has_default, choice.where, None
+        )
+        key = _key(choice, values, False)._replace(given=names, portable=_tensorflow.is_saving())
+        values = {**values, **{given_name(name): given[name] for name in names}}
+        outputs = self._function(key)(values, _watch_all).outputs
+        return outputs if as_dict else outputs["default"]
 
     @_tensorflow.unconverted
     def call_signature(
