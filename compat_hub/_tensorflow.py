@@ -12,7 +12,7 @@ import re
 import threading
 import traceback
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeGuard, TypeVar
 
 import tensorflow as tf
@@ -542,6 +542,17 @@ def enter_control_flow(graph: Any, tensor: tf.Tensor) -> tf.Tensor:
     """A tensor as seen from inside the loop or branch of TF1 that is being built."""
     context = graph._get_control_flow_context()
     return tensor if context is None else context.AddValue(tensor)
+
+
+def clear_attr(graph: tf.Graph, known: int, name: str, nodes: Container[str]) -> None:
+    """Takes an attribute from the operations that came after `known`.
+
+    From those with names in `nodes`, not counting the outermost scope, which is the import's.
+    """
+    added: list[Any] = graph.get_operations()[known:]
+    for operation in added:
+        if operation.name.partition("/")[2] in nodes:
+            operation._clear_attr(name)
 
 
 def set_colocation(operation: Any, groups: list[bytes], device: str) -> None:

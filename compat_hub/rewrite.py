@@ -318,8 +318,10 @@ def import_graph(
         rename_functions(graph_def, f"_{next(_numbers)}")
     consumed = consumed_tensors(graph_def, given.keys())
     ops = {node.op for node in all_nodes(graph_def)}
+    known = len(tf.compat.v1.get_default_graph().get_operations())
+    # The importer asks each node for this; the answer "there is none" is a slow exception.
+    unplaced = {node.name for node in graph_def.node if not node.attr["_class"].list.s}
     for node in graph_def.node:
-        # The importer asks each node for this; the answer "there is none" is a slow exception.
         node.attr["_class"].list.SetInParent()
     with _importing(variant):
         elements = tf.graph_util.import_graph_def(
@@ -329,6 +331,8 @@ def import_graph(
             name=_IMPORT_SCOPE,
             producer_op_list=_producer_ops(variant) if has_newer_attrs(variant, ops) else None,
         )
+    # tf.vectorized_map makes nodes with the attributes of others, and then asks for each.
+    _tensorflow.clear_attr(tf.compat.v1.get_default_graph(), known, "_class", unplaced)
     return list(elements or [])
 
 

@@ -395,6 +395,16 @@ def test_two_modules_whose_functions_have_the_same_names() -> None:
     assert not np.allclose(*gradients)
 
 
+@pytest.mark.parametrize("fixture", ["fruit", "image_bn", "text_table"])
+def test_in_a_vectorized_map(fixture: str) -> None:
+    module, record = _load(fixture), _record(fixture)
+    inputs = {n: tf.stack([v, v]) for n, v in record.inputs("default").items()}
+    outputs = tf.vectorized_map(lambda x: module(x, as_dict=True), inputs)
+    for name, expected in record.outputs([], "default").items():
+        for found in outputs[name]:
+            assert_close(found, expected, OUTPUT_TOLERANCE, name)
+
+
 # Threads ------------------------------------------------------------------------------------------
 
 
