@@ -12,7 +12,7 @@ from compat_hub._layer import as_shapes, make_target
 from compat_hub._weights_file import load_weights, save_weights
 from compat_hub.errors import ModuleFormatError, ResolveError, UnsafeModuleError
 from compat_hub.module import HubModule
-from compat_hub.spec import Tags
+from compat_hub.spec import Tags, normalize_tags
 from compat_hub.state import Missing
 
 
@@ -49,7 +49,7 @@ class HubLayer:
         layer.__init__(trainable=trainable, autocast=False, **kwargs)
         options = {
             "arguments": dict(arguments) if arguments else None,
-            "tags": [tags] if isinstance(tags, str) else None if tags is None else sorted(tags),
+            "tags": None if tags is None else sorted(normalize_tags(tags)),
             "signature": signature,
             "signature_outputs_as_dict": signature_outputs_as_dict,
             "output_key": output_key,

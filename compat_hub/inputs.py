@@ -78,6 +78,47 @@ def bind_inputs(
     return {name: values[name] for name in infos if name in values}
 
 
+def join_components(
+    infos: Mapping[str, TensorInfo], values: Mapping[str, Any], where: str
+) -> dict[str, Any]:
+    """Values by input name, from values some of which are named as after `tf.saved_model.load`.
+
+    There a sparse input `x` is given as `x_indices`, `x_values` and `x_dense_shape`, another one
+    that is made of several tensors as `x_component_0`, `x_component_1`, ...
+
+    Raises:
+        InputTypeError: Some of these are missing, or do not fit.
+    """
+    values = dict(values)
+    for name, info in infos.items():
+        labels = [k for k in _component_names(name, info) if k not in infos]
+        given = [label for label in labels if label in values]
+        if not given:
+            continue
+        missing = [label for label in labels if label not in values]
+        if missing or name in values:
+            found = f"{_names(given)} without {_names(missing)}" if missing else "both"
+            raise InputTypeError(
+                f"In {where}, input {name!r}: expected {info}, or {_names(labels)}, found {found}."
+            )
+        parts = [
+            _to_dense(values.pop(label), label, TensorInfo(spec, (component,)), where)
+            for label, spec, component in zip(
+                labels, info.component_specs(), info.components, strict=True
+            )
+        ]
+        values[name] = info.pack(parts)
+    return values
+
+
+def _component_names(name: str, info: TensorInfo) -> list[str]:
+    if not info.is_composite:
+        return []
+    if info.is_sparse:
+        return info.component_labels(name)
+    return [f"{name}_component_{k}" for k in range(len(info.components))]
+
+
 def convert_input(value: Any, name: str, info: TensorInfo, where: str) -> list[tf.Tensor]:
     """Converts a value to the component tensors of an input, checking dtype and shape.
 
@@ -93,7 +134,7 @@ def convert_input(value: Any, name: str, info: TensorInfo, where: str) -> list[t
     if not info.is_composite:
         tensor = _to_dense(value, name, info, where)
         if not info.get_shape().is_compatible_with(tensor.shape):
-            raise _mismatch(name, info, tensor, where)
+            raise _mismatch(name, info, tensor, where, _shape_hint(tensor.shape, info))
         return [tensor]
     converted = _to_sparse(value) if info.is_sparse else _to_ragged(value, info)
     if converted is None or not info.type_spec.is_compatible_with(converted):
@@ -142,8 +183,31 @@ def _to_dense(value: Any, name: str, info: TensorInfo, where: str) -> tf.Tensor:
     except (TypeError, ValueError, OverflowError, RuntimeError, tf.errors.OpError) as error:
         raise InputTypeError(
             f"In {where}, input {name!r}: expected {info}, found a {type(value).__name__} that "
-            f"does not convert to it: {error}"
+            f"does not convert to it: {error}{_gap_hint(value, info)}"
         ) from error
+
+
+def _shape_hint(found: tf.TensorShape, info: TensorInfo) -> str:
+    """What to do where there is a dimension too many or too few, as with one text, or a column."""
+    declared = info.get_shape()
+    if declared.rank is None or found.rank is None:
+        return ""
+    if found.rank == declared.rank - 1 and declared[1:].is_compatible_with(found):
+        what = "a list of texts, [text]" if info.dtype == tf.string else "a batch, x[None]"
+        return f" Pass {what}: the first dimension counts the examples."
+    if found.rank == declared.rank + 1 and found[-1] == 1:
+        return f" Drop the last dimension: tf.squeeze(x, {declared.rank})."
+    return ""
+
+
+def _gap_hint(value: Any, info: TensorInfo) -> str:
+    """What to do with a value in which some are missing, as in a table with gaps."""
+    flat = value.ravel() if isinstance(value, np.ndarray) else tf.nest.flatten(value)
+    gaps = [v for v in flat if v is None or (isinstance(v, float) and v != v)]  # noqa: PLR0124
+    if not gaps or (info.dtype.is_floating and gaps[0] is not None):
+        return ""
+    instead = '"" for a text' if info.dtype == tf.string else "a number"
+    return f" There is a {gaps[0]} in it: put something in the place of missing values, {instead}."
 
 
 def _check_range(value: Any, name: str, info: TensorInfo, where: str) -> None:

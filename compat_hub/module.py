@@ -27,7 +27,7 @@ from compat_hub.errors import GraphError, InputTypeError, ResolveError
 from compat_hub.fresh_copy import naming_fresh_copy
 from compat_hub.function import GraphFunction, Program, StateTensor, shared_program
 from compat_hub.gaps import check_gap, check_usable, find_gap
-from compat_hub.inputs import bind_inputs
+from compat_hub.inputs import bind_inputs, join_components
 from compat_hub.reusable import save_reusable
 from compat_hub.safety import check_host_access
 from compat_hub.signature_table import signature_tables
@@ -375,6 +375,7 @@ class HubModule(tf.Module):
         Returns:
             The outputs by name, and the losses.
         """
+        self._check_name(signature)
         constant = constant_bool(training)
         if constant is None:
             return self.call_either(
@@ -402,6 +403,7 @@ class HubModule(tf.Module):
         self, inputs: Any, signature: str | None, outputs: tuple[str, ...] | None, training: Any
     ) -> dict[str, Any]:
         """The outputs of a call that has nothing more to say."""
+        self._check_name(signature)
         plain = (signature, outputs, training)
         is_known = isinstance(training, bool)
         direct = self._known.direct.get(plain) if is_known else None
@@ -412,6 +414,13 @@ class HubModule(tf.Module):
         if is_known:
             self._remember(plain)
         return found
+
+    def _check_name(self, signature: object) -> None:
+        if signature is not None and not isinstance(signature, str):
+            raise InputTypeError(
+                f"Module {self.spec.handle!r}: `signature` is a name, found a "
+                f"{type(signature).__name__}. Several inputs are passed in one dict, by name."
+            )
 
     def _remember(self, plain: tuple[str | None, tuple[str, ...] | None, bool]) -> None:
         """Keeps the short way of calls with all inputs, where there has been such a call."""
@@ -609,6 +618,9 @@ class SignatureCallable:
     def __init__(self, module: HubModule, name: str) -> None:
         self._module = module
         self.name = name
+        infos = module.get_input_info_dict(name)
+        self._composites = infos if any(i.is_composite for i in infos.values()) else None
+        self._where = module.spec.variant(module.tags).where
 
     @_tensorflow.unconverted
     def __call__(self, /, *args: Any, **kwargs: Any) -> dict[str, Any]:
@@ -616,7 +628,8 @@ class SignatureCallable:
 
         Args:
             *args: The only input, where there is one.
-            **kwargs: Inputs by name.
+            **kwargs: Inputs by name. A sparse one may also be given as `x_indices`, `x_values`
+                and `x_dense_shape`, a ragged one as `x_component_0`, `x_component_1`, ...
 
         Returns:
             All outputs by name.
@@ -626,7 +639,10 @@ class SignatureCallable:
                 f"Module {self._module.spec.handle!r}: the signature {self.name!r} takes its "
                 "inputs by keyword, or its only one by position."
             )
-        inputs = args[0] if args else kwargs
+        inputs: Any = args[0] if args else kwargs
+        infos = self._composites
+        if infos and isinstance(inputs, Mapping):
+            inputs = join_components(infos, inputs, f"{self._where}, signature {self.name!r}")
         return self._module._outputs(inputs, self.name, None, False)
 
     @property

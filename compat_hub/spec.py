@@ -163,6 +163,10 @@ class ModuleSpec:
         """
         variant = self.variant(tags)
         wanted = "default" if name is None else name
+        if not isinstance(wanted, str):
+            raise InputTypeError(
+                f"In {variant.where}: `signature` is a name, found a {type(wanted).__name__}."
+            )
         if wanted not in variant.signatures:
             existing = ", ".join(repr(s) for s in variant.signatures) or "none at all"
             raise UnknownNameError(

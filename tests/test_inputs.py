@@ -168,6 +168,22 @@ def test_shapes(declared: Any, found: list[int], fits: bool) -> None:
     assert str(info) in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("value", "dtype", "declared", "hint"),
+    [
+        ("a text", tf.string, [None], r"Pass a list of texts, \[text\]"),
+        ([["a"], ["b"]], tf.string, [None], r"Drop the last dimension: tf.squeeze\(x, 1\)"),
+        ([1.0, 2.0], tf.float32, [None, 2], r"Pass a batch, x\[None\]"),
+        (["a", None], tf.string, [None], 'There is a None in it: .*"" for a text'),
+        (np.array(["a", np.nan], object), tf.string, [None], "There is a nan in it"),
+        ([1, None], tf.int32, [None], "There is a None in it: .* a number"),
+    ],
+)
+def test_what_to_do_about_it(value: Any, dtype: tf.DType, declared: Any, hint: str) -> None:
+    with pytest.raises(compat_hub.InputTypeError, match=hint):
+        convert_input(value, "x", _info(declared, dtype), "W")
+
+
 def test_shapes_that_only_the_running_program_knows() -> None:
     @tf.function(input_signature=[tf.TensorSpec(None), tf.TensorSpec([None, None])])
     def call(unknown: tf.Tensor, matrix: tf.Tensor) -> None:

@@ -18,7 +18,7 @@ from google.protobuf import struct_pb2, text_format
 from tensorflow.core.protobuf import saved_model_pb2
 
 import compat_hub
-from compat_hub import protos
+from compat_hub import keras2, keras3, protos
 from compat_hub.rewrite import import_bare
 from tests.records import FIXTURES, OUTPUT_TOLERANCE, Record, assert_close
 
@@ -594,6 +594,56 @@ def test_a_signature_is_called_as_after_tf_saved_model_load() -> None:
     code = tf.constant(_normal(2, 5))
     for outputs in (module.signatures["default"](code), module.signatures["default"](default=code)):
         np.testing.assert_allclose(outputs["default"], module(code))
+
+
+@pytest.mark.parametrize("fixture", ["sparse_io", "ragged_io"])
+def test_composite_inputs_of_a_signature_by_component(fixture: str) -> None:
+    module, record = _load(fixture), _record(fixture)
+    for name in record.signatures([]):
+        given: dict[str, Any] = {}
+        values = record.inputs(name)
+        for key, value in values.items():
+            if isinstance(value, tf.SparseTensor):
+                parts = ("indices", "values", "dense_shape")
+                given.update({f"{key}_{p}": getattr(value, p).numpy() for p in parts})
+            elif isinstance(value, tf.RaggedTensor):
+                flat = tf.nest.flatten(value, expand_composites=True)
+                given.update({f"{key}_component_{k}": part for k, part in enumerate(flat)})
+            else:
+                given[key] = value
+        signature = module.signatures[name]
+        for outputs in (signature(**given), signature(**values), tf.function(signature)(**given)):
+            for key, expected in record.outputs([], name).items():
+                assert_close(outputs[key], expected, OUTPUT_TOLERANCE, key)
+        dropped = next((key for key in given if key not in values), None)
+        if dropped is None:
+            continue
+        rest = {key: value for key, value in given.items() if key != dropped}
+        message = f"signature '{name}', input .* without '{dropped}'"
+        with pytest.raises(compat_hub.InputTypeError, match=message):
+            signature(**rest)
+        with pytest.raises(compat_hub.InputTypeError, match="found both"):
+            signature(**{**given, **values})
+
+
+@pytest.mark.parametrize("signature", [tf.zeros([2]), ["default"], {"default"}, 3, b"default"])
+def test_a_signature_is_a_name(signature: Any) -> None:
+    module = _load("fruit")
+    for use in (
+        lambda: module(_normal(2, 5), signature),
+        lambda: module.call_signature(_normal(2, 5), signature),
+        lambda: module.get_input_info_dict(signature),
+        lambda: compat_hub.KerasLayer(module, signature=signature),
+    ):
+        with pytest.raises(compat_hub.HubError, match=r"fruit.*`signature` is a name, found a"):
+            use()
+
+
+@pytest.mark.parametrize("tags", [[["train"]], [{"train"}], 3, [3, "train"]])
+def test_tags_are_strings(tags: Any) -> None:
+    for use in (compat_hub.load, keras2.KerasLayer, keras3.KerasLayer):
+        with pytest.raises(compat_hub.InputTypeError, match="`tags` are a set of strings"):
+            use(FIXTURES / "fruit/module", tags=tags)
 
 
 def test_inputs_of_any_name() -> None:
