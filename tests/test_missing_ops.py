@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from tensorflow.core.framework.node_def_pb2 import NodeDef
+from tensorflow.core.protobuf import saved_model_pb2
 
+import compat_hub
+from compat_hub.missing_ops.images import _resample
 from compat_hub.missing_ops.table import can_replace, replace_missing_ops
+from tests.authoring import write_module
 
 _DATA = np.arange(1, 13).reshape(4, 3)
 _SLICES = [[0, 1], [1, 1], [0, 2], [2, 99], [3, 1]]
@@ -58,6 +63,40 @@ def test_slices_that_follow_each_other() -> None:
 def test_the_most_of_no_integers() -> None:
     found = _compute("ReduceSliceMax", tf.int32, _SLICES[:2], 0)
     assert found == [[1, 2, 3], [tf.int32.min] * 3]
+
+
+def test_a_gradient_through_an_op_in_a_loop_that_is_a_function(tmp_path: Path) -> None:
+    def build() -> Any:
+        images = tf.compat.v1.placeholder(tf.float32, [1, 2, 2, 2], "images")
+        scale = tf.compat.v1.get_variable("scale", initializer=tf.constant(0.3), use_resource=True)
+        moved = tf.while_loop(
+            lambda k, _: k < 2,
+            lambda k, p: (k + 1, tf.raw_ops.AddV2(x=images, y=p, name="Look") * scale),
+            [0, tf.ones([1, 2, 2, 2])],
+        )[1]
+        return {"default": ({"images": images}, {"default": moved})}
+
+    path = Path(write_module(tmp_path / "module", none=build)) / "saved_model.pb"
+    message = saved_model_pb2.SavedModel.FromString(path.read_bytes())
+    functions = message.meta_graphs[0].graph_def.library.function
+    looks = [n for f in functions for n in f.node_def if n.op == "AddV2" and "Look" in n.name]
+    for node in looks:
+        node.op = "Resampler"
+    for function in functions:
+        for node in function.node_def:
+            node.input[:] = [i.replace("Look:z:0", "Look:output:0") for i in node.input]
+    path.write_bytes(message.SerializeToString())
+    assert looks
+    module = compat_hub.load(path.parent)
+    images = tf.reshape(tf.range(8.0), [1, 2, 2, 2])
+    (scale,) = module.trainable_variables
+    with tf.GradientTape(persistent=True) as tape:
+        expected = tf.ones([1, 2, 2, 2])
+        for _ in range(2):
+            expected = _resample(images, expected) * scale
+        found = module(images)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    np.testing.assert_allclose(tape.gradient(found, scale), tape.gradient(expected, scale), 1e-6)
 
 
 def test_an_op_that_is_there_stays() -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tensorflow.core.framework.graph_pb2 import GraphDef
 
 from compat_hub.graph.inline import inline_calls
 from compat_hub.graph.library import all_nodes, rename_functions
+from compat_hub.graph.names import is_control
 
 NodeDef = Any
 FunctionDefLibrary = Any
@@ -18,7 +19,9 @@ _PREFIX = "CompatHub_"
 
 
 def substitute(graph_def: Any, function_of: Callable[[NodeDef], FunctionDefLibrary | None]) -> bool:
-    """Makes nodes of a graph, and of its functions, calls of functions in its library, in place.
+    """Makes nodes of a graph calls of functions in its library, in place.
+
+    In the functions that the graph has, such nodes become the bodies at once.
 
     Args:
         graph_def: The graph.
@@ -43,7 +46,69 @@ def substitute(graph_def: Any, function_of: Callable[[NodeDef], FunctionDefLibra
             made[key] = _add(graph_def.library, library, f"{_PREFIX}{node.op}_{len(made)}")
         node.op = made[key]
         node.attr.clear()
+    added = {f.signature.name: f for f in graph_def.library.function if f.signature.name not in own}
+    for function in graph_def.library.function:
+        if function.signature.name in own:
+            _inline_in(function, added)
     return bool(made)
+
+
+def _inline_in(function: Any, added: Mapping[str, Any]) -> None:
+    """Puts bodies in the place of calls in a function, in place.
+
+    Bodies of loops and branches stay functions, and TensorFlow finds no gradient of a call in them.
+    """
+    calls = {node.name: node for node in function.node_def if node.op in added}
+    if not calls:
+        return
+    results: dict[str, str] = {}
+    nodes = []
+    for node in function.node_def:
+        if node.name in calls:
+            nodes.extend(_body(node, added[node.op], results))
+        else:
+            nodes.append(node)
+
+    def resolve(name: str) -> str:
+        for _ in range(len(calls)):  # a result may be another call's
+            name = results.get(name, name)
+        return name
+
+    for node in nodes:
+        inputs = [resolve(name) for name in node.input]
+        del node.input[:]
+        node.input.extend(inputs)
+    for name, value in function.ret.items():
+        function.ret[name] = resolve(value)
+    copies = [type(node).FromString(node.SerializeToString()) for node in nodes]
+    del function.node_def[:]
+    function.node_def.extend(copies)
+
+
+def _body(call: NodeDef, function: Any, results: dict[str, str]) -> list[NodeDef]:
+    """The nodes that a call becomes, a NoOp of its name among them; adds what its outputs are."""
+    data = [i for i in call.input if not is_control(i)]
+    controls = [i for i in call.input if is_control(i)]
+    arguments = dict(zip([a.name for a in function.signature.input_arg], data, strict=True))
+
+    def inside(name: str) -> str:
+        if is_control(name):
+            return f"^{call.name}/{name[1:]}"
+        return arguments.get(name) or f"{call.name}/{name}"
+
+    nodes = []
+    for inner in function.node_def:
+        node = type(call)()
+        node.CopyFrom(inner)
+        node.name = f"{call.name}/{inner.name}"
+        del node.input[:]
+        node.input.extend([*map(inside, inner.input), *controls])
+        nodes.append(node)
+    end = type(call)(name=call.name, op="NoOp")
+    end.input.extend(f"^{node.name}" for node in nodes)
+    for arg in function.signature.output_arg:
+        results[f"{call.name}:{arg.name}:0"] = inside(function.ret[arg.name])
+    return [*nodes, end]
 
 
 def _add(library: FunctionDefLibrary, added: FunctionDefLibrary, name: str) -> str:

@@ -46,14 +46,31 @@ def test_nodes_with_other_attributes_have_another_function() -> None:
     assert len(graph_def.library.function) == 2
 
 
-def test_nodes_of_functions_too() -> None:
-    graph_def = _graph()
+def test_nodes_of_functions_become_the_bodies() -> None:
+    graph_def = make_graph(placeholder("x"), make_node("b", "g", "x"))
+    function = graph_def.library.function.add()
+    function.CopyFrom(_twice("g").function[0])
+    del function.node_def[:]
+    function.node_def.add(name="one", op="Gone", input=["x"])
+    function.node_def.add(name="two", op="Gone", input=["one:y:0"])
+    last = function.node_def.add(name="last", op="Identity", input=["two:y:0", "^one"])
+    last.attr["T"].type = 1
+    function.ret["y"] = "last:output:0"
+    assert substitute(graph_def, _function_of)
+    assert not any(node.op.startswith(("Gone", "CompatHub")) for node in function.node_def)
+    assert _value(graph_def) == 12
+
+
+def test_a_function_that_ends_in_such_a_node() -> None:
+    graph_def = make_graph(placeholder("x"), make_node("b", "g", "x"))
     function = graph_def.library.function.add()
     function.CopyFrom(_twice("g").function[0])
     function.node_def[0].op = "Gone"
     function.node_def[0].attr.clear()
-    substitute(graph_def, _function_of)
-    assert function.node_def[0].op == graph_def.node[1].op
+    del function.node_def[0].input[1:]
+    function.ret["y"] = "sum:y:0"
+    assert substitute(graph_def, _function_of)
+    assert _value(graph_def) == 6
 
 
 def test_names_of_the_graph_s_own_functions_are_left_alone() -> None:
