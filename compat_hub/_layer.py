@@ -389,10 +389,11 @@ class _CallableTarget:
 def _trace(function: Callable[[Any], Any], inputs: Any) -> Any:
     """What a function gives for a nest of type specs, and of values that are fixed."""
     flat = tf.nest.flatten(inputs)
-    specs = {str(k): leaf for k, leaf in enumerate(flat) if isinstance(leaf, tf.TypeSpec)}
+    # TensorFlow warns of names that no parameter can have, such as numbers.
+    specs = {f"leaf_{k}": leaf for k, leaf in enumerate(flat) if isinstance(leaf, tf.TypeSpec)}
 
     def call(given: Mapping[str, Any]) -> Any:
-        values = [given.get(str(k), leaf) for k, leaf in enumerate(flat)]
+        values = [given.get(f"leaf_{k}", leaf) for k, leaf in enumerate(flat)]
         return function(tf.nest.pack_sequence_as(inputs, values))
 
     outputs = tf.function(call).get_concrete_function(specs).structured_outputs

@@ -355,7 +355,8 @@ def _input_forms(required: Mapping[str, TensorInfo]) -> Iterator[tuple[Any, ...]
     if not required:
         yield ()
         return
-    yield ({name: info.named_spec(name) for name, info in required.items()},)
+    # TensorFlow warns of the names of specs that no parameter can have.
+    yield ({name: info.named_spec(_identifier(name)) for name, info in required.items()},)
     if len(required) == 1:
         yield (next(iter(required.values())).named_spec("inputs"),)
 
