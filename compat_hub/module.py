@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from compat_hub import _tensorflow
+from compat_hub._inside_keras3 import is_untracked, warn_of_untracked
 from compat_hub._plain_files import check_saved_model
 from compat_hub._resolve import resolve
 from compat_hub.building import check_process
@@ -90,6 +91,7 @@ class _Known:
         self.choices: dict[Any, _Choice] = {}
         self.functions: dict[CallKey, SignatureFunction] = {}
         self.direct: dict[Any, DirectCall | None] = {}
+        self.warned = False  # of a layer that does not find the variables
 
 
 class HubModule(tf.Module):
@@ -396,8 +398,16 @@ class HubModule(tf.Module):
         values = bind_inputs(
             choice.signature.inputs, inputs, choice.variant.has_default, choice.where, arguments
         )
+        if is_watched is _watch_all and not self._known.warned:
+            self._warn_of_untracked()
         key = _key(choice, values, constant, losses, portable or _tensorflow.is_saving())
         return self._function(key)(values, is_watched)
+
+    def _warn_of_untracked(self) -> None:
+        """Warns, once, where a layer of Keras 3 calls the module and finds no variables in it."""
+        if is_untracked(lambda: self.trainable_variables):
+            self._known.warned = True
+            warn_of_untracked(self.spec.handle, len(self.trainable_variables))
 
     def _outputs(
         self, inputs: Any, signature: str | None, outputs: tuple[str, ...] | None, training: Any

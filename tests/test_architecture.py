@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "compat_hub"
-_USERS_OF_PRIVATE_NAMES = {"_tensorflow.py", "_keras3.py", "_other_keras.py"}
+_USERS_OF_PRIVATE_NAMES = {"_tensorflow.py", "_inside_keras3.py", "_keras3.py", "_other_keras.py"}
 
 
 def _listed_files() -> list[str]:
