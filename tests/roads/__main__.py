@@ -24,18 +24,23 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 import compat_hub
 from tests.records import FIXTURES, read_records
-from tests.roads import environments, table
+from tests.roads import environments, prepare_keras, table
+from tests.roads.cases import UnableError
 from tests.roads.environments import Environment
 from tests.roads.prepare import prepare
 
 ROADS: dict[str, Environment] = {
     "tfsm_layer": environments.TF2,
     "saved_model_cli": environments.TF2,
+    "frozen": environments.TF2,
+    "keras_export": environments.TF2,
     "lite": environments.TF2,
     "hub_layer": environments.HUB,
     "onnx": environments.ONNX,
     "tf1_hub": environments.TF1,
 }
+# Where the modules are that a road takes; for the others, in `cases`.
+SOURCES = {"tf1_hub": "exported", "keras_export": "keras3"}
 ROOT = Path(__file__).parents[2]
 
 
@@ -49,6 +54,14 @@ def write_cases(folder: Path, names: list[str]) -> None:
             shutil.rmtree(folder / "cases" / name, ignore_errors=True)
             try:
                 prepare(record, folder / "cases" / name)
+            except Exception:
+                traceback.print_exc()
+        if not (folder / "keras3" / name / "case.json").exists():
+            shutil.rmtree(folder / "keras3" / name, ignore_errors=True)
+            try:
+                prepare_keras.write(record, folder / "keras3" / name)
+            except UnableError as error:
+                prepare_keras.write_unable(folder / "keras3" / name, str(error))
             except Exception:
                 traceback.print_exc()
         exported = folder / "exported" / name / "module"
@@ -114,7 +127,7 @@ def main() -> int:
         environment = ROADS[road]
         python = getattr(arguments, environment.name)
         python = python or environments.build(environment, folder / "environments")
-        source = folder / ("exported" if road == "tf1_hub" else "cases")
+        source = folder / SOURCES.get(road, "cases")
         entry = everything.setdefault(road, {"results": {}})
         log = folder / f"{road}.log"
         entry["versions"] = environments.versions(environment, python)

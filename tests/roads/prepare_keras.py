@@ -90,3 +90,9 @@ def _input(keras: Any, info: Any, value: Any, name: str) -> Any:
     declared, found = info.get_shape(), tf.TensorShape(np.shape(value))
     shape = declared if declared.rank else found
     return keras.Input(shape[1:], batch_size=shape[0], dtype=info.dtype.name, name=name)
+
+
+def write_unable(folder: Path, reason: str) -> None:
+    """Writes why there is no such model."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "case.json").write_text(json.dumps({"unable": reason, "signatures": {}}, indent=1))

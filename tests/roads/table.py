@@ -11,6 +11,8 @@ BEGIN = "<!-- Written by `python -m tests.roads`. -->"
 TITLES = {
     "tfsm_layer": "TFSMLayer",
     "saved_model_cli": "saved_model_cli",
+    "frozen": "frozen graph",
+    "keras_export": "Keras export, Keras 3",
     "hub_layer": "hub.KerasLayer in fit",
     "lite": "TFLite",
     "onnx": "ONNX",
