@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -654,6 +655,44 @@ class SignatureCallable:
         if infos and isinstance(inputs, Mapping):
             inputs = join_components(infos, inputs, f"{self._where}, signature {self.name!r}")
         return self._module._outputs(inputs, self.name, None, False)
+
+    @functools.cached_property
+    def concrete_function(self) -> Any:
+        """The signature as a `tf.types.experimental.ConcreteFunction`, for tools that take these.
+
+        `tf.lite.TFLiteConverter.from_concrete_functions`, say. Its inputs are those without a
+        default, in their declared shapes.
+        """
+        infos = self._module.get_input_info_dict(self.name)
+        has_default = self._module.spec.variant(self._module.tags).has_default
+        specs = {n: info.named_spec(n) for n, info in infos.items() if not has_default(info)}
+        with tf.init_scope():
+            return tf.function(self, autograph=False).get_concrete_function(**specs)
+
+    @property
+    def inputs(self) -> list[tf.Tensor]:
+        """The tensors of `graph` that stand for inputs and captured variables."""
+        return self.concrete_function.inputs
+
+    @property
+    def outputs(self) -> list[tf.Tensor]:
+        """The tensors of `graph` that are returned."""
+        return self.concrete_function.outputs
+
+    @property
+    def graph(self) -> tf.Graph:
+        """The graph of `concrete_function`."""
+        return self.concrete_function.graph
+
+    @property
+    def variables(self) -> tuple[tf.Variable, ...]:
+        """The variables that the signature uses."""
+        return tuple(self.concrete_function.variables)
+
+    @property
+    def trainable_variables(self) -> tuple[tf.Variable, ...]:
+        """Those of them that train."""
+        return tuple(v for v in self.variables if v.trainable)
 
     @property
     def structured_input_signature(self) -> tuple[tuple[()], dict[str, Any]]:

@@ -160,6 +160,7 @@ class ModuleSpec:
 
         Raises:
             UnknownNameError: There is no such variant or signature.
+            InputTypeError: The name is no string.
         """
         variant = self.variant(tags)
         wanted = "default" if name is None else name

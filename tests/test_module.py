@@ -646,6 +646,24 @@ def test_tags_are_strings(tags: Any) -> None:
             use(FIXTURES / "fruit/module", tags=tags)
 
 
+def test_a_signature_has_what_a_concrete_function_has() -> None:
+    module, record = _load("fruit"), _record("fruit")
+    signature = module.signatures["fruit_to_pet"]
+    assert {t.shape.as_list()[1] for t in signature.inputs if t.dtype == tf.float32} == {3, 4}
+    assert len(signature.outputs) == len(signature.structured_outputs)
+    assert signature.graph is signature.concrete_function.graph
+    used = {v.name for v in signature.variables}
+    assert used
+    assert used <= {v.name for v in module.variables}
+    assert {v.name for v in signature.trainable_variables} <= used
+    function = signature.concrete_function
+    values = {n: tf.constant(v) for n, v in record.inputs("fruit_to_pet").items()}
+    for name, expected in record.outputs([], "fruit_to_pet").items():
+        assert_close(function(**values)[name], expected, OUTPUT_TOLERANCE, name)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], module)
+    assert len(converter.convert()) > 0
+
+
 def test_inputs_of_any_name() -> None:
     module = _load("names")
     record = _record("names")
