@@ -383,7 +383,7 @@ def _signature_functions(
         required = {n: i for n, i in signature.inputs.items() if not variant.has_default(i)}
         functions[name] = _signature_function(module, signature, required)
     left_out = everything and "default" in variant.signatures
-    served = "default" if "default" in names else names[0]
+    served = "default" if "default" in names else next(iter(names), "")
     if served == "default" or (len(names) == 1 and not left_out):
         functions.setdefault(_SERVED, functions[served])
     for name in names:

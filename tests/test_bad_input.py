@@ -1068,3 +1068,12 @@ def test_a_constant_in_the_dataset_of_an_iterator(copy_of) -> None:
                     inner.attr["value"].tensor.tensor_shape.dim.add(size=2**30)
     with pytest.raises(compat_hub.ModuleFormatError, match="COMPAT_HUB_MAX_CONSTANT_BYTES"):
         compat_hub.load(copy.path)()
+
+
+def test_a_variant_without_signatures_is_saved(copy_of, tmp_path: Path) -> None:
+    copy = copy_of("fruit")
+    with copy.saved_model() as saved_model:
+        del saved_model.meta_graphs[:]
+        saved_model.meta_graphs.add()
+    path = compat_hub.load(copy.path).save(tmp_path / "saved_model")
+    assert not tf.saved_model.load(path).signatures
