@@ -7,6 +7,7 @@ is no plain file may never end, or never begin.
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Iterator
 
@@ -20,7 +21,10 @@ _TOP_FILES = (
     "saved_model.cpb",
     "fingerprint.pb",
 )
-_FOLDERS = ("variables", "assets")
+_FOLDERS = ("variables", "assets", "debug")
+# What TensorFlow takes for the name of a filesystem. It has to be at the beginning: there may be
+# "://" in the path of a local file, too.
+_SCHEME = re.compile(r"([a-zA-Z][0-9a-zA-Z.]+)://")
 _KINDS = (
     (stat.S_ISFIFO, "a FIFO"),
     (stat.S_ISSOCK, "a socket"),
@@ -31,8 +35,13 @@ _KINDS = (
 
 def local_path(path: str) -> str | None:
     """A path on this machine's own filesystem as the system takes it; None for any other."""
-    path = path.removeprefix("file://")
-    return None if "://" in path else path
+    scheme = _SCHEME.match(path)
+    if scheme is None:
+        return path
+    if scheme[1] != "file":
+        return None
+    rest = path[scheme.end() :]
+    return rest[max(0, rest.find("/")) :]  # TensorFlow passes over the name of a machine
 
 
 def check_file(where: str, folder: str, path: str, allow_links: bool = False) -> None:
@@ -51,7 +60,17 @@ def check_file(where: str, folder: str, path: str, allow_links: bool = False) ->
         ModuleFormatError: It is neither a file nor a folder, or a link that leads nowhere.
     """
     local, root = local_path(path), local_path(folder)
-    if local is None or root is None or _is_plain_below(root, local) or not os.path.lexists(local):
+    if local is None or root is None:
+        return
+    _check_below(where, root, local, path, allow_links)
+    # TensorFlow takes "a/../b" for "b", which it may not be to the system.
+    opened = os.path.normpath(local)
+    if opened != local:
+        _check_below(where, os.path.normpath(root), opened, path, allow_links)
+
+
+def _check_below(where: str, root: str, local: str, path: str, allow_links: bool) -> None:
+    if _is_plain_below(root, local) or not os.path.lexists(local):
         return
     target = os.path.realpath(local)
     root = os.path.realpath(root)
@@ -64,7 +83,7 @@ def check_file(where: str, folder: str, path: str, allow_links: bool = False) ->
             "compat_hub.load or compat_hub.load_module_spec, or with --allow-links. Or copy the "
             "module without links (cp -rL)."
         )
-    check_kind(where, path)
+    check_kind(where, local)
 
 
 def _is_plain_below(root: str, path: str) -> bool:

@@ -21,7 +21,9 @@ from compat_hub.graph.shapes import is_shape
 from compat_hub.sorted_table import read_table
 from compat_hub.tensor_slices import Place, find_overlap, find_place, slice_key
 
-_DTYPES = frozenset(types_pb2.DataType.values()) - {types_pb2.DT_INVALID}
+# Of variants and resources TensorFlow takes what is written there as it is.
+_NOT_IN_FILES = {types_pb2.DT_INVALID, types_pb2.DT_VARIANT, types_pb2.DT_RESOURCE}
+_DTYPES = frozenset(types_pb2.DataType.values()) - _NOT_IN_FILES
 
 
 def find_problem(prefix: str) -> str | None:
@@ -73,7 +75,7 @@ def _problem_of_files(prefix: str, entries: Iterable[Any], shards: int) -> str |
 
 def _problem_of_entry(entry: Any) -> str | None:
     if entry.dtype not in _DTYPES:
-        return f"has the dtype {entry.dtype}, which there is not"
+        return f"has the dtype {entry.dtype}, which no tensor in a file has"
     sizes = _sizes(entry)
     if not is_shape(sizes) or entry.shape.unknown_rank:
         return f"has the shape {sizes}"

@@ -27,7 +27,7 @@ from compat_hub.errors import InputTypeError, ModuleFormatError, SignatureError,
 from compat_hub.fresh_copy import fresh_copy, naming_fresh_copy
 from compat_hub.graph.machine_traces import clear_checkpoint_paths
 from compat_hub.graph.names import node_of
-from compat_hub.graph.table_files import file_inputs
+from compat_hub.graph.table_files import file_inputs, find_large_vocabulary
 from compat_hub.signature_table import signature_tables
 from compat_hub.tensor_info import TensorInfo
 from compat_hub.variant import GraphVariant, Signature, format_tags
@@ -445,6 +445,19 @@ class ModuleSpec:
         """
         self.check_assets()
         _ = self.checkpoint_prefix
+        self._check_vocabularies()
+
+    def _check_vocabularies(self) -> None:
+        if self.allow_host_access or not any(
+            file_inputs(v.nodes, v.nodes_by_op) for v in self._variants.values()
+        ):
+            return
+        files = (p for p in self.asset_files.values() if tf.io.gfile.exists(p))
+        largest = max((tf.io.gfile.stat(path).length for path in files), default=0)
+        for variant in self._variants.values():
+            problem = find_large_vocabulary(variant.nodes, variant.nodes_by_op, largest)
+            if problem:
+                raise ModuleFormatError(f"In {variant.where}: {problem}. {fresh_copy(self.handle)}")
 
     def check_assets(self) -> None:
         """Checks that the asset files, as far as they are there, may be read.

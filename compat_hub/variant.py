@@ -16,7 +16,7 @@ from tensorflow.core.framework import variable_pb2
 from compat_hub import _tensorflow, protos, tensor_info
 from compat_hub.errors import ModuleFormatError
 from compat_hub.graph.back_prop import find_undifferentiated_exits
-from compat_hub.graph.library import library_digest
+from compat_hub.graph.library import find_open_attribute, library_digest
 from compat_hub.graph.names import node_of, tensor_of
 from compat_hub.graph.resource_variables import REFERENCE_VARIABLE_OPS, VARIABLE_OPS
 from compat_hub.graph.subgraph import ancestors, cut, dependents, index_nodes, names_by_op
@@ -142,6 +142,7 @@ class GraphVariant:
         self.programs: dict[Any, Any] = {}
         self._check_references()
         self._check_function_names()
+        self._check_function_attributes()
 
     def subgraph(self, wanted: Iterable[str], fed: Iterable[str]) -> Any:
         """The GraphDef of what `wanted` needs when `fed` is given: `graph.subgraph.cut`.
@@ -342,13 +343,18 @@ class GraphVariant:
         assets = {}
         for file in files:
             path = os.path.normpath(file.filename)
+            if "\0" in path:
+                raise ModuleFormatError(
+                    f"In {self.where}: the asset {file.filename!r} has a name that no file has. "
+                    f"{_FRESH_COPY}"
+                )
             if not file.filename or os.path.isabs(path) or path.split(os.sep)[0] == os.pardir:
                 raise ModuleFormatError(
                     f"In {self.where}: the asset {file.filename!r} points outside the module's "
                     "assets folder. Do not use this module unless you trust its source; get a "
                     "fresh copy of it."
                 )
-            assets[tensor_of(file.tensor_info.name)] = file.filename
+            assets[tensor_of(file.tensor_info.name)] = path
         return MappingProxyType(assets)
 
     def _read_attachments(self) -> Mapping[str, bytes]:
@@ -384,6 +390,17 @@ class GraphVariant:
                     f"{function.signature.name!r}, which is the name of an op. TensorFlow makes no "
                     "such functions: do not use this module unless you trust its source."
                 )
+
+    def _check_function_attributes(self) -> None:
+        """Raises if callers of a function give an attribute in it its value: it shows none."""
+        found = find_open_attribute(self.meta_graph.graph_def.library)
+        if found:
+            function, node, name = found
+            raise ModuleFormatError(
+                f"In {self.where}: in the function {function!r}, whoever calls it gives the "
+                f"attribute {name!r} of the node {node!r} its value. TensorFlow writes no such "
+                "functions into a model: do not use this module unless you trust its source."
+            )
 
 
 def _reason(error: Exception) -> str:

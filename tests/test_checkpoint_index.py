@@ -86,6 +86,7 @@ EDITS: dict[str, tuple[bool, Edit, str]] = {
     "shard_of_a_slice": (True, lambda e: setattr(e, "shard_id", 9), "of the file 9"),
     "place_of_a_slice": (True, lambda e: setattr(e, "offset", -1), "is at -1"),
     "dtype": (False, lambda e: setattr(e, "dtype", 99), "has the dtype 99"),
+    "variant": (False, lambda e: setattr(e, "dtype", 21), "has the dtype 21"),
     "size": (False, _set_size(-2), "has the shape [-2"),
     "rank": (False, lambda e: setattr(e.shape, "unknown_rank", True), "has the shape"),
     "slices": (False, lambda e: e.slices.add(), "slice at []"),

@@ -15,6 +15,7 @@ import tensorflow as tf
 from click.testing import CliRunner
 
 import compat_hub
+from compat_hub._plain_files import local_path
 from compat_hub.cache import digests, layout
 from compat_hub.cli import main
 from tests.copies import ModuleCopy
@@ -218,7 +219,13 @@ def test_what_is_changed_after_the_description_was_read(module: ModuleCopy) -> N
             assert _SECRET.encode() not in file.read_bytes()
 
 
-@pytest.mark.parametrize("name", ["saved_model.pb", "fingerprint.pb", "assets/x", "variables/x"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("saved_model.pb", "fingerprint.pb", "assets/x", "variables/x"),
+        "debug/saved_model_debug_info.pb",
+    ],
+)
 def test_plain_saved_models(name: str, tmp_path: Path) -> None:
     obj = tf.Module()
     obj.v = tf.Variable(tf.ones([]))
@@ -228,7 +235,8 @@ def test_plain_saved_models(name: str, tmp_path: Path) -> None:
     if file.exists():
         shutil.move(file, secret)
     else:
-        secret.write_text(_SECRET)
+        secret.write_bytes(b"")
+        file.parent.mkdir(exist_ok=True)
     file.symlink_to(secret)
     with pytest.raises(compat_hub.UnsafeModuleError, match="link to"):
         compat_hub.load(path)
@@ -308,3 +316,20 @@ def test_assets_of_a_module_that_is_made(make: Callable[[Path], None], tmp_path:
     with pytest.raises(compat_hub.HubError, match=r"words.txt"):
         spec.write(tmp_path / "module", None)
     assert not (tmp_path / "module").exists()
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/a/b", "/a/b"),
+        ("/a://b", "/a://b"),
+        ("a://b", "a://b"),  # as TensorFlow takes it, too
+        ("a-b://c", "a-b://c"),
+        ("file:///a/b", "/a/b"),
+        ("file://host/a/b", "/a/b"),
+        ("gs://bucket/a", None),
+        ("ram://a", None),
+    ],
+)
+def test_paths_of_this_machine(path: str, expected: str | None) -> None:
+    assert local_path(path) == expected

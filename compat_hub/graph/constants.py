@@ -67,6 +67,9 @@ def _problem(node: Any) -> str | None:
     sizes = [dim.size for dim in tensor.tensor_shape.dim]
     if tensor.tensor_shape.unknown_rank or not is_shape(sizes):
         return f"has the shape {sizes}"
+    if tensor.variant_val or tensor.resource_handle_val:
+        # TensorFlow takes what these say of shapes and lengths as it is.
+        return f"holds objects of a process (dtype {dtype}), which no file has"
     return None
 
 

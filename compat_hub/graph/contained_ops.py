@@ -342,7 +342,7 @@ _OPS = (
     AsString ComputeAccidentalHits DecodeBase64 DecodeCSV DecodeCompressed DecodeJSONExample
     DecodePaddedRaw DecodeRaw EncodeBase64 Fingerprint HostConst ParseExample ParseExampleV2
     ParseSequenceExample ParseSequenceExampleV2 ParseSingleExample ParseSingleSequenceExample
-    ParseTensor ReduceJoin RegexFullMatch RegexReplace SerializeManySparse SerializeSparse
+    ReduceJoin RegexFullMatch RegexReplace SerializeManySparse SerializeSparse
     SerializeTensor ShardedFilename ShardedFilespec StaticRegexFullMatch StaticRegexReplace
     StringFormat StringJoin StringLength StringLower StringNGrams StringSplit StringSplitV2
     StringStrip StringToHashBucket StringToHashBucketFast StringToHashBucketStrong StringToNumber
@@ -366,8 +366,8 @@ _OPS = (
     # Sparse and ragged tensors.
     """
     CSRSparseMatrixComponents CSRSparseMatrixToDense CSRSparseMatrixToSparseTensor
-    DenseCountSparseOutput DenseToCSRSparseMatrix DenseToSparseSetOperation DeserializeManySparse
-    DeserializeSparse RaggedBincount RaggedCountSparseOutput RaggedCross RaggedFillEmptyRows
+    DenseCountSparseOutput DenseToCSRSparseMatrix DenseToSparseSetOperation
+    RaggedBincount RaggedCountSparseOutput RaggedCross RaggedFillEmptyRows
     RaggedFillEmptyRowsGrad RaggedGather RaggedRange RaggedTensorFromVariant RaggedTensorToSparse
     RaggedTensorToTensor RaggedTensorToVariant RaggedTensorToVariantGradient SparseAdd SparseAddGrad
     SparseBincount SparseConcat SparseCountSparseOutput SparseCross SparseCrossHashed SparseCrossV2

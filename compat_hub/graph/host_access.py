@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Container
 from typing import Any
 
+from tensorflow.core.framework import types_pb2
+
 from compat_hub.graph.contained_ops import CONTAINED_OPS
 from compat_hub.graph.names import is_control, tensor_of
 
@@ -19,6 +21,7 @@ _PYTHON = "calls Python"
 _NETWORK = "reaches the network"
 _PROGRAMS = "runs programs that are not in the graph"
 _END = "ends the process"
+_OBJECTS_OF_BYTES = "makes objects of the process out of bytes"
 _WAIT = "makes the program wait"
 _UNKNOWN = "is an op that compat_hub does not know"
 
@@ -96,7 +99,14 @@ _WATCHERS = {
     **dict.fromkeys(["DebugNanCount", "DebugNumericSummary"], "debug_urls"),
     **dict.fromkeys(["Copy", "CopyHost"], "debug_ops_spec"),
 }
-_SUSPECTS = frozenset({*_OPS, *_READERS, *_WATCHERS, *_FILE_OPTIONS})
+# They make tensors of bytes, and the attribute that says of which dtype. Of those that are no more
+# than numbers and strings TensorFlow checks the bytes.
+_PARSERS = {
+    "ParseTensor": "out_type",
+    **dict.fromkeys(["DeserializeSparse", "DeserializeManySparse"], "dtype"),
+}
+_OBJECTS = frozenset({types_pb2.DT_VARIANT, types_pb2.DT_RESOURCE})
+_SUSPECTS = frozenset({*_OPS, *_PARSERS, *_READERS, *_WATCHERS, *_FILE_OPTIONS})
 
 
 def may_touch_host(op: str) -> bool:
@@ -131,6 +141,8 @@ def host_access(node: NodeDef, own_files: Container[str] = ()) -> str | None:
     if node.op in _FILE_OPTIONS:
         name, is_inside = _FILE_OPTIONS[node.op]
         return None if is_inside(node.attr[name].s) else _FILES
+    if node.op in _PARSERS:
+        return _OBJECTS_OF_BYTES if node.attr[_PARSERS[node.op]].type in _OBJECTS else None
     return None if is_judged(node.op) else _UNKNOWN
 
 

@@ -40,6 +40,20 @@ def _functions_in(attrs: Iterable[Any]) -> Iterator[Any]:
             yield from _functions_in(func.attr.values())
 
 
+def find_open_attribute(library: FunctionDefLibrary) -> tuple[str, str, str] | None:
+    """A function, its node, and an attribute of it whose value comes from whoever calls it.
+
+    Nothing that is checked of the function then says what it does.
+    """
+    for function in library.function:
+        for node in function.node_def:
+            for name, attr in node.attr.items():
+                inner = (a for func in _functions_in([attr]) for a in func.attr.values())
+                if any(a.WhichOneof("value") == "placeholder" for a in (attr, *inner)):
+                    return function.signature.name, node.name, name
+    return None
+
+
 def callees_first(calls: Mapping[str, Collection[str]]) -> list[str]:
     """The names of functions, each after those that it calls.
 

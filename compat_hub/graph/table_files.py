@@ -24,6 +24,28 @@ def file_inputs(nodes: Mapping[str, Any], nodes_by_op: Mapping[str, Sequence[str
     return [node.input[1] for node in found if len(node.input) > 1]
 
 
+def find_large_vocabulary(
+    nodes: Mapping[str, Any], nodes_by_op: Mapping[str, Sequence[str]], most_bytes: int
+) -> str | None:
+    """A message on a node that says a file has more lines than it can have, or None.
+
+    TensorFlow makes place for that many before it looks.
+
+    Args:
+        nodes: The nodes of a graph by name.
+        nodes_by_op: Their names by op.
+        most_bytes: The size of the largest file that they may read.
+    """
+    for name in (name for op in sorted(_OPS) for name in nodes_by_op.get(op, ())):
+        size = nodes[name].attr["vocab_size"].i
+        if size > most_bytes + 1:
+            return (
+                f"the node {name!r} fills a table from {size:,} lines of a file, and the largest "
+                f"asset file has {most_bytes:,} bytes"
+            )
+    return None
+
+
 def find_bad_column(graph_def: GraphDef) -> str | None:
     """A message on a node that fills a table from a column that there cannot be, or None.
 

@@ -93,3 +93,18 @@ def test_the_limit() -> None:
     node.op = "HostConst"
     node.attr["value"].tensor.tensor_shape.dim.add(size=2)
     assert find_bad_constant(graph_def, 2**28) is not None
+
+
+@pytest.mark.parametrize("kind", ["variant", "resource"])
+def test_objects_of_a_process(kind: str) -> None:
+    graph_def, node = _graph()
+    dtype = getattr(tf, kind).as_datatype_enum
+    tensor = node.attr["value"].tensor
+    tensor.Clear()
+    node.attr["dtype"].type = tensor.dtype = dtype
+    assert find_bad_constant(graph_def) is None
+    if kind == "variant":
+        tensor.variant_val.add(type_name="tensorflow::TensorList", metadata=b"\0\1\5")
+    else:
+        tensor.resource_handle_val.add(name="of somebody else")
+    assert "'c' holds objects of a process" in (find_bad_constant(graph_def) or "")

@@ -23,6 +23,7 @@ _SOUNDING = {
 _CONDITIONAL = {
     *("Copy", "CopyHost", "DebugIdentity", "DebugIdentityV2", "DebugIdentityV3", "DebugNanCount"),
     *("DebugNumericSummary", "FixedUnigramCandidateSampler", "PrintV2"),
+    *("ParseTensor", "DeserializeSparse", "DeserializeManySparse"),
 }
 
 
@@ -144,3 +145,21 @@ def test_an_op_that_nobody_has_judged() -> None:
     assert may_touch_host("NewOp")
     assert not is_judged("NewOp")
     assert "does not know" in (host_access(_node("NewOp")) or "")
+
+
+@pytest.mark.parametrize(
+    ("op", "attr"),
+    [
+        ("ParseTensor", "out_type"),
+        ("DeserializeSparse", "dtype"),
+        ("DeserializeManySparse", "dtype"),
+    ],
+)
+def test_tensors_of_bytes(op: str, attr: str) -> None:
+    node = _node(op)
+    for dtype in (tf.float32, tf.string):
+        node.attr[attr].type = dtype.as_datatype_enum
+        assert host_access(node) is None
+    for dtype in (tf.variant, tf.resource):
+        node.attr[attr].type = dtype.as_datatype_enum
+        assert "out of bytes" in (host_access(node) or "")

@@ -5,6 +5,7 @@ import tensorflow as tf
 from compat_hub.graph.library import (
     called_functions,
     callees_first,
+    find_open_attribute,
     library_digest,
     needed_functions,
     rename_functions,
@@ -159,3 +160,14 @@ def test_functions_after_those_that_they_call() -> None:
     found = callees_first(calls)
     assert sorted(found) == ["a", "b", "c"]
     assert found.index("c") < found.index("b") < found.index("a")
+
+
+def test_attributes_that_a_caller_gives() -> None:
+    library = make_graph(functions=FUNCTIONS).library
+    assert find_open_attribute(library) is None
+    node = next(f for f in library.function if f.signature.name == "outer").node_def[0]
+    node.attr["f"].func.attr["where"].placeholder = "anywhere"
+    assert find_open_attribute(library) == ("outer", node.name, "f")
+    del node.attr["f"]
+    node.attr["T"].placeholder = "T"
+    assert find_open_attribute(library) == ("outer", node.name, "T")

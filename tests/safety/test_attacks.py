@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -489,3 +490,108 @@ def test_what_stands_before_an_input_that_is_always_fed(tmp_path: Path) -> None:
         outputs = compat_hub.Module(path, trainable=True)(VALUES["x"])
         assert session.run(outputs).tolist() == [2, 2]
     assert compat_hub.verify(path).passed
+
+
+@pytest.mark.parametrize("called_by", ["an attribute", "its name"])
+def test_an_attribute_that_the_caller_of_a_function_gives(called_by: str, tmp_path: Path) -> None:
+    host = Host(tmp_path)
+
+    def build() -> Any:
+        x = _x()
+
+        @tf.function(autograph=False)
+        def harmless(x: tf.Tensor) -> tf.Tensor:
+            tf.raw_ops.PrintV2(input="evil")  # to the standard error
+            return tf.identity(x)
+
+        return {"default": ({"x": x}, {"default": harmless(x)})}
+
+    path = write_module(tmp_path / "module", none=build)
+
+    def edit(meta_graph: Any) -> None:
+        (function,) = meta_graph.graph_def.library.function
+        function.signature.attr.add(name="where", type="string")
+        (print_node,) = (n for n in function.node_def if n.op == "PrintV2")
+        print_node.attr["output_stream"].placeholder = "where"
+        (call,) = (n for n in meta_graph.graph_def.node if n.attr["f"].func.name)
+        attrs = call.attr["f"].func.attr
+        if called_by == "its name":
+            call.op = call.attr["f"].func.name
+            call.attr.clear()
+            attrs = call.attr
+        attrs["where"].s = f"file://{host.marker}".encode()
+
+    _edited(path, edit)
+    host.arm()
+    assert found_in(path, tmp_path, SECRET, host.marker) == []
+    with pytest.raises(compat_hub.ModuleFormatError, match="'output_stream' of the node"):
+        compat_hub.load(path)
+
+
+def _rename_asset(path: str, name: str) -> None:
+    def edit(meta_graph: Any) -> None:
+        (packed,) = meta_graph.collection_def["saved_model_assets"].any_list.value
+        asset = type(meta_graph)().asset_file_def.add()
+        packed.Unpack(asset)
+        asset.filename = name
+        packed.Pack(asset)
+
+    _edited(path, edit)
+
+
+@pytest.mark.parametrize("name", ["a://link", "ab://link", "none/../link", "./link", "a:/..//link"])
+def test_a_link_under_another_name(name: str, tmp_path: Path) -> None:
+    host = Host(tmp_path)
+    path = _with_own_asset(tmp_path, tf.io.read_file)
+    _rename_asset(path, name)
+    for folder in (".", "a:", "ab:"):
+        (Path(path, "assets") / folder).mkdir(exist_ok=True)
+        (Path(path, "assets") / folder / "link").symlink_to(host.secret)
+    host.arm()
+    assert found_in(path, tmp_path, SECRET, host.marker) == []
+    with pytest.raises(compat_hub.UnsafeModuleError, match="behind a link"):
+        compat_hub.load(path)
+
+
+def test_an_asset_behind_a_link_to_a_folder_and_back(tmp_path: Path) -> None:
+    host = Host(tmp_path)
+    path = _with_own_asset(tmp_path, tf.io.read_file)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/below").mkdir()
+    os.rename(host.secret, tmp_path / "elsewhere/words")
+    host.secret = tmp_path / "elsewhere/words"
+    _rename_asset(path, "away/../words")
+    Path(path, "assets/away").symlink_to(tmp_path / "elsewhere/below")
+    host.arm()
+    assert found_in(path, tmp_path, SECRET, host.marker) == []
+
+
+def test_an_asset_with_a_name_that_no_file_has(tmp_path: Path) -> None:
+    path = _with_own_asset(tmp_path, tf.io.read_file)
+    _rename_asset(path, "wor\0ds")
+    with pytest.raises(compat_hub.ModuleFormatError, match="a name that no file has"):
+        compat_hub.load_module_spec(path)
+
+
+def test_a_vocabulary_that_is_said_to_be_longer_than_its_file(tmp_path: Path) -> None:
+    def read(size: int) -> Callable[[tf.Tensor], Any]:
+        def build(asset: tf.Tensor) -> Any:
+            table = tf.raw_ops.HashTableV2(key_dtype=tf.string, value_dtype=tf.int64)
+            init = tf.raw_ops.InitializeTableFromTextFileV2(
+                table_handle=table, filename=asset, key_index=-2, value_index=-1, vocab_size=size
+            )
+            v1.add_to_collection(v1.GraphKeys.TABLE_INITIALIZERS, init)
+            return tf.raw_ops.LookupTableFindV2(
+                table_handle=table, keys=["own"], default_value=tf.constant(-1, tf.int64)
+            )
+
+        return build
+
+    for name, size in {"true": 1, "long": 2**45}.items():
+        (tmp_path / name).mkdir()
+        path = _with_own_asset(tmp_path / name, read(size))
+        if name == "true":
+            assert compat_hub.load(path)([1.0], as_dict=True)["read"].numpy() == [0]
+        else:  # TensorFlow would end the process
+            with pytest.raises(compat_hub.ModuleFormatError, match="35,184,372,088,832 lines"):
+                compat_hub.load(path)
