@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from google.protobuf.message import DecodeError
+from tensorflow.core.framework import tensor_pb2
 
-from compat_hub.errors import CheckpointError
+from compat_hub.errors import CheckpointError, UnsafeModuleError
 
 # What HDF5 has types for: not strings of any bytes, and not bfloat16.
 _NATIVE_KINDS = "biufc"
@@ -41,6 +43,7 @@ def load_weights(store: Any, weights: Mapping[str, tf.Variable], where: str) -> 
 
     Raises:
         CheckpointError: The file has other weights.
+        UnsafeModuleError: It takes some from another file.
     """
     variables = {_escape(name): variable for name, variable in weights.items()}
     missing = sorted(variables.keys() - store.keys())
@@ -51,13 +54,23 @@ def load_weights(store: Any, weights: Mapping[str, tf.Variable], where: str) -> 
             f"in the module {extra[:5]} ({len(missing)} and {len(extra)} in all). It was saved "
             "with another module, or with another layer at this place of the model."
         )
-    values = {key: _decode(store[key], variable) for key, variable in variables.items()}
     for key, variable in variables.items():
-        if not variable.shape.is_compatible_with(values[key].shape):
+        if _is_elsewhere(store[key], store):
+            raise UnsafeModuleError(
+                f"The weight {variable.name!r} of {where} is not in the file, which leads to "
+                "another one for it. Whoever makes such a file makes a program read files of the "
+                "machine that it runs on. If you trust who made it, copy the values into it."
+            )
+    # Before a value is made: one of another shape may take all memory, and next to nothing in the
+    # file.
+    shapes = {key: _shape(store[key], variable) for key, variable in variables.items()}
+    for key, variable in variables.items():
+        if not variable.shape.is_compatible_with(shapes[key]):
             raise CheckpointError(
                 f"The weight {variable.name!r} of {where} has the shape {variable.shape}, and "
-                f"{values[key].shape} in the file. It was saved with another module."
+                f"{shapes[key]} in the file. It was saved with another module."
             )
+    values = {key: _decode(store[key], variable) for key, variable in variables.items()}
     for key, variable in variables.items():
         variable.assign(values[key])
 
@@ -85,6 +98,26 @@ def _encode(variable: tf.Variable) -> np.ndarray:
         return variable.numpy()
     message = tf.io.serialize_tensor(variable.read_value()).numpy()
     return np.frombuffer(message, np.uint8)
+
+
+def _is_elsewhere(value: Any, store: Any) -> bool:
+    """Whether HDF5 would read a weight from another file: behind a link, or as storage of it."""
+    if getattr(value, "external", None) or getattr(value, "is_virtual", False):
+        return True
+    file, own = getattr(value, "file", None), getattr(store, "file", None)
+    return file is not None and own is not None and file.filename != own.filename
+
+
+def _shape(value: Any, variable: tf.Variable) -> Any:
+    """The shape of a weight in the file, or None where it is no weight of such a variable."""
+    if _is_native(variable.dtype):
+        return tf.TensorShape(np.shape(value))
+    proto = tensor_pb2.TensorProto()
+    try:
+        proto.ParseFromString(np.asarray(value).tobytes())
+        return tf.TensorShape(proto.tensor_shape)
+    except (DecodeError, TypeError, ValueError):
+        return None
 
 
 def _decode(value: Any, variable: tf.Variable) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -23,6 +23,7 @@ from compat_hub.tensor_slices import Place, find_overlap, find_place, slice_key
 
 # Of variants and resources TensorFlow takes what is written there as it is.
 _NOT_IN_FILES = {types_pb2.DT_INVALID, types_pb2.DT_VARIANT, types_pb2.DT_RESOURCE}
+_CHECKSUM = 4  # bytes, behind the lengths of strings
 _DTYPES = frozenset(types_pb2.DataType.values()) - _NOT_IN_FILES
 
 
@@ -48,7 +49,50 @@ def find_problem(prefix: str) -> str | None:
         )
         if problem:
             return f"{_spell_key(name)} {problem}"
-    return _problem_of_files(prefix, entries.values(), header.num_shards)
+    return _problem_of_files(prefix, entries.values(), header.num_shards) or _problem_of_strings(
+        prefix, entries, header.num_shards
+    )
+
+
+def _problem_of_strings(prefix: str, entries: Mapping[bytes, Any], shards: int) -> str | None:
+    """Whether strings are as long as they say: TensorFlow makes place for them before it reads."""
+    for name, entry in entries.items():
+        if entry.dtype != types_pb2.DT_STRING or entry.slices:
+            continue
+        count = math.prod(_sizes(entry))
+        problem = f"{_spell_key(name)} has strings that are longer than the file says"
+        if count > entry.size:  # each has a length, of a byte at least
+            return problem
+        with tf.io.gfile.GFile(f"{prefix}.data-{entry.shard_id:05}-of-{shards:05}", "rb") as file:
+            file.seek(entry.offset)
+            data = file.read(entry.size)
+        try:
+            lengths, place = _read_numbers(data, count)
+        except ValueError:
+            return problem
+        if sum(lengths) + place + _CHECKSUM > entry.size:
+            return problem
+    return None
+
+
+def _read_numbers(data: bytes, count: int) -> tuple[list[int], int]:
+    """Some varints at the beginning, and where they end.
+
+    Raises:
+        ValueError: There are not as many.
+    """
+    numbers, number, shift = [], 0, 0
+    for place, byte in enumerate(data):
+        if len(numbers) == count:
+            return numbers, place
+        number |= (byte & 0x7F) << shift
+        shift += 7
+        if not byte & 0x80:
+            numbers.append(number)
+            number = shift = 0
+    if len(numbers) == count:
+        return numbers, len(data)
+    raise ValueError(f"there are {len(numbers)} of {count} numbers")
 
 
 def _problem_of_files(prefix: str, entries: Iterable[Any], shards: int) -> str | None:

@@ -20,7 +20,7 @@ from compat_hub.variant import GraphVariant, Signature
 _OPEN_SIZE = 4
 _IMAGE_SIZE = (64, 64)
 _WORDS = ("the", "quick", "brown", "fox", "jumps", "over", "a", "lazy", "dog")
-_MOST_ELEMENTS = 10**8
+_MOST_ELEMENTS = 10**8  # of all inputs together
 _VOCABULARY_LINES = 1000  # as many of a vocabulary file as are looked at
 _GATHERS = {"Gather": 0, "GatherV2": 0, "ResourceGather": 0}
 # Ops whose output has their input's values, or some of them.
@@ -55,11 +55,17 @@ def sample_inputs(
     """
     random = np.random.default_rng(seed)
     required = {n: i for n, i in signature.inputs.items() if not variant.has_default(i)}
-    values = {}
-    for name, info in required.items():
-        make = _Maker(spec, variant, info, random)
-        values[name] = make.composite() if info.is_composite else make.dense()
-    return values
+    makers = {name: _Maker(spec, variant, info, random) for name, info in required.items()}
+    total = sum(make.count() for make in makers.values())
+    if total > _MOST_ELEMENTS:
+        raise SignatureError(
+            f"In {variant.where}: no inputs of the signature {signature.name!r} can be made up: "
+            f"they have {total:,} elements, more than {_MOST_ELEMENTS:,}. Pass them."
+        )
+    return {
+        name: make.composite() if required[name].is_composite else make.dense()
+        for name, make in makers.items()
+    }
 
 
 class _Maker:
@@ -78,6 +84,10 @@ class _Maker:
         self._random = random
         shape = info.get_shape()
         self._is_image = shape.rank == 4 and info.dtype.is_floating and shape[-1] in (1, 3, 4)
+
+    def count(self) -> int:
+        """The elements of the value, or of what a sparse one would be as a dense one."""
+        return math.prod(self._shape())
 
     def dense(self) -> np.ndarray:
         return self._values(self._shape())

@@ -139,3 +139,31 @@ def test_a_part_of_a_file(tmp_path: Path, size: int) -> None:
     file = copy.file("variables/variables.index")
     file.write_bytes(file.read_bytes()[:size])
     assert "damaged" in (find_problem(copy.path + "/variables/variables") or "")
+
+
+@pytest.mark.parametrize("lengths", [b"\x03\x02", b"\x04\x02", b"\xff\xff\xff\xff\x7f\x02"])
+def test_strings_that_are_longer_than_they_are(lengths: bytes, tmp_path: Path) -> None:
+    values = ["abc", "de"]
+    tf.raw_ops.SaveV2(
+        prefix=str(tmp_path / "c"), tensor_names=["s"], shape_and_slices=[""], tensors=[values]
+    )
+    assert find_problem(str(tmp_path / "c")) is None
+    file = tmp_path / "c.data-00000-of-00001"
+    content = file.read_bytes()
+    assert content[:2] == b"\x03\x02"
+    file.write_bytes((lengths + content[2:]).ljust(len(content)))
+    problem = find_problem(str(tmp_path / "c"))
+    assert problem is None or "'s' has strings that are longer than the file says" in problem
+    assert (problem is None) is (lengths == content[:2])
+
+
+def test_more_strings_than_bytes(tmp_path: Path) -> None:
+    tf.raw_ops.SaveV2(
+        prefix=str(tmp_path / "c"), tensor_names=["s"], shape_and_slices=[""], tensors=[["a"]]
+    )
+
+    def enlarge(entry: Any) -> None:
+        entry.shape.dim[0].size = 2**40
+
+    _edit(tmp_path / "c.index", False, enlarge)
+    assert "'s' has strings" in (find_problem(str(tmp_path / "c")) or "")

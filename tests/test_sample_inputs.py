@@ -88,3 +88,13 @@ def test_strings_come_from_the_vocabulary(fixture: str) -> None:
     }
     found = {word for value in values.values() for word in np.asarray(value).ravel()}
     assert found & known
+
+
+def test_inputs_that_are_too_large_together(tmp_path: Path) -> None:
+    def build() -> Any:
+        inputs = {f"x{k}": v1.placeholder(tf.float32, [9000, 9000], f"x{k}") for k in range(2)}
+        return {"default": (inputs, {"default": tf.add_n(list(inputs.values()))})}
+
+    spec = compat_hub.load_module_spec(write_module(tmp_path / "module", none=build))
+    with pytest.raises(compat_hub.SignatureError, match="162,000,000 elements"):
+        sample_inputs(spec, spec.variant(), spec.signature())

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.core.framework import tensor_pb2
 
 import compat_hub
 from compat_hub._weights_file import load_weights, save_weights
@@ -97,3 +99,36 @@ def test_a_variable_of_unknown_shape_takes_any(store: Any) -> None:
     variable = tf.Variable([[0.0]], shape=tf.TensorShape(None))
     load_weights(store, {"v": variable}, "the layer")
     assert variable.numpy().tolist() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize("kind", ["link", "storage", "virtual"])
+def test_a_weight_that_is_in_another_file(kind: str, tmp_path: Path) -> None:
+    secret = np.full([3], 7919, np.float32)
+    (tmp_path / "secret").write_bytes(secret.tobytes())
+    with h5py.File(tmp_path / "other.h5", "w") as other:
+        other["v"] = secret
+    with h5py.File(tmp_path / "weights.h5", "w") as file:
+        store = file.create_group("layers/hub/vars")
+        if kind == "link":
+            store["v"] = h5py.ExternalLink(str(tmp_path / "other.h5"), "v")
+        elif kind == "storage":
+            place = (str(tmp_path / "secret"), 0, secret.nbytes)
+            store.create_dataset("v", shape=[3], dtype="f4", external=[place])
+        else:
+            layout = h5py.VirtualLayout(shape=(3,), dtype="f4")
+            layout[:] = h5py.VirtualSource(str(tmp_path / "other.h5"), "v", shape=(3,), dtype="f4")
+            store.create_virtual_dataset("v", layout)
+        variable = _variable([0.0, 0.0, 0.0])
+        with pytest.raises(compat_hub.UnsafeModuleError, match="not in the file"):
+            load_weights(store, {"v": variable}, "the layer")
+    assert variable.numpy().tolist() == [0, 0, 0]
+
+
+def test_a_weight_of_a_shape_that_takes_all_memory(store: Any) -> None:
+    message = tensor_pb2.TensorProto(dtype=tf.bfloat16.as_datatype_enum, half_val=[1])
+    message.tensor_shape.dim.add(size=2**44)
+    store["v"] = np.frombuffer(message.SerializeToString(), np.uint8)
+    with pytest.raises(
+        compat_hub.CheckpointError, match=r"the shape \(2,\), and \(17592186044416,"
+    ):
+        load_weights(store, {"v": _variable([1.0, 2.0], "bfloat16")}, "the layer")

@@ -13,8 +13,8 @@ from compat_hub.graph.shapes import is_shape
 
 GraphDef = Any
 
-# Ops that hold a tensor as an attribute.
-_CONSTANTS = frozenset({"Const", "HostConst"})
+# Ops that hold a tensor as an attribute, and its name.
+_CONSTANTS = {"Const": "value", "HostConst": "value", "ImageSummary": "bad_color"}
 # Bytes of one element in memory; those that are not here take 4.
 _WIDTHS = {
     **dict.fromkeys(["DT_BOOL", "DT_INT8", "DT_UINT8", "DT_QINT8", "DT_QUINT8"], 1),
@@ -47,7 +47,7 @@ def find_bad_constant(graph_def: GraphDef, most_bytes: float = 2**28) -> str | N
             problem = _problem(node)
             if problem:
                 return f"the constant {node.name!r} {problem}"
-            tensor = node.attr["value"].tensor
+            tensor = node.attr[_CONSTANTS[node.op]].tensor
             more += _bytes_beyond(tensor)
             if more > most_bytes:
                 sizes = [dim.size for dim in tensor.tensor_shape.dim]
@@ -60,8 +60,8 @@ def find_bad_constant(graph_def: GraphDef, most_bytes: float = 2**28) -> str | N
 
 
 def _problem(node: Any) -> str | None:
-    tensor = node.attr["value"].tensor
-    dtype = node.attr["dtype"].type
+    tensor = node.attr[_CONSTANTS[node.op]].tensor
+    dtype = node.attr["dtype"].type if "dtype" in node.attr else tensor.dtype
     if tensor.dtype != dtype:
         return f"has the dtype {dtype}, and its value {tensor.dtype}"
     sizes = [dim.size for dim in tensor.tensor_shape.dim]

@@ -108,3 +108,11 @@ def test_objects_of_a_process(kind: str) -> None:
     else:
         tensor.resource_handle_val.add(name="of somebody else")
     assert "'c' holds objects of a process" in (find_bad_constant(graph_def) or "")
+
+
+def test_a_constant_of_an_op_that_is_none() -> None:
+    graph_def = tf.compat.v1.GraphDef()
+    node = graph_def.node.add(name="s", op="ImageSummary")
+    assert find_bad_constant(graph_def) is None
+    node.attr["bad_color"].tensor.CopyFrom(tf.make_tensor_proto([1], tf.uint8, [2**34]))
+    assert "'s' has the shape [17179869184]" in (find_bad_constant(graph_def) or "")
