@@ -37,7 +37,8 @@ def find_large_vocabulary(
         most_bytes: The size of the largest file that they may read.
     """
     for name in (name for op in sorted(_OPS) for name in nodes_by_op.get(op, ())):
-        size = nodes[name].attr["vocab_size"].i
+        attr = nodes[name].attr  # of a message that must not change, as it would where one is read
+        size = attr["vocab_size"].i if "vocab_size" in attr else 0
         if size > most_bytes + 1:
             return (
                 f"the node {name!r} fills a table from {size:,} lines of a file, and the largest "
