@@ -35,6 +35,7 @@ _CONTEXTS: Mapping[str, Any] = {
 }
 _numbers = itertools.count()
 _RESTORE_SCOPE = "checkpoint_initializer"
+_RESTORE_INPUTS = ("prefix", "names", "slices")
 _ASSET_FILEPATHS = tf.compat.v1.GraphKeys.ASSET_FILEPATHS
 
 
@@ -201,13 +202,17 @@ def initialize_from_checkpoint(
     """
     nodes = index_nodes(meta_graph.graph_def)
     restored: dict[str, str] = {}
+    taken = set(nodes)
     for info in variant.variables:
         scope = f"{_RESTORE_SCOPE}/{info.name}"
-        while scope in nodes:
+        # Another variable may be called as a constant of this one is: "w" and "w/prefix".
+        while not taken.isdisjoint((scope, *(f"{scope}/{part}" for part in _RESTORE_INPUTS))):
             scope += "_"
+        taken.update((scope, *(f"{scope}/{part}" for part in _RESTORE_INPUTS)))
         part = info.slice.spec if info.slice else ""
         restore = meta_graph.graph_def.node.add(name=scope, op="RestoreV2")
-        for name, value in ("prefix", prefix), ("names", [info.key]), ("slices", [part]):
+        values = (prefix, [info.key], [part])
+        for name, value in zip(_RESTORE_INPUTS, values, strict=True):
             constant = meta_graph.graph_def.node.add(name=f"{scope}/{name}", op="Const")
             constant.attr["dtype"].type = tf.string.as_datatype_enum
             constant.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(value, tf.string))

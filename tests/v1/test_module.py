@@ -541,3 +541,17 @@ def test_a_program_without_the_behavior_of_tf2(tmp_path: Path) -> None:
     printed = _program(code, FOLDER=str(tmp_path))
     shapes = "[(1, 2), (1, 2), (2, 2), (2, 2)]"
     assert printed == f"True False {shapes} True\n(1, 2)\n"
+
+
+def test_variables_that_are_called_as_what_reads_the_others(tmp_path: Path) -> None:
+    def build() -> Any:
+        x = v1.placeholder(tf.float32, [None], "x")
+        names = ["w", "w/prefix", "w/names", "w_/slices"]
+        variables = [v1.get_variable(n, initializer=float(k + 2)) for k, n in enumerate(names)]
+        return {"default": ({"x": x}, {"default": x * tf.stack(variables)})}
+
+    path = write_module(tmp_path / "module", none=build)
+    with tf.Graph().as_default(), v1.Session() as session:
+        outputs = compat_hub.Module(path)(np.ones([4], np.float32))
+        session.run(v1.global_variables_initializer())
+        assert session.run(outputs).tolist() == [2, 3, 4, 5]
