@@ -114,5 +114,6 @@ def test_a_constant_of_an_op_that_is_none() -> None:
     graph_def = tf.compat.v1.GraphDef()
     node = graph_def.node.add(name="s", op="ImageSummary")
     assert find_bad_constant(graph_def) is None
+    assert not node.attr
     node.attr["bad_color"].tensor.CopyFrom(tf.make_tensor_proto([1], tf.uint8, [2**34]))
     assert "'s' has the shape [17179869184]" in (find_bad_constant(graph_def) or "")
