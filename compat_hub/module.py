@@ -25,13 +25,14 @@ from compat_hub.call import (
     select_outputs,
 )
 from compat_hub.direct_call import DirectCall
-from compat_hub.errors import GraphError, InputTypeError, ResolveError
+from compat_hub.errors import GraphError, InputTypeError, ResolveError, UnknownNameError
 from compat_hub.fresh_copy import naming_fresh_copy
 from compat_hub.function import GraphFunction, Program, StateTensor, shared_program
 from compat_hub.gaps import check_gap, check_usable, find_gap
 from compat_hub.inputs import bind_inputs, join_components
+from compat_hub.pruned import PrunedFunction
 from compat_hub.reusable import save_reusable
-from compat_hub.safety import check_host_access
+from compat_hub.safety import check_host_access, check_run
 from compat_hub.signature_table import signature_tables
 from compat_hub.spec import (
     ModuleSpec,
@@ -348,6 +349,64 @@ class HubModule(tf.Module):
         values = {**values, **{given_name(name): given[name] for name in names}}
         outputs = self._function(key)(values, _watch_all).outputs
         return outputs if as_dict else outputs["default"]
+
+    def prune(
+        self, feeds: Any, fetches: Any, *, training: bool = False, tags: Tags = None
+    ) -> PrunedFunction:
+        """Any part of a variant's graph as a callable, by the names of its tensors.
+
+        Examples:
+            >>> module = compat_hub.load("path/to/module")
+            >>> hidden = module.prune("fruit:0", "features/dense/BiasAdd:0")
+            >>> with tf.GradientTape() as tape:
+            ...     values = hidden(tf.ones([5, 7]))
+            >>> gradient = tape.gradient(values, module.variable_map["features/dense/kernel"])
+            >>> print(values.shape, gradient.shape)
+            (5, 8) (7, 8)
+            >>> rest = module.prune(["features/dense/BiasAdd:0"], {"scores": "features/Relu"})
+            >>> rest(values)["scores"].shape
+            TensorShape([5, 8])
+
+        It is what `session.run(fetches, feed_dict)` was for inner tensors, and does what `prune` of
+        a TF1 SavedModel does after `tf.saved_model.load`. Only what is fetched is computed: no
+        update op runs that is not among the fetches.
+
+        Args:
+            feeds: Names of the tensors that are given at each call, in lists and dicts or alone.
+                The name of a node stands for its first output. Placeholders, and any others that
+                are no variable's or table's handle: what stands before them does not run.
+            fetches: Names of the tensors to return, in lists and dicts or alone. One of an
+                operation without outputs runs it, and gives None.
+            training: Whether to take the variant of training calls; a bool.
+            tags: The variant's tags: a set, a list or one string; None leaves it to `training`.
+
+        Returns:
+            A callable: it takes the values by position, as `feeds` has the names, or by keyword
+            where that is a dict, and returns what is fetched, in the structure of `fetches`. It is
+            differentiable, and works in a `tf.function`.
+
+        Raises:
+            UnknownNameError: There is no such variant, tensor or node.
+            InputTypeError: A name is no string.
+            SignatureError: What is fetched depends on a placeholder that is not fed; or a tensor
+                can be neither fed nor fetched, as those within a loop.
+            UnsafeModuleError: The part would touch the host.
+            ModuleFormatError: It needs an op that this TensorFlow does not have.
+            CheckpointError: It needs a variable that the module's checkpoint does not have.
+        """
+        variant = self.variant(training) if tags is None else self._loaded_variant(tags)
+        pruned = PrunedFunction(variant, feeds, fetches, self.state.tensors(variant))
+        check_run(self.spec, variant, "prune", pruned.wanted, pruned.fed_tensors)
+        return pruned
+
+    def _loaded_variant(self, tags: Tags) -> GraphVariant:
+        variant = self.spec.variant(normalize_tags(tags))
+        if self.tags is not None and variant.tags != self.tags:
+            raise UnknownNameError(
+                f"Module {self.spec.handle!r} was loaded with tags={format_tags(self.tags)}, so it "
+                f"has no variant {format_tags(variant.tags)}. Load it without tags for all."
+            )
+        return variant
 
     @_tensorflow.unconverted
     def call_signature(

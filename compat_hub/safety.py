@@ -102,6 +102,37 @@ def check_host_access(
             raise UnsafeModuleError(_message(spec.handle, variant, found))
 
 
+def check_run(
+    spec: ModuleSpec,
+    variant: GraphVariant,
+    user: str,
+    wanted: Collection[str],
+    fed: Collection[str],
+) -> None:
+    """Checks that what is no signature's part of a graph stays within the graph when it runs.
+
+    Args:
+        spec: The module.
+        variant: The variant.
+        user: How the message names who runs it.
+        wanted: The names of tensors and nodes.
+        fed: The names of the tensors whose values are given at each call, the state not counted.
+
+    Raises:
+        UnsafeModuleError: It would touch the host.
+    """
+    library = variant.meta_graph.graph_def.library
+    suspects = _suspect_ops(variant, variant.ops)
+    if spec.allow_host_access or not (suspects or library.gradient):
+        return
+    hosts = HostNodes(variant.nodes, variant.nodes_by_op, library, suspects)
+    needed = hosts.needed(wanted, fed, variant.nodes)
+    own = PassedOn(_asset_constants(variant), variant.nodes, fed)
+    found = [(op, name, what, user) for op, name, what in hosts.places(needed, own, set())]
+    if found:
+        raise UnsafeModuleError(_message(spec.handle, variant, sorted(found)))
+
+
 def leave_out_host_access(
     spec: ModuleSpec,
     variant: GraphVariant,
