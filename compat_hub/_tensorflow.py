@@ -17,6 +17,7 @@ from typing import Any, TypeGuard, TypeVar
 
 import tensorflow as tf
 from tensorflow.core.protobuf import config_pb2, rewriter_config_pb2
+from tensorflow.python import pywrap_tfe
 from tensorflow.python.autograph.impl import api as autograph
 from tensorflow.python.client import pywrap_tf_session
 from tensorflow.python.distribute import load_context
@@ -291,6 +292,11 @@ def is_eager_tensor(value: Any) -> TypeGuard[tf.Tensor]:
 def may_record() -> bool:
     """Whether somebody may watch what runs: a tape, or a function that is being built."""
     return not context.executing_eagerly() or record.could_possibly_record()
+
+
+def is_recording_stopped() -> bool:
+    """Whether tapes look away, as while `tf.recompute_grad` notes which variables a call uses."""
+    return pywrap_tfe.TFE_Py_TapeSetIsStopped()
 
 
 class _Fork:

@@ -407,7 +407,7 @@ class GraphFunction:
         # In a program that is written there is no strategy.
         states = [s.tensor() if program.portable else s.argument(w) for s, w in self._uses]
         recorded = _tensorflow.may_record()
-        if recorded:
+        if recorded or _tensorflow.is_recording_stopped():
             for state, _ in self._uses:
                 state.accessed(is_watched(state))
         outputs = program.run([*inputs, *states], recorded, self._states)

@@ -100,6 +100,22 @@ def test_only_what_is_watched_is_seen_by_a_tape() -> None:
     assert gradients[1] is None
 
 
+def test_variables_train_where_activations_are_recomputed() -> None:
+    module = compat_hub.load(FIXTURES / "pets" / "module")
+    inputs = tf.ones([2, 7])
+    gradients = []
+    for call in (module, tf.recompute_grad(module.__call__)):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(call(inputs) ** 2)
+        gradients.append(tape.gradient(loss, module.trainable_variables))
+    expected, found = gradients
+    assert sum(g is not None for g in expected) == 4
+    for gradient, other in zip(expected, found, strict=True):
+        assert (gradient is None) == (other is None)
+        if gradient is not None:
+            np.testing.assert_allclose(other, gradient, rtol=1e-5)
+
+
 def test_one_graph_function_serves_eager_and_traced_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     with tf.GradientTape():
         _, function = _function("fruit", {"Placeholder:0": [None, 5]}, ["MatMul_2:0"])
