@@ -405,6 +405,28 @@ def test_in_a_vectorized_map(fixture: str) -> None:
             assert_close(found, expected, OUTPUT_TOLERANCE, name)
 
 
+def test_loops_in_a_vectorized_map_are_more_than_tensorflow_takes() -> None:
+    """The control of what docs/gradients.md says, without compat_hub; and what works instead."""
+    loop = tf.function(
+        lambda x: tf.while_loop(lambda i, _: i < 3, lambda i, a: (i + 1, a * 2.0), [0, x])[1]
+    )
+    graph_def = loop.get_concrete_function(tf.TensorSpec([2])).graph.as_graph_def()
+    name = next(node.name for node in graph_def.node if node.op == "Placeholder")
+    result = f"{graph_def.node[-1].name}:0"
+
+    def body(x: Any) -> Any:
+        return tf.graph_util.import_graph_def(graph_def, {name: x}, [result])[0]
+
+    imported: Any = tf.compat.v1.wrap_function(body, [tf.TensorSpec([2])])
+    with pytest.raises((AttributeError, TypeError)):
+        tf.vectorized_map(lambda x: imported(x), tf.ones([3, 2]))  # noqa: PLW0108
+    module, record = _load("while_rnn"), _record("while_rnn")
+    inputs = {n: tf.stack([v, v]) for n, v in record.inputs("default").items()}
+    found = tf.map_fn(module, inputs, fn_output_signature=tf.float32)
+    for output in found:
+        assert_close(output, record.outputs([], "default")["default"], OUTPUT_TOLERANCE, "map_fn")
+
+
 # Threads ------------------------------------------------------------------------------------------
 
 
