@@ -291,6 +291,8 @@ class ModuleState:
                 f"{value.dtype.name} {value.shape}, expected {info.dtype.name} {info.shape}. "
                 f"The module is damaged. {fresh_copy(self._spec.handle)}"
             )
+        if not tf.executing_eagerly():  # where nobody knows yet what the checkpoint gives
+            value.set_shape(info.shape)
         return make_variable(info, value, info.name in written, self._where(info.name))
 
     def _run(

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 import compat_hub
 from compat_hub import keras2, keras3
+from compat_hub.samples import sample_path
 from tests.authoring import write_module
 from tests.records import FIXTURES, OUTPUT_TOLERANCE, Record, assert_close
 
@@ -199,3 +200,18 @@ def test_a_function_keeps_what_it_loads_as_long_as_it_is_there() -> None:
     del step
     gc.collect()
     assert module() is None
+
+
+@pytest.mark.parametrize("keras", [keras2, keras3], ids=["keras2", "keras3"])
+def test_a_layer_in_a_graph_has_values_shapes_and_gradients(keras: Any) -> None:
+    v1 = tf.compat.v1
+    expected = compat_hub.load(sample_path("pets"))(tf.ones([2, 7]))
+    with tf.Graph().as_default(), v1.Session() as session:
+        layer = keras.KerasLayer(sample_path("pets"), trainable=True)
+        output = layer(tf.ones([2, 7]))
+        variables = v1.trainable_variables()
+        kernel = next(v for v in variables if v.shape == [7, 8])
+        gradient = tf.gradients(tf.reduce_sum(output), kernel)[0]
+        session.run([v1.global_variables_initializer(), v1.tables_initializer()])
+        np.testing.assert_allclose(session.run(output), expected, rtol=1e-5)
+        assert np.any(session.run(gradient))
