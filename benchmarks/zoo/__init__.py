@@ -1,0 +1,1 @@
+"""Modules of real kinds, made by public model code, taken through every way that there is."""

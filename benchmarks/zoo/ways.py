@@ -1,0 +1,372 @@
+"""One way of one module: python -m benchmarks.zoo.ways WAY FOLDER prints `= ` and what came of it.
+
+That is the worst difference from the record of TensorFlow 1.15, each number relative to the largest
+magnitude of its tensor; `-` where the record has nothing to compare; or the error.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+import numpy as np
+import tensorflow as tf
+
+import compat_hub
+from tests.records import Record, value_of
+
+Values = Mapping[str, Any]
+Pairs = Iterator[tuple[Any, Any]]
+
+
+def difference(found: Any, expected: Any) -> float:
+    """The largest difference relative to the largest magnitude; infinite where one has no match."""
+    if isinstance(expected, tf.SparseTensor):
+        return max(
+            difference(getattr(found, p), getattr(expected, p)) for p in ("indices", "values")
+        )
+    found, expected = np.asarray(found), np.asarray(expected)
+    if found.shape != expected.shape:
+        return float("inf")
+    if expected.dtype.kind in "OS":
+        return 0.0 if found.astype("S").tolist() == expected.astype("S").tolist() else float("inf")
+    if not expected.size:
+        return 0.0
+    found, expected = found.astype(np.complex128), expected.astype(np.complex128)
+    both = np.isfinite(expected) & np.isfinite(found)
+    if not np.array_equal(np.isfinite(expected), np.isfinite(found)):
+        return float("inf")
+    scale = np.abs(expected[both]).max(initial=0.0) or 1.0
+    return float(np.abs(found - expected)[both].max(initial=0.0) / scale)
+
+
+def _outputs(record: Record, call: Callable[[list[str], str, Values], Values]) -> Pairs:
+    for tags in record.tag_sets:
+        for signature in record.signatures(tags):
+            found = call(tags, signature, record.inputs(signature))
+            for name, value in record.outputs(tags, signature).items():
+                yield found[name], value
+
+
+def call(record: Record) -> Pairs:
+    """Each variant's signatures, called eagerly."""
+    modules: dict[tuple[str, ...], Any] = {}
+
+    def apply(tags: list[str], signature: str, inputs: Values) -> Values:
+        module = modules.setdefault(tuple(tags), compat_hub.load(record.path, tags=tags))
+        return module(inputs, signature=signature, as_dict=True)
+
+    return _outputs(record, apply)
+
+
+def function(record: Record) -> Pairs:
+    """The same inside a tf.function."""
+
+    def apply(tags: list[str], signature: str, inputs: Values) -> Values:
+        module = compat_hub.load(record.path, tags=tags)
+        infos = module.get_input_info_dict(signature)
+        tensors = {n: _tensor(v, infos[n].dtype) for n, v in inputs.items()}
+        return tf.function(lambda feeds: module(feeds, signature=signature, as_dict=True))(tensors)
+
+    return _outputs(record, apply)
+
+
+def _tensor(value: Any, dtype: tf.DType) -> Any:
+    composite = isinstance(value, tf.SparseTensor | tf.RaggedTensor)
+    return value if composite else tf.convert_to_tensor(value, dtype)
+
+
+def tape(record: Record) -> Pairs:
+    """Steps of gradient descent with a tape: every variable after each step."""
+    train = record.train
+    if train is None:
+        return
+    module = compat_hub.load(record.path, tags=train["tags"])
+    for k in range(train["steps"]):
+        with tf.GradientTape() as watching:
+            result = module.call_signature(
+                record.inputs(train["signature"]), train["signature"], training=True, losses=True
+            )
+            terms = [tf.reduce_sum(tf.square(result.outputs[name])) for name in train["outputs"]]
+            terms += [loss() for loss in module.regularization_losses] + result.losses
+            loss = tf.add_n([tf.cast(term, terms[0].dtype) for term in terms])
+        gradients = watching.gradient(loss, module.trainable_variables)
+        for variable, gradient in zip(module.trainable_variables, gradients, strict=True):
+            if gradient is not None:
+                rate = tf.cast(train["learning_rate"], variable.dtype)
+                variable.assign_sub(rate * tf.convert_to_tensor(gradient))
+        for key, value in record.variables(k + 1).items():
+            yield value_of(module.variable_map[key]), value
+
+
+def _fit(record: Record, keras: Any, layer_class: Any) -> Pairs:
+    train = record.train
+    if train is None:
+        return
+    module = compat_hub.load(record.path, tags=train["tags"])
+    infos = module.get_input_info_dict(train["signature"])
+    inputs = {n: _tensor(v, infos[n].dtype) for n, v in record.inputs(train["signature"]).items()}
+    scalars = {n: v for n, v in inputs.items() if v.shape.rank == 0}
+    hub_layer = layer_class(
+        module,
+        trainable=True,
+        signature=train["signature"],
+        signature_outputs_as_dict=True,
+        arguments=scalars,
+    )
+
+    class Model(keras.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.hub_layer = hub_layer
+            self.built = True
+
+        def call(self, inputs: Any, training: Any = None) -> Any:
+            return self.hub_layer(inputs, training=training)
+
+        def train_step(self, data: Any) -> Any:
+            with tf.GradientTape() as watching:
+                outputs = self(data[0] if isinstance(data, tuple) else data, training=True)
+                terms = [tf.reduce_sum(tf.square(outputs[n])) for n in train["outputs"]]
+                loss = tf.add_n([tf.cast(t, terms[0].dtype) for t in terms + list(self.losses)])
+            weights = self.trainable_weights
+            gradients = watching.gradient(
+                loss, [getattr(w, "value", w) if keras3 else w for w in weights]
+            )
+            pairs = [(g, w) for g, w in zip(gradients, weights, strict=True) if g is not None]
+            self.optimizer.apply_gradients(pairs)
+            return {"loss": loss}
+
+    keras3 = keras.__name__ == "keras"
+    model = Model()
+    options = {"jit_compile": False} if keras3 else {}
+    model.compile(keras.optimizers.SGD(train["learning_rate"]), **options)
+    data = tf.data.Dataset.from_tensors({n: v for n, v in inputs.items() if n not in scalars})
+    for k in range(train["steps"]):
+        model.fit(data, verbose=0)
+        for key, value in record.variables(k + 1).items():
+            yield value_of(module.variable_map[key]), value
+
+
+def keras_3(record: Record) -> Pairs:
+    """Steps of `fit` with the layer of Keras 3."""
+    import keras  # noqa: PLC0415
+
+    from compat_hub import keras3  # noqa: PLC0415
+
+    return _fit(record, keras, keras3.KerasLayer)
+
+
+def tf_keras(record: Record) -> Pairs:
+    """Steps of `fit` with the layer of tf_keras."""
+    import tf_keras as keras  # noqa: PLC0415
+
+    from compat_hub import keras2  # noqa: PLC0415
+
+    return _fit(record, keras, keras2.KerasLayer)
+
+
+_SERVE = """
+import sys
+import numpy as np
+import tensorflow as tf
+path, signature, given, made = sys.argv[1:]
+model = tf.saved_model.load(path)
+function = model.signatures[signature]
+_, specs = function.structured_input_signature
+feeds = {}
+with np.load(given) as arrays:
+    for name, spec in specs.items():
+        value = arrays[name]
+        feeds[name] = tf.constant(value.tolist() if value.dtype.kind == "S" else value, spec.dtype)
+found = function(**feeds)
+np.savez(made, **{name: value.numpy() for name, value in found.items()})
+"""
+
+
+def convert(record: Record) -> Pairs:
+    """What `convert` writes, served by tf.saved_model.load in a process without compat_hub."""
+    for tags in record.tag_sets:
+        if "train" in tags:
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            module = compat_hub.load(record.path, tags=tags)
+            module.save(f"{folder}/model")
+            for signature in record.signatures(tags):
+                variant = module.variant(training=False)
+                inputs = record.inputs(signature)
+                infos = variant.signatures[signature].inputs
+                given = {
+                    n: v
+                    for n, v in inputs.items()
+                    if not variant.has_default(infos[n]) and not infos[n].is_composite
+                }
+                if given.keys() != inputs.keys():
+                    continue  # the record feeds what the signature leaves at its default
+                arrays = {n: np.asarray(v) for n, v in given.items()}
+                arrays = {n: v.astype("S") if v.dtype == object else v for n, v in arrays.items()}
+                np.savez(f"{folder}/given.npz", **arrays)
+                command = [sys.executable, "-c", _SERVE, f"{folder}/model", signature]
+                command += [f"{folder}/given.npz", f"{folder}/made.npz"]
+                done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
+                if done.returncode:
+                    raise RuntimeError((done.stderr.strip().splitlines() or ["no word"])[-1])
+                with np.load(f"{folder}/made.npz", allow_pickle=True) as made:
+                    for name, value in record.outputs(tags, signature).items():
+                        if name in made:
+                            yield made[name], value
+
+
+def _in_graph(record: Record, tags: list[str], make: Callable[..., Any]) -> Pairs:
+    """Outputs and steps in a session of TF1's kind, of what `make` puts into a graph."""
+    for signature in record.signatures(tags):
+        with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+            outputs, _, _, _ = make(tags, signature, False)
+            session.run(
+                [tf.compat.v1.global_variables_initializer(), tf.compat.v1.tables_initializer()]
+            )
+            expected = record.outputs(tags, signature)
+            found = session.run({n: outputs[n] for n in expected})
+            for name, value in expected.items():
+                if isinstance(value, tf.SparseTensor):
+                    yield found[name].values, value.values
+                else:
+                    yield found[name], value
+
+
+def hub_module(record: Record) -> Pairs:
+    """`compat_hub.Module` in a graph and a session, outputs of each variant."""
+
+    def make(tags: list[str], signature: str, trainable: bool) -> Any:
+        module = compat_hub.Module(record.path, trainable=trainable, tags=set(tags))
+        infos = module.get_input_info_dict(signature)
+        inputs = {
+            n: v if isinstance(v, tf.SparseTensor) else tf.constant(v, infos[n].dtype)
+            for n, v in record.inputs(signature).items()
+        }
+        return module(inputs, signature=signature, as_dict=True), None, None, None
+
+    for tags in record.tag_sets:
+        yield from _in_graph(record, tags, make)
+
+
+def session_training(record: Record) -> Pairs:
+    """Steps in a session with `compat_hub.Module`, as the record was made."""
+    train = record.train
+    if train is None:
+        return
+    v1 = tf.compat.v1
+    with tf.Graph().as_default(), v1.Session() as session:
+        module = compat_hub.Module(record.path, trainable=True, tags=set(train["tags"]))
+        infos = module.get_input_info_dict(train["signature"])
+        inputs = {
+            n: v if isinstance(v, tf.SparseTensor) else tf.constant(v, infos[n].dtype)
+            for n, v in record.inputs(train["signature"]).items()
+        }
+        outputs = module(inputs, signature=train["signature"], as_dict=True)
+        terms = [tf.reduce_sum(tf.square(outputs[name])) for name in train["outputs"]]
+        terms += v1.losses.get_regularization_losses()
+        loss = tf.add_n([tf.cast(term, terms[0].dtype) for term in terms])
+        updates = v1.get_collection(v1.GraphKeys.UPDATE_OPS)
+        with tf.control_dependencies(updates):
+            optimizer = v1.train.GradientDescentOptimizer(train["learning_rate"])
+            step = optimizer.minimize(loss, var_list=v1.trainable_variables())
+        session.run([v1.global_variables_initializer(), v1.tables_initializer()])
+        for k in range(train["steps"]):
+            if train.get("loss_with_step"):
+                session.run([loss, step])
+            else:
+                session.run(step)
+            values = session.run(dict(module.variable_map))
+            for key, value in record.variables(k + 1).items():
+                if not isinstance(values[key], list):
+                    yield values[key], value
+
+
+def import_meta_graph(record: Record) -> Pairs:
+    """The second judge: TensorFlow 2 runs and trains the module's own graph, untouched.
+
+    What differs from TensorFlow 1.15 here is a difference of the two TensorFlows.
+    """
+    from tensorflow.core.protobuf import saved_model_pb2  # noqa: PLC0415
+
+    train = record.train
+    v1 = tf.compat.v1
+    saved = saved_model_pb2.SavedModel.FromString(
+        (Path(record.path) / "saved_model.pb").read_bytes()
+    )
+    if train is None:
+        return
+    (graph_of_variant,) = (
+        m for m in saved.meta_graphs if set(m.meta_info_def.tags) == set(train["tags"])
+    )
+    with tf.Graph().as_default() as graph, v1.Session() as session:
+        saver = v1.train.import_meta_graph(graph_of_variant)
+        del saver
+        spec = compat_hub.load_module_spec(record.path).signature(
+            train["signature"], frozenset(train["tags"])
+        )
+        feeds: dict[str, Any] = {}
+        for name, value in record.inputs(train["signature"]).items():
+            info = spec.inputs[name]
+            parts = info.unpack(value) if info.is_composite else [value]
+            feeds.update(
+                (tensor, np.asarray(part))
+                for tensor, part in zip(info.components, parts, strict=True)
+            )
+        outputs = [
+            graph.get_tensor_by_name(spec.outputs[n].components[0]) for n in train["outputs"]
+        ]
+        terms = [tf.reduce_sum(tf.square(output)) for output in outputs]
+        losses = v1.get_collection(v1.GraphKeys.REGULARIZATION_LOSSES)
+        terms += [tf.cast(term, terms[0].dtype) for term in losses]
+        variables = {v.op.name: v for v in v1.global_variables()}
+        with tf.control_dependencies(v1.get_collection(v1.GraphKeys.UPDATE_OPS)):
+            optimizer = v1.train.GradientDescentOptimizer(train["learning_rate"])
+            step = optimizer.minimize(tf.add_n(terms), var_list=v1.trainable_variables())
+        for name, value in record.variables(0).items():
+            if name in variables:
+                variables[name].load(value, session)
+        session.run(v1.tables_initializer())
+        for k in range(train["steps"]):
+            session.run(step, feeds)
+            values = session.run(variables)
+            for key, value in record.variables(k + 1).items():
+                if key in values:
+                    yield values[key], value
+
+
+WAYS: dict[str, Callable[[Record], Pairs]] = {
+    "call": call,
+    "tf.function": function,
+    "tape": tape,
+    "Keras 3 fit": keras_3,
+    "tf_keras fit": tf_keras,
+    "convert": convert,
+    "hub.Module": hub_module,
+    "hub.Module, training": session_training,
+    "TensorFlow 2 alone, training": import_meta_graph,
+}
+
+
+def main() -> None:
+    """Runs one way."""
+    way, folder = sys.argv[1:]
+    try:
+        worst = [difference(found, expected) for found, expected in WAYS[way](Record(Path(folder)))]
+        print(f"= {max(worst):.1e}" if worst else "= -")
+    except Exception as error:
+        text = " ".join(str(error).split())
+        print(f"= {type(error).__name__}: {text[:300]}")
+
+
+if __name__ == "__main__":
+    main()
