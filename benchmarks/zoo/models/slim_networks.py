@@ -71,11 +71,9 @@ def inception_v4() -> Case:
     from nets import inception_v4 as code  # noqa: PLC0415
 
     def network(images, training):
-        with (
-            slim.arg_scope(code.inception_v4_arg_scope()),
-            slim.arg_scope([slim.batch_norm], is_training=training),
-        ):
-            net, _ = code.inception_v4_base(images, "Mixed_5e")
+        with slim.arg_scope(code.inception_v4_arg_scope()):
+            with slim.arg_scope([slim.batch_norm], is_training=training):
+                net, _ = code.inception_v4_base(images, "Mixed_5e")
         return {"default": _spatial_mean(net)}
 
     return image_case("inception_v4", network, 96)
@@ -86,11 +84,9 @@ def inception_resnet_v2() -> Case:
     from nets import inception_resnet_v2 as code  # noqa: PLC0415
 
     def network(images, training):
-        with (
-            slim.arg_scope(code.inception_resnet_v2_arg_scope()),
-            slim.arg_scope([slim.batch_norm], is_training=training),
-        ):
-            net, ends = code.inception_resnet_v2_base(images, "Mixed_5b")
+        with slim.arg_scope(code.inception_resnet_v2_arg_scope()):
+            with slim.arg_scope([slim.batch_norm], is_training=training):
+                net, ends = code.inception_resnet_v2_base(images, "Mixed_5b")
         return {"default": _spatial_mean(net), "map": net}
 
     return image_case("inception_resnet_v2", network, 96)
@@ -234,11 +230,9 @@ def s3dg() -> Case:
     from nets import s3dg as code  # noqa: PLC0415
 
     def network(video, training):
-        with (
-            slim.arg_scope(code.s3dg_arg_scope()),
-            slim.arg_scope([slim.batch_norm], is_training=training),
-        ):
-            net, _ = code.s3dg_base(video, final_endpoint="Mixed_3c")
+        with slim.arg_scope(code.s3dg_arg_scope()):
+            with slim.arg_scope([slim.batch_norm], is_training=training):
+                net, _ = code.s3dg_base(video, final_endpoint="Mixed_3c")
         return {"default": _spatial_mean(net)}
 
     return image_case("s3dg", network, 32, frames=8)
