@@ -36,6 +36,14 @@ def test_commands_of_the_project_are_there(page: Path) -> None:
         assert importlib.util.find_spec(module), module
 
 
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))], ids=lambda page: page.name
+)
+def test_nothing_is_left_to_be_filled_in(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert not re.findall(r"@[A-Z]+@|<!-- [A-Z]+ -->|\bTODO\b|\bTBD\b|\bXXX\b", text)
+
+
 @pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated")
 def test_roads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
