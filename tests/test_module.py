@@ -475,11 +475,10 @@ def test_threads_that_call_different_signatures_first(built: list[str]) -> None:
     results = _in_threads(calls * 2)
     for k, result in enumerate(results):
         np.testing.assert_allclose(result, calls[k % 4](), rtol=1e-6)
-    assert collections.Counter(built) == {
-        "default": 2,  # in the tf.function, too, which looks at the graph
-        "fruit_to_pet": 1,
-        "regularization_loss": 1,
-    }
+    counts = collections.Counter(built)
+    # The tf.function has another, which serves eager calls, too, if it is the first.
+    assert counts.pop("default") in {1, 2}
+    assert counts == {"fruit_to_pet": 1, "regularization_loss": 1}
 
 
 def test_threads_that_train() -> None:

@@ -458,6 +458,10 @@ _OPS = (
     _NcclReduceSend _ParallelConcatStart _ParallelConcatUpdate _ScopedAllocator
     _ScopedAllocatorConcat _ScopedAllocatorSplit _UnaryOpsComposition
     """,
+    # What the interpreter of TFLite registers when it is imported.
+    """
+    TFLite_Detection_PostProcess UnidirectionalSequenceLstm UnidirectionalSequenceRnn
+    """,
     # The package tensorflow_text.
     """
     CaseFoldUTF8 ConstrainedSequence FastBertNormalize FastWordpieceTokenizeWithOffsets

@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ def write(record: Record, folder: Path, kind: str = "keras3", trainable: bool = 
         inputs = {n: _input(keras, infos[n], values[n], _name(k)) for k, n in enumerate(values)}
         model = keras.Model([*inputs.values()], layer(inputs))
     except compat_hub.SignatureError as error:
-        raise UnableError(f"Keras: {str(error).splitlines()[0]}") from error
+        raise UnableError(f"Keras: {_reason(error)}") from error
     folder.mkdir(parents=True)
     with contextlib.redirect_stdout(io.StringIO()):  # it lists what it writes
         model.export(str(folder / "saved_model"))
@@ -79,6 +80,13 @@ def write(record: Record, folder: Path, kind: str = "keras3", trainable: bool = 
     np.savez(folder / "case.npz", **arrays)
     (folder / "case.json").write_text(json.dumps({"signatures": {SIGNATURE: facts}}, indent=1))
     return Case(folder)
+
+
+def _reason(error: Exception) -> str:
+    """What Keras says of a failed call, without its frame and its colours."""
+    lines = [re.sub(r"\x1b\[\d*m", "", line).strip() for line in str(error).splitlines()]
+    lines = [line for line in lines if line and not line.startswith("Exception encountered")]
+    return lines[0] if lines else type(error).__name__
 
 
 def _name(number: int) -> str:

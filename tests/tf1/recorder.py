@@ -292,7 +292,10 @@ def _restore(module: hub.Module, values: dict[str, np.ndarray], session: tf.Sess
     """Starts again: from the checkpoint, and with the same random initial values."""
     session.run(tf.global_variables_initializer())
     for name, variable in module.variable_map.items():
-        if not isinstance(variable, list):
+        # What the checkpoint has is there again; an imported reference variable has no load().
+        if not isinstance(variable, list) and not np.array_equal(
+            session.run(variable), values[name]
+        ):
             variable.load(values[name], session)
 
 
