@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
+from tensorflow.core.framework.function_pb2 import FunctionDef
 
 from compat_hub import _tensorflow
 from compat_hub.block_cell_functions import expand_block_cells
@@ -110,6 +112,7 @@ def rewrite(
     if portable:
         expand_block_cells(graph_def)
     graph_def = inline_functions(variant, graph_def)
+    _check_names(variant, graph_def)
     add_block_cell_gradients(graph_def)
     references = variant.reference_variables
     values = {n for n in references if n in given and given[n].dtype != tf.resource}
@@ -126,6 +129,7 @@ def rewrite(
             "of the function, or with trainable=False if that is an update op, or call "
             "tf.compat.v1.disable_control_flow_v2() first."
         ) from error
+    _check_names(variant, graph_def)
     _check_variables(variant, graph_def)
     if not portable:
         keep_lookups_of_rows(graph_def)
@@ -135,6 +139,7 @@ def rewrite(
     if has_control_flow(graph_def) or (portable and has_tensor_arrays(graph_def)):
         if portable:
             graph_def = hoist_reads(graph_def, variant.variable_dtypes)
+            _check_names(variant, graph_def)
         graph_def, tensors, nodes, effects, refused = _raise_what_can_be(
             variant, graph_def, tensors, targets, given, handles, portable
         )
@@ -183,12 +188,14 @@ def _raise_what_can_be(
             why = f"control flow that it needs cannot be differentiated: {error}"
             reasons.update(dict.fromkeys(stuck or good, why))
             continue
+        _check_names(variant, raised, graph_def.library.function)
         effects = _effects_besides(raised, nodes, portable)
         if not reasons:
             return raised, list(fetches), nodes, effects, {}
         names = put_beside(raised, graph_def, list(reasons), good, given, _tensorflow.op_def)
         if names is None:
             break
+        _check_names(variant, raised)
         tensors = [names.get(f, f) for f in fetches]
         nodes += [node_of(names[t]) for t in targets if t in names]
         return raised, tensors, nodes, effects, {names[w]: why for w, why in reasons.items()}
@@ -211,6 +218,7 @@ def _raise(
         TensorArrayError: An op uses an array in a way that has no twin for lists.
     """
     lists = to_tensor_lists(graph_def)
+    _check_names(variant, lists)
     lists = cut(lists, index_nodes(lists), [*fetches, *targets], given)
     types = infer_types(variant, lists, given, handles)
     return raise_control_flow(lists, types, targets, _tensorflow.op_def)
@@ -283,6 +291,39 @@ def check_graph(variant: GraphVariant, graph_def: Any) -> None:
         raise ModuleFormatError(
             f"In {variant.where}: {problem}. The module is damaged. {fresh_copy(variant.handle)}"
         )
+
+
+def _check_names(
+    variant: GraphVariant, graph_def: Any, functions: Iterable[FunctionDef] = ()
+) -> None:
+    """Checks that no node or function that was added has the name of one of the module.
+
+    One would take the other's place, and nobody has checked what that gives.
+
+    Args:
+        variant: The variant.
+        graph_def: A part of its graph, rewritten.
+        functions: Those that had their names before.
+
+    Raises:
+        ModuleFormatError: Two have one name.
+    """
+    own = {f.signature.name: f for f in functions}
+    names = [node.name for node in graph_def.node]
+    made = [f.signature.name for f in graph_def.library.function]
+    changed = [
+        f.signature.name
+        for f in graph_def.library.function
+        if f.signature.name in own and f != own[f.signature.name]
+    ]
+    for what, found in ("nodes", names), ("functions", made), ("functions", [*changed, *changed]):
+        if len(set(found)) < len(found):
+            name = Counter(found).most_common(1)[0][0]
+            raise ModuleFormatError(
+                f"In {variant.where}: two {what} would have the name {name!r}: the graph has one, "
+                "and one is what a call, a loop, a branch or a read of a variable becomes. "
+                "Such names are no accident: do not use this module unless you trust its source."
+            )
 
 
 def _check_variables(variant: GraphVariant, graph_def: Any) -> None:

@@ -11,7 +11,8 @@ import tensorflow as tf
 
 from compat_hub import _tensorflow
 from compat_hub.errors import ModuleFormatError
-from compat_hub.graph.library import rename_functions
+from compat_hub.graph.library import needed_functions, rename_functions
+from compat_hub.graph.subgraph import strip_placement
 from compat_hub.rewrite import check_graph
 from compat_hub.variant import GraphVariant
 
@@ -211,13 +212,31 @@ class OneShotIterator(Table):
 
 def make_table(variant: GraphVariant, node: Any) -> Table:
     """A table, or another resource, for the node of a variant that makes one in the graph."""
-    graph_def = variant.subgraph([node.name], [])
+    graph_def = _alone(variant, node)
     check_graph(variant, graph_def)
     rename_functions(graph_def, f"__{variant.library_digest}")
     if node.op == "OneShotIterator":
         return OneShotIterator(graph_def, variant.where)
     kind = MutableTable if node.op in _MUTABLE_TABLES else Table
     return kind(graph_def, variant.where)
+
+
+def _alone(variant: GraphVariant, node: Any) -> Any:
+    """The graph of a node that has no data inputs, without what its control inputs wait for.
+
+    A call is given the resource, so what comes before its node never runs, and nobody checked it.
+    """
+    whole = variant.meta_graph.graph_def
+    graph_def = type(whole)(versions=whole.versions)
+    alone = graph_def.node.add()
+    alone.CopyFrom(node)
+    del alone.input[:]
+    strip_placement(alone)
+    needed_functions([alone], whole.library, into=graph_def.library)
+    for function in graph_def.library.function:
+        for inner in function.node_def:
+            strip_placement(inner)
+    return graph_def
 
 
 def _is_reached_by_others() -> bool:
