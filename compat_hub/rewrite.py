@@ -322,7 +322,7 @@ def _check_names(
             raise ModuleFormatError(
                 f"In {variant.where}: two {what} would have the name {name!r}: the graph has one, "
                 "and one is what a call, a loop, a branch or a read of a variable becomes. "
-                "Such names are no accident: do not use this module unless you trust its source."
+                "TensorFlow gives no such names. The module is damaged; get a fresh copy of it."
             )
 
 
