@@ -30,7 +30,6 @@ def image_case(name, network, size, rate=1e-5, steps=2, train=True, frames=None,
         inputs,
         TRAIN_AND_SERVE,
         how if train else None,
-        drop_collections=["moving_vars"],
         shards=shards,
     )
 
@@ -267,6 +266,7 @@ def pix2pix() -> Case:
     from nets import pix2pix as code  # noqa: PLC0415
 
     def network(images, training):
+        images.set_shape([2, 32, 32, 3])  # the code asks for it
         blocks = [code.Block(8, 1.0), code.Block(16, 1.0), code.Block(16, 1.0)]
         with slim.arg_scope(code.pix2pix_arg_scope()):
             made, _ = code.pix2pix_generator(images, 3, blocks, is_training=training)

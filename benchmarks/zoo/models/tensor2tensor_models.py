@@ -160,7 +160,6 @@ def t2t_text_cnn() -> Case:
         return text_cnn.TextCNN, text_cnn.text_cnn_base()
 
     def small(hparams) -> None:
-        hparams.hidden_size = 8
         hparams.num_filters = 4
 
     return _sequence_case("t2t_text_cnn", make, small)
@@ -226,11 +225,8 @@ def t2t_revnet() -> Case:
     def make():
         from tensor2tensor.models import revnet  # noqa: PLC0415
 
-        hparams = revnet.revnet_base()
-        hparams.num_channels = [8, 16]
-        hparams.num_layers_per_block = [1, 1]
-        hparams.num_channels_init_block = 8
-        hparams.bottleneck = False
+        hparams = revnet.revnet_38_cifar()
+        hparams.num_layers_per_block = [1, 1, 1]
         return revnet.Revnet, hparams
 
     return _image_case("t2t_revnet", make, size=32)
