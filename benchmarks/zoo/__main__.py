@@ -1,7 +1,7 @@
-"""Takes the modules of the zoo through every way, and writes the table for the docs.
+"""Takes the modules of the zoo through every way, and writes the table.
 
     python -m benchmarks.zoo check FOLDER [NAME ...]    goes on where it was
-    python -m benchmarks.zoo page FOLDER docs/zoo.md    writes the table
+    python -m benchmarks.zoo page FOLDER PAGE            writes the table
 
 FOLDER is what `author.py` wrote. Each module is checked in a process of its own, way by way;
 results are kept in NAME/ways.json.

@@ -1,4 +1,4 @@
-"""The table of the zoo in the docs."""
+"""The table of what was compared."""
 
 from __future__ import annotations
 
