@@ -1,4 +1,4 @@
-"""Whether what a loop hands to its next iteration stays on its way around the loop."""
+"""Whether what a loop hands to its next iteration, and out of it, stays on its way."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ NodeDef = Any
 _ENTER = frozenset({"Enter", "RefEnter"})
 _MERGE = frozenset({"Merge", "RefMerge"})
 _NEXT = frozenset({"NextIteration", "RefNextIteration"})
+_EXIT = frozenset({"Exit", "RefExit"})
 _WITH_ITERATIONS = frozenset({*_ENTER, "While", "StatelessWhile"})
 # The runtime divides by one more, as a number of 32 bits, and makes a place for each.
 _MOST_PARALLEL = 2**20
@@ -24,7 +25,8 @@ _MOST_PARALLEL = 2**20
 def find_bad_iteration(graph_def: GraphDef) -> str | None:
     """A message on a NextIteration that leads to no loop variable, or None where all do.
 
-    Or one on a loop that runs so many iterations at a time as no runtime does.
+    Or one on an Exit that is in no loop, from which the runtime goes out to a frame that is not
+    there; or on a loop that runs so many iterations at a time as no runtime does.
 
     A loop variable is a Merge of an Enter and a NextIteration. The runtime takes any other node
     behind a NextIteration for one that has all of its inputs, in an iteration where some never
@@ -45,6 +47,10 @@ def find_bad_iteration(graph_def: GraphDef) -> str | None:
             problem = _problem(nodes, nexts)
             if problem:
                 return problem
+        if any(node.op in _EXIT for node in nodes):
+            outside = _exit_outside(nodes)
+            if outside:
+                return f"the node {outside!r} leads out of a loop and is in none"
     return None
 
 
@@ -89,6 +95,29 @@ def _problem(nodes: Sequence[NodeDef], nexts: set[str]) -> str | None:
         around.update(taken)
     if nexts - around:
         return f"the node {min(nexts - around)!r} leads to no loop variable"
+    return None
+
+
+def _exit_outside(nodes: Sequence[NodeDef]) -> str | None:
+    """An Exit whose input is in no loop: as many Exits as Enters are on each way to it."""
+    by_name = {node.name: node for node in nodes}
+    depths: dict[str, int] = {}
+    stack = [node.name for node in nodes if node.op in _EXIT]
+    begun: set[str] = set()
+    while stack:
+        node = by_name[stack[-1]]
+        given = [by_name[n] for n in map(_node_of, node.input) if n in by_name]
+        before = [n for n in given if n.op not in _NEXT]  # what comes around is as deep
+        waiting = [n.name for n in before if n.name not in depths and n.name not in begun]
+        begun.add(node.name)
+        if waiting:
+            stack += waiting
+            continue
+        stack.pop()
+        depth = max((depths.get(n.name, 0) for n in before), default=0)
+        if node.op in _EXIT and not depth:
+            return node.name
+        depths[node.name] = depth + (node.op in _ENTER) - (node.op in _EXIT)
     return None
 
 

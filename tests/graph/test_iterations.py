@@ -40,6 +40,8 @@ CHANGES = {
     "by a control input": ({"merge": ("Merge", ["enter", "x", "^next"])}, "'merge' is behind"),
     "three": ({"merge": ("Merge", ["enter", "x", "next"])}, "'merge' is behind 'next'"),
     "nowhere": ({"merge": ("Merge", ["enter", "x"])}, "'next' leads to no loop variable"),
+    "out of no loop": ({"more": ("Exit", ["limit"])}, "'more' leads out of a loop and is in none"),
+    "out of it twice": ({"more": ("Exit", ["exit"])}, "'more' leads out of a loop and is in none"),
     "another op": ({"less": ("NextIteration", ["merge"])}, "'end' is behind 'less'"),
 }
 
