@@ -89,7 +89,7 @@ def test_on_filesystems_of_tensorflow(copy_of: Callable[..., ModuleCopy]) -> Non
 
 
 @pytest.mark.parametrize(
-    "data", [b"", gzip.compress(b"a"), b"PK\x03\x04", b"<?xml version='1.0'?>"]
+    "data", [b"", gzip.compress(b"a", mtime=0), b"PK\x03\x04", b"<?xml version='1.0'?>"]
 )
 def test_assets_that_no_table_is_filled_from(
     data: bytes, copy_of: Callable[..., ModuleCopy]
