@@ -225,37 +225,28 @@ def convert(record: Record) -> Pairs:
                             yield made[name], value
 
 
-def _in_graph(record: Record, tags: list[str], make: Callable[..., Any]) -> Pairs:
-    """Outputs and steps in a session of TF1's kind, of what `make` puts into a graph."""
-    for signature in record.signatures(tags):
-        with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-            outputs, _, _, _ = make(tags, signature, False)
-            session.run(
-                [tf.compat.v1.global_variables_initializer(), tf.compat.v1.tables_initializer()]
-            )
-            expected = record.outputs(tags, signature)
-            found = session.run({n: outputs[n] for n in expected})
-            for name, value in expected.items():
-                if isinstance(value, tf.SparseTensor):
-                    yield found[name].values, value.values
-                else:
-                    yield found[name], value
+def _apply_in_graph(
+    record: Record, tags: list[str], signature: str, trainable: bool
+) -> tuple[compat_hub.Module, Values]:
+    """A module in the current graph, and what a signature gives for the recorded inputs."""
+    module = compat_hub.Module(record.path, trainable=trainable, tags=set(tags))
+    infos = module.get_input_info_dict(signature)
+    inputs = {n: _tensor(v, infos[n].dtype) for n, v in record.inputs(signature).items()}
+    return module, module(inputs, signature=signature, as_dict=True)
 
 
 def hub_module(record: Record) -> Pairs:
     """`compat_hub.Module` in a graph and a session, outputs of each variant."""
 
-    def make(tags: list[str], signature: str, trainable: bool) -> Any:
-        module = compat_hub.Module(record.path, trainable=trainable, tags=set(tags))
-        infos = module.get_input_info_dict(signature)
-        inputs = {
-            n: v if isinstance(v, tf.SparseTensor) else tf.constant(v, infos[n].dtype)
-            for n, v in record.inputs(signature).items()
-        }
-        return module(inputs, signature=signature, as_dict=True), None, None, None
+    def apply(tags: list[str], signature: str, _: Values) -> Values:
+        v1 = tf.compat.v1
+        with tf.Graph().as_default(), v1.Session() as session:
+            _, outputs = _apply_in_graph(record, tags, signature, trainable=False)
+            session.run([v1.global_variables_initializer(), v1.tables_initializer()])
+            expected = record.outputs(tags, signature)
+            return session.run({name: outputs[name] for name in expected})
 
-    for tags in record.tag_sets:
-        yield from _in_graph(record, tags, make)
+    return _outputs(record, apply)
 
 
 def session_training(record: Record) -> Pairs:
@@ -265,13 +256,7 @@ def session_training(record: Record) -> Pairs:
         return
     v1 = tf.compat.v1
     with tf.Graph().as_default(), v1.Session() as session:
-        module = compat_hub.Module(record.path, trainable=True, tags=set(train["tags"]))
-        infos = module.get_input_info_dict(train["signature"])
-        inputs = {
-            n: v if isinstance(v, tf.SparseTensor) else tf.constant(v, infos[n].dtype)
-            for n, v in record.inputs(train["signature"]).items()
-        }
-        outputs = module(inputs, signature=train["signature"], as_dict=True)
+        module, outputs = _apply_in_graph(record, train["tags"], train["signature"], trainable=True)
         terms = [tf.reduce_sum(tf.square(outputs[name])) for name in train["outputs"]]
         terms += v1.losses.get_regularization_losses()
         loss = tf.add_n([tf.cast(term, terms[0].dtype) for term in terms])
