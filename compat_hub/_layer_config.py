@@ -16,8 +16,8 @@ from typing import Any, Protocol
 import numpy as np
 import tensorflow as tf
 
-from compat_hub._masking import masked
 from compat_hub._untrusted_handle import UntrustedHandleError, check_untrusted_handle
+from compat_hub.common.masking import masked
 from compat_hub.errors import ConfigError, HubError, UnsafeModuleError
 from compat_hub.module import HubModule, load
 from compat_hub.spec import ModuleSpec, is_module_directory

@@ -6,9 +6,9 @@ import os
 import re
 
 from compat_hub._handle_hints import hint_for_address, hint_for_file, hint_for_path
-from compat_hub._masking import masked
 from compat_hub._plain_files import check_kind
 from compat_hub.cache import archives, digests, files, layout, settings, store
+from compat_hub.common.masking import masked
 from compat_hub.errors import ResolveError
 
 _WEB_ADDRESS = re.compile(r"https?://", re.IGNORECASE)

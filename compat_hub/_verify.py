@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from compat_hub._progress import progress_bar
 from compat_hub.checkpoint import lacking_variables
+from compat_hub.common.progress import progress_bar
 from compat_hub.errors import InputTypeError, ModuleFormatError
 from compat_hub.inputs import bind_inputs
 from compat_hub.known_ops import explain_unknown_ops, unknown_ops

@@ -4,7 +4,7 @@ Each kind also derives from the builtin exception that tensorflow_hub raises in 
 program's old `except` clauses keep working.
 """
 
-from compat_hub._masking import masked
+from compat_hub.common.masking import masked
 
 __all__ = [
     "BackendError",

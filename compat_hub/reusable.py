@@ -16,9 +16,9 @@ from typing import Any, Protocol
 
 import tensorflow as tf
 
-from compat_hub._folder_progress import byte_size, folder_progress
-from compat_hub._log_filter import no_word_of
 from compat_hub.call import CallResult, find_update_ops
+from compat_hub.common.folder_progress import byte_size, folder_progress
+from compat_hub.common.log_filter import no_word_of
 from compat_hub.errors import InputTypeError, UnknownNameError
 from compat_hub.gaps import (
     Gap,

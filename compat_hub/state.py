@@ -13,8 +13,8 @@ import tensorflow as tf
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 
 from compat_hub import _tensorflow
-from compat_hub._folder_progress import byte_size, folder_progress
 from compat_hub.checkpoint import Checkpoint, may_be_without_checkpoint
+from compat_hub.common.folder_progress import byte_size, folder_progress
 from compat_hub.errors import InputTypeError, ModuleFormatError, SignatureError
 from compat_hub.fresh_copy import fresh_copy
 from compat_hub.function import GraphFunction, Program, StateTensor

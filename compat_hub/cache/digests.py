@@ -6,9 +6,9 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping
 
-from compat_hub._masking import masked
 from compat_hub._plain_files import check_tree
 from compat_hub.cache import files
+from compat_hub.common.masking import masked
 from compat_hub.errors import ResolveError
 
 _HEX = re.compile(r"[0-9a-f]{64}")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import urllib.parse
 
-from compat_hub._masking import masked
 from compat_hub.cache import archives, settings, web
 from compat_hub.cache.kaggle import copy_from_kaggle, kaggle_name
+from compat_hub.common.masking import masked
 from compat_hub.errors import ResolveError
 
 _REFUSALS = (web.NotServedError, archives.NotAnArchiveError)

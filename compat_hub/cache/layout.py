@@ -11,8 +11,8 @@ import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from compat_hub._masking import masked
 from compat_hub.cache import files
+from compat_hub.common.masking import masked
 
 # An own lock says who made it, so that a process that died with it is told from one that works.
 OWNER = "compat_hub-"

@@ -10,8 +10,8 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 
-from compat_hub._masking import masked
 from compat_hub.cache import digests, files, layout, locks, ownership, settings
+from compat_hub.common.masking import masked
 from compat_hub.errors import ResolveError
 
 _LOGGER = logging.getLogger("compat_hub")

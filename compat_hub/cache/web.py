@@ -17,10 +17,10 @@ from collections.abc import Callable, Iterator
 import requests
 import urllib3
 
-from compat_hub._masking import masked
-from compat_hub._progress import DownloadBar
 from compat_hub.cache import settings
 from compat_hub.cache.deadlines import DeadlineAdapter
+from compat_hub.common.masking import masked
+from compat_hub.common.progress import DownloadBar
 from compat_hub.errors import ResolveError
 
 _CHUNK = 1 << 18

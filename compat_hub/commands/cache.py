@@ -10,11 +10,11 @@ from typing import Any
 import click
 
 from compat_hub._partial_folders import remove_abandoned
-from compat_hub._quiet_import import import_quietly
 from compat_hub.cache import digests, files, layout, settings, store
 from compat_hub.commands.errors import BadInputError, bad_input
 from compat_hub.commands.json_output import json_option, print_json
 from compat_hub.commands.permissions import links_option
+from compat_hub.common.quiet_import import import_quietly
 from compat_hub.errors import HubError
 
 _WEB = ("http://", "https://")

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from compat_hub._masking import masked
-from compat_hub._quiet_import import import_quietly
 from compat_hub.commands.errors import bad_input
 from compat_hub.commands.json_output import json_option, print_json
 from compat_hub.commands.permissions import host_access_option, links_option
+from compat_hub.common.masking import masked
+from compat_hub.common.quiet_import import import_quietly
 
 if TYPE_CHECKING:
     from compat_hub.state import Missing

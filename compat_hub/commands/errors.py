@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import click
 
-from compat_hub._masking import masked
+from compat_hub.common.masking import masked
 from compat_hub.errors import HubError
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 
+from compat_hub.common.words import count, human
 from compat_hub.documented_signatures import COMMON_SIGNATURES
 from compat_hub.inspection.facts import (
     Finding,
@@ -17,7 +18,6 @@ from compat_hub.inspection.facts import (
     format_shape,
 )
 from compat_hub.inspection.scopes import Scope, open_scopes, tree_of, walk_open
-from compat_hub.inspection.words import count, human
 from compat_hub.variant import format_tags
 
 _NAMES = 5

@@ -6,7 +6,7 @@ import dataclasses
 import os
 from typing import Any
 
-from compat_hub.html_table import html_table
+from compat_hub.common.html_table import html_table
 from compat_hub.inspection.blocks import Block, make_blocks
 from compat_hub.inspection.facts import Finding, ModuleFacts, WeightFacts, as_json
 from compat_hub.inspection.page import check_installed, make_page, write_page

@@ -5,8 +5,8 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator
 
+from compat_hub.common.words import printable
 from compat_hub.inspection.blocks import Block
-from compat_hub.inspection.words import printable
 
 _GAP = "  "
 _LEAST = 30  # a column of prose is at least as wide, even if a line gets longer

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from compat_hub._progress import progress_bar
 from compat_hub.checkpoint_index import find_problem
+from compat_hub.common.progress import progress_bar
 from compat_hub.inspection.facts import WeightFacts
 from compat_hub.spec import ModuleSpec
 from compat_hub.variant import VariableInfo

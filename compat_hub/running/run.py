@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from compat_hub._progress import progress_bar
 from compat_hub.call import select_outputs
+from compat_hub.common.progress import progress_bar
 from compat_hub.errors import HubError, InputTypeError, SignatureError
 from compat_hub.inputs import bind_inputs
 from compat_hub.module import HubModule, load

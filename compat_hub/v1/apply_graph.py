@@ -8,9 +8,9 @@ from typing import Any
 import tensorflow as tf
 
 from compat_hub import _tensorflow
-from compat_hub._log_filter import no_word_of
 from compat_hub.building import building
 from compat_hub.call import find_update_ops
+from compat_hub.common.log_filter import no_word_of
 from compat_hub.errors import InputTypeError, SignatureError
 from compat_hub.graph.names import node_of
 from compat_hub.graph.subgraph import consumed_tensors

@@ -7,9 +7,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from compat_hub._log_filter import no_word_of
 from compat_hub.building import building
 from compat_hub.checkpoint import Checkpoint
+from compat_hub.common.log_filter import no_word_of
 from compat_hub.errors import GraphError
 from compat_hub.graph.names import node_of
 from compat_hub.spec import ModuleSpec

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from compat_hub._progress import DownloadBar, progress_bar
+from compat_hub.common.progress import DownloadBar, progress_bar
 
 
 class _Terminal(io.StringIO):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 
 
@@ -27,7 +27,7 @@ def _run(code: str, **variables: str) -> subprocess.CompletedProcess[str]:
 def _with_fake_tensorflow(folder: Path, code: str, **variables: str):
     """Imports quietly where `import tensorflow` runs `code`."""
     (folder / "tensorflow.py").write_text(code)
-    run = "from compat_hub._quiet_import import import_quietly; import_quietly()"
+    run = "from compat_hub.common.quiet_import import import_quietly; import_quietly()"
     return _run(run, PYTHONPATH=str(folder), **variables)
 
 
@@ -59,7 +59,7 @@ def test_noise_is_shown_to_those_who_ask_for_it(
 
 def test_standard_error_works_afterwards() -> None:
     result = _run(
-        "from compat_hub._quiet_import import import_quietly; import_quietly()\n"
+        "from compat_hub.common.quiet_import import import_quietly; import_quietly()\n"
         "import os, sys; print('from Python', file=sys.stderr, flush=True); os.write(2, b'raw')"
     )
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "from Python\nraw")

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-from compat_hub import _folder_progress
-from compat_hub._folder_progress import byte_size, folder_progress
+from compat_hub.common import folder_progress as _folder_progress
+from compat_hub.common.folder_progress import byte_size, folder_progress
 
 _MB = 2**20
 

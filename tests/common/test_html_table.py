@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from compat_hub.html_table import html_table
+from compat_hub.common.html_table import html_table
 
 
 def test_all_text_is_escaped() -> None:

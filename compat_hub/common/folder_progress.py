@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from compat_hub._progress import progress_bar
+from compat_hub.common.progress import progress_bar
 
 _MEGABYTE = 2**20
 _LARGE = 100 * _MEGABYTE  # written within a second

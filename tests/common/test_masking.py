@@ -15,9 +15,9 @@ from click.testing import CliRunner
 
 import compat_hub
 from compat_hub import _resolve
-from compat_hub._masking import masked
 from compat_hub.cache import layout
 from compat_hub.cli import main
+from compat_hub.common.masking import masked
 from tests.cache.server import Server, archive_of, file, running, status
 
 _SECRETS = ("s3cret", "t0ken")

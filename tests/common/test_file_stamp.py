@@ -4,7 +4,7 @@ import os
 import time
 from pathlib import Path
 
-from compat_hub._file_stamp import file_stamp
+from compat_hub.common.file_stamp import file_stamp
 
 
 def _written(path: Path, content: bytes) -> str:
