@@ -14,7 +14,6 @@ from typing import Any, Protocol
 
 import tensorflow as tf
 
-from compat_hub import _tensorflow
 from compat_hub._xla import find_uncompilable_op
 from compat_hub.call import CallResult
 from compat_hub.errors import HubError, InputTypeError, SignatureError, UnknownNameError
@@ -25,6 +24,7 @@ from compat_hub.replicas import StateVariable
 from compat_hub.spec import ModuleSpec, Tags
 from compat_hub.state import Missing
 from compat_hub.tensor_info import TensorInfo
+from compat_hub.tf_private import _tensorflow
 
 
 class Target(Protocol):

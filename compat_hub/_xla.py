@@ -6,8 +6,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from compat_hub import _tensorflow
 from compat_hub.graph.library import all_nodes
+from compat_hub.tf_private import _tensorflow
 
 # XLA has kernels for them, but sizes that depend on values are no sizes to it.
 _SIZED_BY_VALUES = frozenset(

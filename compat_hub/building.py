@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
-from compat_hub import _tensorflow
 from compat_hub.errors import GraphError, HubError, ModuleFormatError
+from compat_hub.tf_private import _tensorflow
 
 # For nodes that do not fit their ops, functions that are not there, and contexts and variables in
 # the collections that do not fit the nodes.

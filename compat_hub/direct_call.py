@@ -7,9 +7,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from compat_hub import _tensorflow
 from compat_hub.function import GraphFunction
 from compat_hub.tensor_info import TensorInfo
+from compat_hub.tf_private import _tensorflow
 
 
 class DirectCall:

@@ -10,7 +10,6 @@ from typing import Any, Protocol
 
 import tensorflow as tf
 
-from compat_hub import _tensorflow
 from compat_hub.building import building, check_process, differentiating
 from compat_hub.custom_gradients import bind_gradients
 from compat_hub.errors import HubError
@@ -33,6 +32,7 @@ from compat_hub.rewrite import (
     import_graph,
     rewrite,
 )
+from compat_hub.tf_private import _tensorflow
 from compat_hub.variant import GraphVariant
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 
 import tensorflow as tf
 
-from compat_hub import _tensorflow
 from compat_hub.missing_ops.table import can_replace
 from compat_hub.op_packages import explain_op, import_package_of
+from compat_hub.tf_private import _tensorflow
 from compat_hub.users import users
 from compat_hub.variant import GraphVariant, format_tags
 

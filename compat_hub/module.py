@@ -10,8 +10,6 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from compat_hub import _tensorflow
-from compat_hub._inside_keras3 import is_untracked, warn_of_untracked
 from compat_hub._plain_files import check_saved_model
 from compat_hub._resolve import resolve
 from compat_hub.building import check_process
@@ -47,6 +45,8 @@ from compat_hub.spec import (
 from compat_hub.state import Missing, ModuleState
 from compat_hub.tables import MutableTable
 from compat_hub.tensor_info import TensorInfo
+from compat_hub.tf_private import _tensorflow
+from compat_hub.tf_private.keras3_callers import is_untracked, warn_of_untracked
 from compat_hub.variant import GraphVariant, Signature, format_tags
 
 _INFERENCE: frozenset[str] = frozenset()

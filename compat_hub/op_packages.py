@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 
-from compat_hub import _tensorflow
+from compat_hub.tf_private import _tensorflow
 
 TEXT_PACKAGE = "tensorflow_text"
 _TEXT_EXTRA = "pip install 'compat-hub[text]'"

@@ -10,7 +10,6 @@ from typing import Any
 import tensorflow as tf
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 
-from compat_hub import _tensorflow
 from compat_hub.call import without_value
 from compat_hub.errors import InputTypeError, SignatureError, UnknownNameError
 from compat_hub.function import GraphFunction, Program, StateTensor, shared_program
@@ -20,6 +19,7 @@ from compat_hub.graph.names import NOTED_SHAPES, node_of, tensor_of
 from compat_hub.graph.op_outputs import output_dtypes
 from compat_hub.inputs import convert_input
 from compat_hub.tensor_info import TensorInfo
+from compat_hub.tf_private import _tensorflow
 from compat_hub.variant import PLACEHOLDERS, GraphVariant
 
 _SHOWN = 4

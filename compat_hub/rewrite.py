@@ -12,7 +12,6 @@ from typing import Any
 import tensorflow as tf
 from tensorflow.core.framework.function_pb2 import FunctionDef
 
-from compat_hub import _tensorflow
 from compat_hub.block_cell_functions import expand_block_cells
 from compat_hub.block_cell_gradients import add_block_cell_gradients
 from compat_hub.cache import settings
@@ -49,6 +48,7 @@ from compat_hub.graph.subgraph import ancestors, consumed_tensors, cut, index_no
 from compat_hub.graph.table_files import find_bad_column
 from compat_hub.graph.tensor_arrays import TensorArrayError, has_tensor_arrays, to_tensor_lists
 from compat_hub.missing_ops.table import can_replace, replace_missing_ops
+from compat_hub.tf_private import _tensorflow
 from compat_hub.variant import GraphVariant
 
 _HANDLES = (tf.resource, tf.variant)

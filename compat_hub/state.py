@@ -12,7 +12,6 @@ from typing import Any, Literal
 import tensorflow as tf
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 
-from compat_hub import _tensorflow
 from compat_hub.checkpoint import Checkpoint, may_be_without_checkpoint
 from compat_hub.common.folder_progress import byte_size, folder_progress
 from compat_hub.errors import InputTypeError, ModuleFormatError, SignatureError
@@ -23,6 +22,7 @@ from compat_hub.graph.names import node_of, tensor_of
 from compat_hub.replicas import StateVariable, make_variable, written_in_calls
 from compat_hub.spec import ModuleSpec
 from compat_hub.tables import SHARING_ATTRS, Table, make_table
+from compat_hub.tf_private import _tensorflow
 from compat_hub.variant import GraphVariant, VariableInfo
 
 Missing = Literal["error", "initial"]

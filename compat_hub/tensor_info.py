@@ -10,9 +10,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from compat_hub import _tensorflow
 from compat_hub.errors import ModuleFormatError
 from compat_hub.graph.names import tensor_of
+from compat_hub.tf_private import _tensorflow
 
 
 @dataclasses.dataclass(frozen=True)

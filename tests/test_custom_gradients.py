@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 import compat_hub
-from compat_hub import _tensorflow, keras2
+from compat_hub import keras2
 from compat_hub.custom_gradients import (
     LostGradientWarning,
     bind_gradients,
@@ -18,6 +18,7 @@ from compat_hub.custom_gradients import (
     replace_lost_gradients,
 )
 from compat_hub.graph.inline import CUSTOM_GRADIENT_ATTR, inline_calls
+from compat_hub.tf_private import _tensorflow
 from tests.graph.graphs import FLOAT, make_function, make_graph, make_node, placeholder
 from tests.records import FIXTURES
 

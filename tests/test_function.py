@@ -9,8 +9,8 @@ import pytest
 import tensorflow as tf
 
 import compat_hub
-from compat_hub import _tensorflow
 from compat_hub.function import GraphFunction, Program, _Use
+from compat_hub.tf_private import _tensorflow
 from tests.authoring import write_module
 from tests.copies import ModuleCopy, node
 from tests.records import FIXTURES, Record

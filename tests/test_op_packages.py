@@ -6,9 +6,9 @@ import sys
 import pytest
 
 import compat_hub
-from compat_hub import _tensorflow
 from compat_hub.missing_ops.table import can_replace
 from compat_hub.op_packages import explain_op, package_of
+from compat_hub.tf_private import _tensorflow
 from tests.packages import HAS_TEXT
 from tests.records import FIXTURES
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence, Set
 import numpy as np
 import tensorflow as tf
 
-from compat_hub import _tensorflow, common_signatures, protos
+from compat_hub import common_signatures, protos
 from compat_hub._resolve import resolve
 from compat_hub.cache import files
 from compat_hub.checkpoint import lacking_variables
@@ -51,6 +51,7 @@ from compat_hub.spec import (
     read_saved_model,
 )
 from compat_hub.tensor_info import TensorInfo
+from compat_hub.tf_private import _tensorflow
 from compat_hub.variant import GraphVariant, Signature, VariableInfo, format_tags
 
 TF1_HUB = "TF1 Hub format"

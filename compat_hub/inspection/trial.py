@@ -9,7 +9,6 @@ from typing import Any
 
 import tensorflow as tf
 
-from compat_hub import _tensorflow
 from compat_hub.call import find_update_ops
 from compat_hub.errors import HubError
 from compat_hub.graph.control_flow import has_control_flow
@@ -21,6 +20,7 @@ from compat_hub.graph.names import node_of, tensor_of
 from compat_hub.graph.subgraph import consumed_tensors
 from compat_hub.output_gradients import gradient_of, no_gradient
 from compat_hub.rewrite import import_graph, infer_types, rewrite
+from compat_hub.tf_private import _tensorflow
 from compat_hub.variant import PLACEHOLDERS, GraphVariant, Signature
 
 

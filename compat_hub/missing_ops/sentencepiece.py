@@ -12,8 +12,8 @@ from typing import Any
 import tensorflow as tf
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
-from compat_hub import _tensorflow
 from compat_hub.missing_ops.functions import Computation, dtype_of, spec
+from compat_hub.tf_private import _tensorflow
 
 # What the attribute piece_type says, by what the model says of a piece.
 _PIECE_TYPES = {0: 2, 1: 3, 2: 5}

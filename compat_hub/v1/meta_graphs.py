@@ -10,7 +10,6 @@ import tensorflow as tf
 from tensorflow.core.framework import variable_pb2
 from tensorflow.core.protobuf import control_flow_pb2
 
-from compat_hub import _tensorflow
 from compat_hub.block_cell_gradients import add_block_cell_gradients
 from compat_hub.custom_gradients import replace_lost_gradients
 from compat_hub.errors import ModuleFormatError
@@ -26,6 +25,7 @@ from compat_hub.graph.substitution import inline_substitutes
 from compat_hub.rewrite import check_graph, inline_functions, replace_ops
 from compat_hub.safety import VARIABLE_COLLECTIONS, leave_out_host_access
 from compat_hub.spec import ModuleSpec
+from compat_hub.tf_private import _tensorflow
 from compat_hub.v1.tensor_array_gradients import add_tensor_array_gradients
 from compat_hub.variant import GraphVariant
 

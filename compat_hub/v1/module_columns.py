@@ -10,11 +10,11 @@ from typing import Any
 
 import tensorflow as tf
 
-from compat_hub import _tensorflow
 from compat_hub._untrusted_handle import check_untrusted_handle
 from compat_hub.errors import ConfigError, InputTypeError
 from compat_hub.keras2 import KerasLayer
 from compat_hub.spec import ModuleSpec, is_module_directory, load_module_spec
+from compat_hub.tf_private import _tensorflow
 from compat_hub.v1.module import Module
 
 _DenseColumn, _OldDenseColumn = _tensorflow.dense_column_classes()

@@ -13,8 +13,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from compat_hub import _tensorflow
 from compat_hub.graph.inline import CUSTOM_GRADIENT_ATTR
+from compat_hub.tf_private import _tensorflow
 
 _OPS = tuple(
     f"TensorArray{kind}V3" for kind in ("Read", "Write", "Gather", "Scatter", "Concat", "Split")

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 import tensorflow as tf
 
-from compat_hub import _tensorflow
 from compat_hub.graph.effects import find_effects, find_stateful, has_effect
+from compat_hub.tf_private import _tensorflow
 from tests.graph.graphs import FLOAT, RESOURCE, make_function, make_graph, make_node
 
 

@@ -8,13 +8,13 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.framework import types_pb2
 
-from compat_hub import _tensorflow
 from compat_hub.graph.gradient_flow import (
     Flow,
     Gradient,
     GradientFlow,
     is_differentiable,
 )
+from compat_hub.tf_private import _tensorflow
 
 v1 = tf.compat.v1
 

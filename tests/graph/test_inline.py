@@ -9,13 +9,13 @@ import tensorflow as tf
 from tensorflow.core.framework.function_pb2 import FunctionDef
 from tensorflow.core.framework.op_def_pb2 import OpDef
 
-from compat_hub import _tensorflow
 from compat_hub.graph.inline import (
     CUSTOM_GRADIENT_ATTR,
     _stateful_functions,
     called_function,
     inline_calls,
 )
+from compat_hub.tf_private import _tensorflow
 from tests.graph.graphs import (
     FLOAT,
     INT,

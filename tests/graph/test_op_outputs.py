@@ -4,8 +4,8 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.framework import op_def_pb2
 
-from compat_hub import _tensorflow
 from compat_hub.graph.op_outputs import flat_index, named_output
+from compat_hub.tf_private import _tensorflow
 from tests.graph.graphs import make_node
 
 NODES = {

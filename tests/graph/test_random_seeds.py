@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from compat_hub import _tensorflow
 from compat_hub.graph.random_seeds import draws, seed_nodes, takes_seeds, unseeded_nodes
+from compat_hub.tf_private import _tensorflow
 from tests.graph.graphs import FLOAT, make_function, make_graph, make_node, run
 
 SHAPE = make_node("shape", "Const", dtype=tf.int32, value=np.array([5], "int32"))

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import tensorflow as tf
 
-from compat_hub import _tensorflow
 from compat_hub.graph.reference_values import ReferenceNeededError, to_values
+from compat_hub.tf_private import _tensorflow
 from tests.graph.graphs import constant, make_graph, make_node, placeholder, run
 
 T = tf.float32

@@ -5,9 +5,9 @@ from typing import Any
 import tensorflow as tf
 from tensorflow.core.framework.function_pb2 import FunctionDefLibrary
 
-from compat_hub import _tensorflow
 from compat_hub.graph.inline import inline_calls
 from compat_hub.graph.substitution import inline_substitutes, substitute
+from compat_hub.tf_private import _tensorflow
 from tests.graph.graphs import make_graph, make_node, placeholder
 
 

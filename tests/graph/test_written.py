@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import tensorflow as tf
 
-from compat_hub import _tensorflow
 from compat_hub.graph.written import written_variables
+from compat_hub.tf_private import _tensorflow
 from tests.authoring import control_flow_of_tf1
 from tests.graph.graphs import FLOAT, RESOURCE, make_function, make_graph, make_node
 

@@ -14,7 +14,7 @@ SHOWN = ("tensorflow", "tf-keras", "keras", "numpy", "protobuf")
 # Every module in what depends most on TensorFlow and Keras, in half an hour of one core. Left out
 # are the conformance tests of tf.distribute, Beam, random control flow and other tools.
 TESTS = (
-    "tests/test_tensorflow.py",
+    "tests/tf_private.test_tensorflow.py",
     "tests/conformance/test_outputs.py",
     "tests/conformance/test_training.py",
     "tests/conformance/test_converted.py",

@@ -12,7 +12,7 @@ import tf_keras
 from tensorflow.core.protobuf import config_pb2, saved_model_pb2
 from tensorflow.python.eager import context
 
-from compat_hub import _tensorflow
+from compat_hub.tf_private import _tensorflow
 from tests.records import FIXTURES
 
 

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 import compat_hub
-from compat_hub._inside_keras3 import UntrackedVariablesWarning
+from compat_hub.tf_private.keras3_callers import UntrackedVariablesWarning
 from tests.records import FIXTURES, Record
 
 RECORD = Record(FIXTURES / "outputs_of_their_own_variables")
