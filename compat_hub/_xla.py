@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from compat_hub.graph.library import all_nodes
+from compat_hub.graphdef.function_library import all_nodes
 from compat_hub.tf_private import _tensorflow
 
 # XLA has kernels for them, but sizes that depend on values are no sizes to it.

@@ -17,7 +17,7 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.framework import types_pb2
 from tensorflow.core.protobuf import tensor_bundle_pb2
 
-from compat_hub.graph.shapes import is_shape
+from compat_hub.graphdef.checks.shapes import is_shape
 from compat_hub.sorted_table import read_table
 from compat_hub.tensor_slices import Place, find_overlap, find_place, slice_key
 

@@ -13,12 +13,12 @@ import tensorflow as tf
 from compat_hub.building import building, check_process, differentiating
 from compat_hub.custom_gradients import bind_gradients
 from compat_hub.errors import HubError
-from compat_hub.graph.census import CONVOLUTIONS, FUNCTIONAL_CONTROL_FLOW, count_ops
-from compat_hub.graph.gradient_flow import Gradient
-from compat_hub.graph.names import node_of
-from compat_hub.graph.random_seeds import draws
-from compat_hub.graph.subgraph import consumed_tensors
-from compat_hub.graph.written import written_variables
+from compat_hub.graphdef.analysis.gradient_flow import Gradient
+from compat_hub.graphdef.analysis.op_counts import CONVOLUTIONS, FUNCTIONAL_CONTROL_FLOW, count_ops
+from compat_hub.graphdef.analysis.variable_writes import written_variables
+from compat_hub.graphdef.names import node_of
+from compat_hub.graphdef.passes.random_seeds import draws
+from compat_hub.graphdef.subgraph import consumed_tensors
 from compat_hub.output_gradients import (
     OutputGradients,
     find_output_gradients,

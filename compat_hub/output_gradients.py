@@ -8,7 +8,12 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from compat_hub.errors import NoGradientError
-from compat_hub.graph.gradient_flow import Flow, Gradient, GradientFlow, is_differentiable
+from compat_hub.graphdef.analysis.gradient_flow import (
+    Flow,
+    Gradient,
+    GradientFlow,
+    is_differentiable,
+)
 from compat_hub.tf_private import _tensorflow
 
 

@@ -14,9 +14,9 @@ from compat_hub.call import without_value
 from compat_hub.errors import InputTypeError, SignatureError, UnknownNameError
 from compat_hub.function import GraphFunction, Program, StateTensor, shared_program
 from compat_hub.gaps import check_gap
-from compat_hub.graph.contexts import find_context
-from compat_hub.graph.names import NOTED_SHAPES, node_of, tensor_of
-from compat_hub.graph.op_outputs import output_dtypes
+from compat_hub.graphdef.analysis.control_flow_contexts import find_context
+from compat_hub.graphdef.names import NOTED_SHAPES, node_of, tensor_of
+from compat_hub.graphdef.op_outputs import output_dtypes
 from compat_hub.inputs import convert_input
 from compat_hub.tensor_info import TensorInfo
 from compat_hub.tf_private import _tensorflow

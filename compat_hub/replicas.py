@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import tensorflow as tf
 
 from compat_hub.errors import GraphError, HubError
-from compat_hub.graph.written import written_variables
+from compat_hub.graphdef.analysis.variable_writes import written_variables
 from compat_hub.tf_private import _tensorflow
 from compat_hub.variant import GraphVariant, VariableInfo
 

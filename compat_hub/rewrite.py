@@ -22,31 +22,38 @@ from compat_hub.custom_gradients import (
 )
 from compat_hub.errors import GraphError, ModuleFormatError
 from compat_hub.fresh_copy import fresh_copy
-from compat_hub.graph.back_prop import stop_gradients
-from compat_hub.graph.beside import put_beside
-from compat_hub.graph.calls import find_bad_call
-from compat_hub.graph.constants import find_bad_constant
-from compat_hub.graph.control_flow import has_control_flow, raise_control_flow
-from compat_hub.graph.effects import find_effects, find_stateful
-from compat_hub.graph.embedding_lookups import keep_lookups_of_rows
-from compat_hub.graph.hoisted_reads import hoist_reads
-from compat_hub.graph.inline import inline_calls
-from compat_hub.graph.iterations import find_bad_iteration
-from compat_hub.graph.library import all_nodes, library_digest, rename_functions
-from compat_hub.graph.names import node_of
-from compat_hub.graph.nesting import find_deep_call
-from compat_hub.graph.random_seeds import seed_nodes, unseeded_nodes
-from compat_hub.graph.reference_values import ReferenceNeededError, to_values
-from compat_hub.graph.regions import IrreducibleError, TensorType
-from compat_hub.graph.resource_variables import (
+from compat_hub.graphdef.analysis.side_effects import find_effects, find_stateful
+from compat_hub.graphdef.checks.call_depth import find_deep_call
+from compat_hub.graphdef.checks.constants import find_bad_constant
+from compat_hub.graphdef.checks.function_calls import find_bad_call
+from compat_hub.graphdef.checks.loops import find_bad_iteration
+from compat_hub.graphdef.checks.shapes import find_bad_shape
+from compat_hub.graphdef.checks.table_files import find_bad_column
+from compat_hub.graphdef.function_library import all_nodes, library_digest, rename_functions
+from compat_hub.graphdef.names import node_of
+from compat_hub.graphdef.passes.control_flow.back_prop import stop_gradients
+from compat_hub.graphdef.passes.control_flow.beside import put_beside
+from compat_hub.graphdef.passes.control_flow.make_function import IrreducibleError, TensorType
+from compat_hub.graphdef.passes.control_flow.raise_control_flow import (
+    has_control_flow,
+    raise_control_flow,
+)
+from compat_hub.graphdef.passes.embedding_lookups import keep_lookups_of_rows
+from compat_hub.graphdef.passes.hoist_reads import hoist_reads
+from compat_hub.graphdef.passes.inline_functions import inline_calls
+from compat_hub.graphdef.passes.random_seeds import seed_nodes, unseeded_nodes
+from compat_hub.graphdef.passes.references_to_resources import (
     VARIABLE_OPS,
     UnknownReferenceOpError,
     to_resource_variables,
 )
-from compat_hub.graph.shapes import find_bad_shape
-from compat_hub.graph.subgraph import ancestors, consumed_tensors, cut, index_nodes
-from compat_hub.graph.table_files import find_bad_column
-from compat_hub.graph.tensor_arrays import TensorArrayError, has_tensor_arrays, to_tensor_lists
+from compat_hub.graphdef.passes.references_to_values import ReferenceNeededError, to_values
+from compat_hub.graphdef.passes.tensor_arrays_to_lists import (
+    TensorArrayError,
+    has_tensor_arrays,
+    to_tensor_lists,
+)
+from compat_hub.graphdef.subgraph import ancestors, consumed_tensors, cut, index_nodes
 from compat_hub.missing_ops.table import can_replace, replace_missing_ops
 from compat_hub.tf_private import _tensorflow
 from compat_hub.variant import GraphVariant

@@ -8,11 +8,11 @@ from typing import Any
 from tensorflow.core.framework import variable_pb2
 
 from compat_hub.errors import UnsafeModuleError
-from compat_hub.graph.host_access import is_judged, may_touch_host
-from compat_hub.graph.host_nodes import HostNodes, PassedOn
-from compat_hub.graph.left_out import leave_out
-from compat_hub.graph.names import node_of
-from compat_hub.graph.subgraph import dependents, index_nodes, names_by_op
+from compat_hub.graphdef.analysis.host_nodes import HostNodes, PassedOn
+from compat_hub.graphdef.analysis.host_ops import is_judged, may_touch_host
+from compat_hub.graphdef.names import node_of
+from compat_hub.graphdef.passes.leave_out import leave_out
+from compat_hub.graphdef.subgraph import dependents, index_nodes, names_by_op
 from compat_hub.spec import ModuleSpec
 from compat_hub.tf_private import _tensorflow
 from compat_hub.users import all_wanted, users

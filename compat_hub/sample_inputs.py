@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from compat_hub import protos
 from compat_hub.errors import SignatureError
-from compat_hub.graph.names import is_control, node_of, tensor_of
+from compat_hub.graphdef.names import is_control, node_of, tensor_of
 from compat_hub.spec import ModuleSpec
 from compat_hub.tensor_info import TensorInfo
 from compat_hub.variant import GraphVariant, Signature

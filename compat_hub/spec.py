@@ -25,9 +25,9 @@ from compat_hub.common.file_stamp import file_stamp
 from compat_hub.common.masking import masked
 from compat_hub.errors import InputTypeError, ModuleFormatError, SignatureError, UnknownNameError
 from compat_hub.fresh_copy import fresh_copy, naming_fresh_copy
-from compat_hub.graph.machine_traces import clear_checkpoint_paths
-from compat_hub.graph.names import node_of
-from compat_hub.graph.table_files import file_inputs, find_large_vocabulary
+from compat_hub.graphdef.checks.table_files import file_inputs, find_large_vocabulary
+from compat_hub.graphdef.names import node_of
+from compat_hub.graphdef.passes.strip_machine import clear_checkpoint_paths
 from compat_hub.signature_table import signature_tables
 from compat_hub.tensor_info import TensorInfo
 from compat_hub.variant import GraphVariant, Signature, format_tags

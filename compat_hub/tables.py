@@ -10,8 +10,8 @@ from typing import Any
 import tensorflow as tf
 
 from compat_hub.errors import ModuleFormatError
-from compat_hub.graph.library import needed_functions, rename_functions
-from compat_hub.graph.subgraph import strip_placement
+from compat_hub.graphdef.function_library import needed_functions, rename_functions
+from compat_hub.graphdef.subgraph import strip_placement
 from compat_hub.rewrite import check_graph
 from compat_hub.tf_private import _tensorflow
 from compat_hub.variant import GraphVariant

@@ -11,7 +11,7 @@ from typing import Any
 import tensorflow as tf
 
 from compat_hub.errors import ModuleFormatError
-from compat_hub.graph.names import tensor_of
+from compat_hub.graphdef.names import tensor_of
 from compat_hub.tf_private import _tensorflow
 
 

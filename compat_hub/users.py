@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from compat_hub.graph.names import tensor_of
+from compat_hub.graphdef.names import tensor_of
 from compat_hub.tf_private import _tensorflow
 from compat_hub.variant import GraphVariant
 

@@ -15,11 +15,11 @@ from tensorflow.core.framework import variable_pb2
 
 from compat_hub import protos, tensor_info
 from compat_hub.errors import ModuleFormatError
-from compat_hub.graph.back_prop import find_undifferentiated_exits
-from compat_hub.graph.library import find_open_attribute, library_digest
-from compat_hub.graph.names import node_of, tensor_of
-from compat_hub.graph.resource_variables import REFERENCE_VARIABLE_OPS, VARIABLE_OPS
-from compat_hub.graph.subgraph import ancestors, cut, dependents, index_nodes, names_by_op
+from compat_hub.graphdef.function_library import find_open_attribute, library_digest
+from compat_hub.graphdef.names import node_of, tensor_of
+from compat_hub.graphdef.passes.control_flow.back_prop import find_undifferentiated_exits
+from compat_hub.graphdef.passes.references_to_resources import REFERENCE_VARIABLE_OPS, VARIABLE_OPS
+from compat_hub.graphdef.subgraph import ancestors, cut, dependents, index_nodes, names_by_op
 from compat_hub.tensor_info import TensorInfo
 from compat_hub.tf_private import _tensorflow
 

@@ -11,9 +11,9 @@ import tensorflow as tf
 
 from compat_hub.block_cell_functions import expand_block_cells
 from compat_hub.block_cell_gradients import add_block_cell_gradients
-from compat_hub.graph.inline import inline_calls
+from compat_hub.graphdef.passes.inline_functions import inline_calls
 from compat_hub.tf_private import _tensorflow
-from tests.graph.graphs import make_graph, make_node, placeholder
+from tests.graphdef.graphs import make_graph, make_node, placeholder
 
 _BATCH, _INPUTS, _UNITS = 3, 4, 5
 

@@ -17,9 +17,9 @@ from compat_hub.custom_gradients import (
     function_gradients,
     replace_lost_gradients,
 )
-from compat_hub.graph.inline import CUSTOM_GRADIENT_ATTR, inline_calls
+from compat_hub.graphdef.passes.inline_functions import CUSTOM_GRADIENT_ATTR, inline_calls
 from compat_hub.tf_private import _tensorflow
-from tests.graph.graphs import FLOAT, make_function, make_graph, make_node, placeholder
+from tests.graphdef.graphs import FLOAT, make_function, make_graph, make_node, placeholder
 from tests.records import FIXTURES
 
 X = np.random.default_rng(1).normal(size=[4, 4]).astype("float32")

@@ -12,7 +12,7 @@ from tensorflow.core.framework import attr_value_pb2, types_pb2
 from tensorflow.core.protobuf import saved_model_pb2
 
 import compat_hub
-from compat_hub.graph import host_access
+from compat_hub.graphdef.analysis import host_ops
 from compat_hub.safety import find_host_access
 from tests.authoring import write_module
 from tests.records import Record
@@ -213,7 +213,7 @@ def test_an_op_that_nobody_has_judged(tmp_path: Path, monkeypatch: pytest.Monkey
     )
     assert compat_hub.load(path)([1.0]).numpy() == [1.0]
     # As if a package had brought it.
-    monkeypatch.setattr(host_access, "CONTAINED_OPS", host_access.CONTAINED_OPS - {"Betainc"})
+    monkeypatch.setattr(host_ops, "CONTAINED_OPS", host_ops.CONTAINED_OPS - {"Betainc"})
     with pytest.raises(compat_hub.UnsafeModuleError, match=r"'Betainc'.*does not know"):
         compat_hub.load(path)
     assert compat_hub.load(path, allow_host_access=True)([1.0]).numpy() == [1.0]

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from compat_hub.common.words import count
-from compat_hub.graph.names import is_control, node_of
+from compat_hub.graphdef.names import is_control, node_of
 from compat_hub.inspection.scopes import open_scopes, tree_of, walk_open
 from compat_hub.variant import GraphVariant
 

@@ -18,14 +18,14 @@ from compat_hub.checkpoint_index import find_problem
 from compat_hub.errors import CheckpointError, HubError, ModuleFormatError
 from compat_hub.fresh_copy import fresh_copy
 from compat_hub.gaps import Gap, check_complete, check_usable, explain_gap, gap_of_signature
-from compat_hub.graph.census import (
+from compat_hub.graphdef.analysis.op_counts import (
     count_control_flow,
     count_frozen_batch_norms,
     count_lost_gradients,
     count_ops,
     nodes_in,
 )
-from compat_hub.graph.names import node_of
+from compat_hub.graphdef.names import node_of
 from compat_hub.inspection.facts import (
     AssetFacts,
     AttachmentFacts,

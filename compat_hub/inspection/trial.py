@@ -11,13 +11,13 @@ import tensorflow as tf
 
 from compat_hub.call import find_update_ops
 from compat_hub.errors import HubError
-from compat_hub.graph.control_flow import has_control_flow
-from compat_hub.graph.gradient_flow import (
+from compat_hub.graphdef.analysis.gradient_flow import (
     GradientFlow,
     is_differentiable,
 )
-from compat_hub.graph.names import node_of, tensor_of
-from compat_hub.graph.subgraph import consumed_tensors
+from compat_hub.graphdef.names import node_of, tensor_of
+from compat_hub.graphdef.passes.control_flow.raise_control_flow import has_control_flow
+from compat_hub.graphdef.subgraph import consumed_tensors
 from compat_hub.output_gradients import gradient_of, no_gradient
 from compat_hub.rewrite import import_graph, infer_types, rewrite
 from compat_hub.tf_private import _tensorflow

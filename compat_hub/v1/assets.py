@@ -9,9 +9,9 @@ from typing import Any
 import tensorflow as tf
 
 from compat_hub.errors import ModuleFormatError
-from compat_hub.graph.machine_traces import rename_files
-from compat_hub.graph.names import node_of
-from compat_hub.graph.subgraph import index_nodes
+from compat_hub.graphdef.names import node_of
+from compat_hub.graphdef.passes.strip_machine import rename_files
+from compat_hub.graphdef.subgraph import index_nodes
 
 # Where the format lists them; ASSET_FILEPATHS is what a program sees.
 ASSETS = "saved_model_assets"

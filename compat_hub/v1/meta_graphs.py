@@ -14,14 +14,14 @@ from compat_hub.block_cell_gradients import add_block_cell_gradients
 from compat_hub.custom_gradients import replace_lost_gradients
 from compat_hub.errors import ModuleFormatError
 from compat_hub.fresh_copy import fresh_copy
-from compat_hub.graph.control_flow import CONTROL_FLOW_V1
-from compat_hub.graph.iterations import find_bad_context
-from compat_hub.graph.library import rename_functions
-from compat_hub.graph.machine_traces import clear_devices
-from compat_hub.graph.names import node_of, tensor_of
-from compat_hub.graph.op_outputs import output_dtypes
-from compat_hub.graph.subgraph import drop_met_controls, index_nodes
-from compat_hub.graph.substitution import inline_substitutes
+from compat_hub.graphdef.checks.loops import find_bad_context
+from compat_hub.graphdef.function_library import rename_functions
+from compat_hub.graphdef.names import node_of, tensor_of
+from compat_hub.graphdef.op_outputs import output_dtypes
+from compat_hub.graphdef.passes.control_flow.raise_control_flow import CONTROL_FLOW_V1
+from compat_hub.graphdef.passes.ops_to_functions import inline_substitutes
+from compat_hub.graphdef.passes.strip_machine import clear_devices
+from compat_hub.graphdef.subgraph import drop_met_controls, index_nodes
 from compat_hub.rewrite import check_graph, inline_functions, replace_ops
 from compat_hub.safety import VARIABLE_COLLECTIONS, leave_out_host_access
 from compat_hub.spec import ModuleSpec

@@ -11,7 +11,7 @@ from compat_hub.building import building
 from compat_hub.checkpoint import Checkpoint
 from compat_hub.common.log_filter import no_word_of
 from compat_hub.errors import GraphError
-from compat_hub.graph.names import node_of
+from compat_hub.graphdef.names import node_of
 from compat_hub.spec import ModuleSpec
 from compat_hub.v1.instance_state import InstanceState
 from compat_hub.v1.meta_graphs import (

@@ -13,7 +13,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from compat_hub.graph.inline import CUSTOM_GRADIENT_ATTR
+from compat_hub.graphdef.passes.inline_functions import CUSTOM_GRADIENT_ATTR
 from compat_hub.tf_private import _tensorflow
 
 _OPS = tuple(

@@ -8,12 +8,12 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from compat_hub.graph.host_nodes import PassedOn
-from compat_hub.graph.subgraph import NodeIndex
+from compat_hub.graphdef.analysis.host_nodes import PassedOn
+from compat_hub.graphdef.subgraph import NodeIndex
 from compat_hub.safety import find_host_access
 from compat_hub.variant import GraphVariant
 from tests.authoring import add_meta_graph
-from tests.graph.graphs import make_node
+from tests.graphdef.graphs import make_node
 
 v1 = tf.compat.v1
 

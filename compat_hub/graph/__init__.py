@@ -1,1 +1,0 @@
-"""Pure functions from GraphDef to GraphDef; nothing of TensorFlow's runtime."""

@@ -1,0 +1,1 @@
+"""Rewriting passes: a GraphDef in, a GraphDef out."""

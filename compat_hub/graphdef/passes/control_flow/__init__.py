@@ -1,0 +1,1 @@
+"""Control flow of TensorFlow 1 raised to While and If."""
