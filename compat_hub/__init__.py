@@ -32,12 +32,12 @@ if TYPE_CHECKING:
     from compat_hub import text_embedding as text_embedding
     from compat_hub._convert import convert
     from compat_hub._inspect import inspect
-    from compat_hub._resolve import resolve
     from compat_hub._verify import verify
     from compat_hub.inspection.report import Inspection
     from compat_hub.keras3 import KerasLayer
     from compat_hub.migrating.migrate import migrate
     from compat_hub.module import HubModule, load
+    from compat_hub.sources.resolve import resolve
     from compat_hub.spec import ModuleSpec, load_module_spec
     from compat_hub.v1.authoring import add_signature, attach_message
     from compat_hub.v1.create import create_module_spec, create_module_spec_from_saved_model
@@ -84,7 +84,7 @@ _HOMES = {
     "load_module_spec": "compat_hub.spec",
     "migrate": "compat_hub.migrating.migrate",
     "register_module_for_export": "compat_hub.v1.exporter",
-    "resolve": "compat_hub._resolve",
+    "resolve": "compat_hub.sources.resolve",
     "sparse_text_embedding_column": "compat_hub.v1.feature_columns",
     "text_embedding_column": "compat_hub.v1.feature_columns",
     "text_embedding_column_v2": "compat_hub.v1.feature_columns_v2",

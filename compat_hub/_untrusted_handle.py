@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from compat_hub._resolve import is_here, resolve
 from compat_hub.errors import UnsafeModuleError
+from compat_hub.sources.resolve import is_here, resolve
 from compat_hub.spec import is_module_directory, is_saved_model
 
 _TRUST = (

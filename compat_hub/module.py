@@ -10,10 +10,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from compat_hub._plain_files import check_saved_model
-from compat_hub._resolve import resolve
 from compat_hub.building import check_process
-from compat_hub.cache import digests
 from compat_hub.call import (
     CallKey,
     CallResult,
@@ -24,7 +21,6 @@ from compat_hub.call import (
 )
 from compat_hub.direct_call import DirectCall
 from compat_hub.errors import GraphError, InputTypeError, ResolveError, UnknownNameError
-from compat_hub.fresh_copy import naming_fresh_copy
 from compat_hub.function import GraphFunction, Program, StateTensor, shared_program
 from compat_hub.gaps import check_gap, check_usable, find_gap
 from compat_hub.inputs import bind_inputs, join_components
@@ -32,6 +28,10 @@ from compat_hub.pruned import PrunedFunction
 from compat_hub.reusable import save_reusable
 from compat_hub.safety import check_host_access, check_run
 from compat_hub.signature_table import signature_tables
+from compat_hub.sources import digests
+from compat_hub.sources.fresh_copy import naming_fresh_copy
+from compat_hub.sources.plain_files import check_saved_model
+from compat_hub.sources.resolve import resolve
 from compat_hub.spec import (
     ModuleSpec,
     Tags,

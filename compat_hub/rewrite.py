@@ -14,14 +14,12 @@ from tensorflow.core.framework.function_pb2 import FunctionDef
 
 from compat_hub.block_cell_functions import expand_block_cells
 from compat_hub.block_cell_gradients import add_block_cell_gradients
-from compat_hub.cache import settings
 from compat_hub.custom_gradients import (
     drop_gradients_in_functions,
     function_gradients,
     replace_lost_gradients,
 )
 from compat_hub.errors import GraphError, ModuleFormatError
-from compat_hub.fresh_copy import fresh_copy
 from compat_hub.graphdef.analysis.side_effects import find_effects, find_stateful
 from compat_hub.graphdef.checks.call_depth import find_deep_call
 from compat_hub.graphdef.checks.constants import find_bad_constant
@@ -55,6 +53,8 @@ from compat_hub.graphdef.passes.tensor_arrays_to_lists import (
 )
 from compat_hub.graphdef.subgraph import ancestors, consumed_tensors, cut, index_nodes
 from compat_hub.missing_ops.table import can_replace, replace_missing_ops
+from compat_hub.sources import settings
+from compat_hub.sources.fresh_copy import fresh_copy
 from compat_hub.tf_private import _tensorflow
 from compat_hub.variant import GraphVariant
 

@@ -16,19 +16,19 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
 
 from compat_hub import protos
-from compat_hub._handle_hints import hint_for_folder
-from compat_hub._plain_files import check_file, check_kind, checkpoint_files, local_path
-from compat_hub._resolve import resolve
-from compat_hub._strange_files import strange_content, strange_file
 from compat_hub.checkpoint_copy import copy_variables
 from compat_hub.common.file_stamp import file_stamp
 from compat_hub.common.masking import masked
 from compat_hub.errors import InputTypeError, ModuleFormatError, SignatureError, UnknownNameError
-from compat_hub.fresh_copy import fresh_copy, naming_fresh_copy
 from compat_hub.graphdef.checks.table_files import file_inputs, find_large_vocabulary
 from compat_hub.graphdef.names import node_of
 from compat_hub.graphdef.passes.strip_machine import clear_checkpoint_paths
 from compat_hub.signature_table import signature_tables
+from compat_hub.sources.fresh_copy import fresh_copy, naming_fresh_copy
+from compat_hub.sources.handle_hints import hint_for_folder
+from compat_hub.sources.plain_files import check_file, check_kind, checkpoint_files, local_path
+from compat_hub.sources.resolve import resolve
+from compat_hub.sources.strange_files import strange_content, strange_file
 from compat_hub.tensor_info import TensorInfo
 from compat_hub.variant import GraphVariant, Signature, format_tags
 from compat_hub.writer import MODULE_PROTO, write_module_directory

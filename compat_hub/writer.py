@@ -11,9 +11,9 @@ from typing import Any
 import tensorflow as tf
 
 from compat_hub import protos
-from compat_hub._partial_folders import kept, partial_name, remove_abandoned
-from compat_hub._plain_files import check_kind, local_path
 from compat_hub.errors import PathExistsError, ResolveError
+from compat_hub.sources.partial_folders import kept, partial_name, remove_abandoned
+from compat_hub.sources.plain_files import check_kind, local_path
 
 MODULE_PROTO = "tfhub_module.pb"
 

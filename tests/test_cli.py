@@ -20,7 +20,7 @@ _COMMANDS = main.list_commands(_CONTEXT)
 
 @pytest.mark.parametrize("option", ["--version", "--help"])
 def test_starting_imports_no_tensorflow(option: str) -> None:
-    heavy = {"tensorflow", "tf_keras", "numpy", "rich", "requests", "libcst", "compat_hub.cache"}
+    heavy = {"tensorflow", "tf_keras", "numpy", "rich", "requests", "libcst", "compat_hub.sources"}
     code = f"import sys; sys.argv[1:] = ['{option}']; from compat_hub.cli import main\n"
     code += "try: main(prog_name='compat-hub')\n"
     code += f"finally: assert not {heavy} & sys.modules.keys()"

@@ -19,9 +19,9 @@ import tf_keras
 
 import compat_hub
 from compat_hub import keras2, keras3
-from compat_hub._resolve import is_here
-from tests.cache import server as web
+from compat_hub.sources.resolve import is_here
 from tests.records import FIXTURES
+from tests.sources import server as web
 
 pytestmark = pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import click
 
-from compat_hub._partial_folders import remove_abandoned
-from compat_hub.cache import digests, files, layout, settings, store
 from compat_hub.commands.errors import BadInputError, bad_input
 from compat_hub.commands.json_output import json_option, print_json
 from compat_hub.commands.permissions import links_option
 from compat_hub.common.quiet_import import import_quietly
 from compat_hub.errors import HubError
+from compat_hub.sources import cache_layout, cache_store, digests, files, settings
+from compat_hub.sources.partial_folders import remove_abandoned
 
 _WEB = ("http://", "https://")
 
@@ -36,7 +36,7 @@ def cache() -> None:
 def list_modules(as_json: bool) -> None:
     """List the modules in the cache, with their sizes."""
     with bad_input(), _os_errors():
-        rows = [_facts(entry) for entry in layout.entries(settings.cache_folder())]
+        rows = [_facts(entry) for entry in cache_layout.entries(settings.cache_folder())]
     if as_json:
         print_json({"cache": settings.cache_folder(), "modules": rows})
         return
@@ -122,9 +122,9 @@ def clear(handles: tuple[str, ...], partial: bool, as_json: bool) -> None:
             raise BadInputError("These are folders, and not modules in the cache.")
         removed = [_facts(entry) for entry in chosen]
         for entry in chosen:
-            store.remove(entry)
+            cache_store.remove(entry)
         if not handles:
-            store.remove_leftovers(folder)
+            cache_store.remove_leftovers(folder)
     size = sum(row["bytes"] for row in removed)
     if as_json:
         print_json({"cache": folder, "removed": removed})
@@ -139,9 +139,9 @@ def _clear_partial(cache: str, folders: Iterable[str], as_json: bool) -> None:
         if not _is_folder(folder):
             raise BadInputError(f"{folder!r} is no folder. Pass one that modules were written to.")
     if not chosen:
-        before = layout.leftovers(cache)
-        store.remove_leftovers(cache)
-        after = set(layout.leftovers(cache))
+        before = cache_layout.leftovers(cache)
+        cache_store.remove_leftovers(cache)
+        after = set(cache_layout.leftovers(cache))
         removed += [path for path in before if path not in after and not path.endswith(".lock")]
         chosen = [os.curdir]
     for folder in chosen:
@@ -162,17 +162,17 @@ def _os_errors() -> Iterator[None]:
         raise BadInputError(f"The cache cannot be read: {error}. Check TFHUB_CACHE_DIR.") from error
 
 
-def _chosen(handles: Iterable[str]) -> list[layout.Entry]:
+def _chosen(handles: Iterable[str]) -> list[cache_layout.Entry]:
     """The modules in the cache with these handles, and folders elsewhere."""
-    entries = list(layout.entries(settings.cache_folder()))
+    entries = list(cache_layout.entries(settings.cache_folder()))
     chosen = []
     for handle in handles:
-        folder = layout.module_directory(settings.cache_folder(), handle)
+        folder = cache_layout.module_directory(settings.cache_folder(), handle)
         found = [entry for entry in entries if entry.path == folder] or [
             entry for entry in entries if handle in {entry.handle, entry.path}
         ]
         if not found and not handle.startswith(_WEB) and _is_folder(handle):
-            found = [layout.Entry(handle, os.path.expanduser(handle), None, None)]
+            found = [cache_layout.Entry(handle, os.path.expanduser(handle), None, None)]
         if not found:
             raise BadInputError(
                 f"{handle!r} is neither in the cache {settings.cache_folder()!r} nor a folder. "
@@ -188,7 +188,7 @@ def _is_folder(path: str) -> bool:
     return files.is_folder(os.path.expanduser(path))
 
 
-def _facts(entry: layout.Entry) -> dict[str, Any]:
+def _facts(entry: cache_layout.Entry) -> dict[str, Any]:
     sizes = [size for _, size in files.walk(entry.path)]
     return {
         "handle": entry.handle,
@@ -200,7 +200,7 @@ def _facts(entry: layout.Entry) -> dict[str, Any]:
     }
 
 
-def _verdict(entry: layout.Entry, known: dict[str, str], allow_links: bool) -> dict[str, Any]:
+def _verdict(entry: cache_layout.Entry, known: dict[str, str], allow_links: bool) -> dict[str, Any]:
     found = digests.digest_of(entry.path, allow_links)
     expected = [d for d in (known.get(entry.handle or ""), entry.digest) if d is not None]
     same = all(digests.normalize(d) == found for d in expected)

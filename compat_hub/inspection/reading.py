@@ -11,12 +11,9 @@ import numpy as np
 import tensorflow as tf
 
 from compat_hub import common_signatures, protos
-from compat_hub._resolve import resolve
-from compat_hub.cache import files
 from compat_hub.checkpoint import lacking_variables
 from compat_hub.checkpoint_index import find_problem
 from compat_hub.errors import CheckpointError, HubError, ModuleFormatError
-from compat_hub.fresh_copy import fresh_copy
 from compat_hub.gaps import Gap, check_complete, check_usable, explain_gap, gap_of_signature
 from compat_hub.graphdef.analysis.op_counts import (
     count_control_flow,
@@ -43,6 +40,9 @@ from compat_hub.inspection.facts import (
 from compat_hub.inspection.trial import Trial, try_signatures
 from compat_hub.known_ops import unknown_ops
 from compat_hub.safety import find_host_access
+from compat_hub.sources import files
+from compat_hub.sources.fresh_copy import fresh_copy
+from compat_hub.sources.resolve import resolve
 from compat_hub.spec import (
     ModuleSpec,
     check_plain,

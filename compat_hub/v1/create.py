@@ -10,11 +10,11 @@ from typing import Any
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from compat_hub._resolve import resolve
 from compat_hub.common_signatures import as_kinds, warn_of_problems
 from compat_hub.errors import InputTypeError, ModuleFormatError, SignatureError
 from compat_hub.graphdef.passes.inline_functions import CUSTOM_GRADIENT_ATTR
 from compat_hub.graphdef.passes.strip_machine import clear_devices, drop_debug_names
+from compat_hub.sources.resolve import resolve
 from compat_hub.spec import ModuleSpec, Tags, normalize_tags, read_saved_model
 from compat_hub.tf_private import _tensorflow
 from compat_hub.v1.assets import ASSETS, AssetNames, forget_paths

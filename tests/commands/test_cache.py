@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from compat_hub.cache import digests, layout, locks
 from compat_hub.cli import main
+from compat_hub.sources import cache_layout, digests, locks
 
 ROOT = Path(__file__).parents[2]
 _HANDLE = "https://tfhub.dev/google/{}/1"
@@ -30,11 +30,11 @@ def _json(*args: str, status: int = 0) -> Any:
 def _add(name: str, by: str = "compat_hub") -> tuple[str, Path]:
     """A module in the cache, as this library or tensorflow_hub puts it there."""
     handle = _HANDLE.format(name)
-    folder = Path(layout.module_directory(os.environ["TFHUB_CACHE_DIR"], handle))
+    folder = Path(cache_layout.module_directory(os.environ["TFHUB_CACHE_DIR"], handle))
     (folder / "variables").mkdir(parents=True)
     (folder / "saved_model.pb").write_text(name)
     (folder / "variables/variables.index").write_bytes(bytes(100))
-    Path(f"{folder}.descriptor.txt").write_text(layout.descriptor(handle))
+    Path(f"{folder}.descriptor.txt").write_text(cache_layout.descriptor(handle))
     if by == "compat_hub":
         Path(f"{folder}.sha256").write_text(f"{digests.digest_of(str(folder))}  {handle}\n")
     return handle, folder
@@ -125,11 +125,11 @@ def test_clear(cache: Path) -> None:
 
 
 def test_clear_removes_what_killed_downloads_left(cache: Path) -> None:
-    folder = Path(layout.module_directory(str(cache), "some"))
+    folder = Path(cache_layout.module_directory(str(cache), "some"))
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    uid = f"{layout.OWNER}{'0' * 32}"
-    Path(layout.temporary_folder(str(folder), uid)).mkdir(parents=True)
+    uid = f"{cache_layout.OWNER}{'0' * 32}"
+    Path(cache_layout.temporary_folder(str(folder), uid)).mkdir(parents=True)
     Path(f"{folder}.{'1' * 32}.tmp").mkdir()
     Path(f"{folder}.lock").write_text(f"{os.uname().nodename}.{gone.pid}.{uid}")
     Path(f"{folder}.compat_hub.lock").touch()
@@ -139,9 +139,9 @@ def test_clear_removes_what_killed_downloads_left(cache: Path) -> None:
 
 def test_clear_leaves_downloads_alone(cache: Path) -> None:
     cache.mkdir()
-    folder = layout.module_directory(str(cache), "some")
+    folder = cache_layout.module_directory(str(cache), "some")
     with locks.exclusive(folder, "some") as uid:
-        temporary = Path(layout.temporary_folder(folder, uid))
+        temporary = Path(cache_layout.temporary_folder(folder, uid))
         temporary.mkdir()
         assert _run("clear").exit_code == 0
         assert temporary.exists()

@@ -14,11 +14,11 @@ import pytest
 from click.testing import CliRunner
 
 import compat_hub
-from compat_hub import _resolve
-from compat_hub.cache import layout
 from compat_hub.cli import main
 from compat_hub.common.masking import masked
-from tests.cache.server import Server, archive_of, file, running, status
+from compat_hub.sources import cache_layout
+from compat_hub.sources import resolve as _resolve
+from tests.sources.server import Server, archive_of, file, running, status
 
 _SECRETS = ("s3cret", "t0ken")
 
@@ -91,7 +91,7 @@ def test_files_of_the_cache(server: Server, cache: Path) -> None:
         folder = compat_hub.resolve(handle)
     finally:
         os.umask(before)
-    assert folder == layout.module_directory(str(cache), handle)  # as tensorflow_hub calls it
+    assert folder == cache_layout.module_directory(str(cache), handle)  # as tensorflow_hub calls it
     beside = [path for path in cache.iterdir() if path.is_file()]
     assert len(beside) == 2
     for path in beside:
@@ -152,7 +152,7 @@ def test_the_commands(server: Server, cache: Path, tmp_path: Path) -> None:
     handle = _with_password(server.url("/m", file(archive_of())))
     folder = compat_hub.resolve(handle)
     # As tensorflow_hub writes it.
-    Path(layout.descriptor_file(folder)).write_text(f"Module: {handle}\nDownload Time: 2024")
+    Path(cache_layout.descriptor_file(folder)).write_text(f"Module: {handle}\nDownload Time: 2024")
     known = str(tmp_path / "known")
     for command in (
         ["cache", "list"],

@@ -10,8 +10,7 @@ from tensorflow.core.framework.node_def_pb2 import NodeDef
 from tensorflow.core.framework.op_def_pb2 import OpDef, OpList
 from tensorflow.python.client import pywrap_tf_session
 
-from compat_hub.graphdef.analysis import contained_ops
-from compat_hub.graphdef.analysis import host_ops
+from compat_hub.graphdef.analysis import contained_ops, host_ops
 from compat_hub.graphdef.analysis.contained_ops import CONTAINED_OPS
 from compat_hub.graphdef.analysis.host_ops import host_access, is_judged, may_touch_host
 

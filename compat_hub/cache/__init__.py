@@ -1,1 +1,0 @@
-"""The cache that tensorflow_hub also uses, and what fills it: downloads and archives."""
