@@ -26,19 +26,19 @@ from compat_hub.errors import (
 
 if TYPE_CHECKING:
     from compat_hub import beam as beam
-    from compat_hub import common_signatures as common_signatures
     from compat_hub import keras2 as keras2
     from compat_hub import keras3 as keras3
     from compat_hub import text_embedding as text_embedding
     from compat_hub._convert import convert
     from compat_hub._inspect import inspect
     from compat_hub._verify import verify
+    from compat_hub.format import common_signatures as common_signatures
+    from compat_hub.format.spec import ModuleSpec, load_module_spec
     from compat_hub.inspection.report import Inspection
     from compat_hub.keras3 import KerasLayer
     from compat_hub.migrating.migrate import migrate
     from compat_hub.module import HubModule, load
     from compat_hub.sources.resolve import resolve
-    from compat_hub.spec import ModuleSpec, load_module_spec
     from compat_hub.v1.authoring import add_signature, attach_message
     from compat_hub.v1.create import create_module_spec, create_module_spec_from_saved_model
     from compat_hub.v1.evaluate import eval_function_for_module
@@ -68,7 +68,7 @@ _HOMES = {
     "KerasLayer": "",  # it depends on what tf.keras is
     "LatestModuleExporter": "compat_hub.v1.exporter",
     "Module": "compat_hub.v1.module",
-    "ModuleSpec": "compat_hub.spec",
+    "ModuleSpec": "compat_hub.format.spec",
     "add_signature": "compat_hub.v1.authoring",
     "attach_image_module_info": "compat_hub.v1.image_modules",
     "attach_message": "compat_hub.v1.authoring",
@@ -81,7 +81,7 @@ _HOMES = {
     "image_embedding_column": "compat_hub.v1.feature_columns",
     "inspect": "compat_hub._inspect",
     "load": "compat_hub.module",
-    "load_module_spec": "compat_hub.spec",
+    "load_module_spec": "compat_hub.format.spec",
     "migrate": "compat_hub.migrating.migrate",
     "register_module_for_export": "compat_hub.v1.exporter",
     "resolve": "compat_hub.sources.resolve",

@@ -6,9 +6,15 @@ import os
 from collections.abc import Sequence
 
 from compat_hub.errors import InputTypeError, ModuleFormatError
+from compat_hub.format.spec import (
+    ModuleSpec,
+    Tags,
+    check_plain,
+    is_module_directory,
+    is_saved_model,
+)
 from compat_hub.module import HubModule, load
 from compat_hub.sources.resolve import resolve
-from compat_hub.spec import ModuleSpec, Tags, check_plain, is_module_directory, is_saved_model
 from compat_hub.state import Missing
 
 

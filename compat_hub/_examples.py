@@ -9,9 +9,9 @@ import numpy as np
 import tensorflow as tf
 
 from compat_hub.errors import InputTypeError, SignatureError
-from compat_hub.inputs import bind_inputs, convert_input
-from compat_hub.tensor_info import TensorInfo
-from compat_hub.variant import GraphVariant, Signature
+from compat_hub.format.inputs import bind_inputs, convert_input
+from compat_hub.format.tensor_info import TensorInfo
+from compat_hub.format.variant import GraphVariant, Signature
 
 _SparseValue = tf.compat.v1.SparseTensorValue
 

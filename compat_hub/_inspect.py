@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 import os
 
+from compat_hub.format.spec import ModuleSpec
 from compat_hub.inspection.reading import read_facts
 from compat_hub.inspection.report import Inspection
 from compat_hub.inspection.verdict import find_verdict
 from compat_hub.inspection.weights import read_weights
-from compat_hub.spec import ModuleSpec
 
 
 def inspect(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from compat_hub.errors import UnsafeModuleError
+from compat_hub.format.spec import is_module_directory, is_saved_model
 from compat_hub.sources.resolve import is_here, resolve
-from compat_hub.spec import is_module_directory, is_saved_model
 
 _TRUST = (
     "If you trust the file, pass safe_mode=False to load_model, which .keras files heed, or say "

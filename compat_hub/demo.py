@@ -11,8 +11,8 @@ import tensorflow as tf
 
 import compat_hub
 from compat_hub._report import Report
+from compat_hub.format.variant import format_tags
 from compat_hub.samples import sample_path
-from compat_hub.variant import format_tags
 
 _keras: Any = tf.keras  # whose layer compat_hub.KerasLayer is
 _SEED = 7

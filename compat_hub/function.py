@@ -13,6 +13,7 @@ import tensorflow as tf
 from compat_hub.building import building, check_process, differentiating
 from compat_hub.custom_gradients import bind_gradients
 from compat_hub.errors import HubError
+from compat_hub.format.variant import GraphVariant
 from compat_hub.graphdef.analysis.gradient_flow import Gradient
 from compat_hub.graphdef.analysis.op_counts import CONVOLUTIONS, FUNCTIONAL_CONTROL_FLOW, count_ops
 from compat_hub.graphdef.analysis.variable_writes import written_variables
@@ -33,7 +34,6 @@ from compat_hub.rewrite import (
     rewrite,
 )
 from compat_hub.tf_private import _tensorflow
-from compat_hub.variant import GraphVariant
 
 
 class StateTensor(Protocol):

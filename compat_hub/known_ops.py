@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 
 import tensorflow as tf
 
+from compat_hub.format.graph_roots import users
+from compat_hub.format.op_packages import explain_op, import_package_of
+from compat_hub.format.variant import GraphVariant, format_tags
 from compat_hub.missing_ops.table import can_replace
-from compat_hub.op_packages import explain_op, import_package_of
 from compat_hub.tf_private import _tensorflow
-from compat_hub.users import users
-from compat_hub.variant import GraphVariant, format_tags
 
 
 def unknown_ops(variant: GraphVariant) -> dict[str, str]:

@@ -21,18 +21,10 @@ from compat_hub.call import (
 )
 from compat_hub.direct_call import DirectCall
 from compat_hub.errors import GraphError, InputTypeError, ResolveError, UnknownNameError
-from compat_hub.function import GraphFunction, Program, StateTensor, shared_program
-from compat_hub.gaps import check_gap, check_usable, find_gap
-from compat_hub.inputs import bind_inputs, join_components
-from compat_hub.pruned import PrunedFunction
-from compat_hub.reusable import save_reusable
-from compat_hub.safety import check_host_access, check_run
-from compat_hub.signature_table import signature_tables
-from compat_hub.sources import digests
-from compat_hub.sources.fresh_copy import naming_fresh_copy
-from compat_hub.sources.plain_files import check_saved_model
-from compat_hub.sources.resolve import resolve
-from compat_hub.spec import (
+from compat_hub.format.host_access import check_host_access, check_run
+from compat_hub.format.inputs import bind_inputs, join_components
+from compat_hub.format.signature_table import signature_tables
+from compat_hub.format.spec import (
     ModuleSpec,
     Tags,
     check_plain,
@@ -42,12 +34,20 @@ from compat_hub.spec import (
     normalize_tags,
     read_module_spec,
 )
+from compat_hub.format.tensor_info import TensorInfo
+from compat_hub.format.variant import GraphVariant, Signature, format_tags
+from compat_hub.function import GraphFunction, Program, StateTensor, shared_program
+from compat_hub.gaps import check_gap, check_usable, find_gap
+from compat_hub.pruned import PrunedFunction
+from compat_hub.reusable import save_reusable
+from compat_hub.sources import digests
+from compat_hub.sources.fresh_copy import naming_fresh_copy
+from compat_hub.sources.plain_files import check_saved_model
+from compat_hub.sources.resolve import resolve
 from compat_hub.state import Missing, ModuleState
 from compat_hub.tables import MutableTable
-from compat_hub.tensor_info import TensorInfo
 from compat_hub.tf_private import _tensorflow
 from compat_hub.tf_private.keras3_callers import is_untracked, warn_of_untracked
-from compat_hub.variant import GraphVariant, Signature, format_tags
 
 _INFERENCE: frozenset[str] = frozenset()
 _TRAIN = frozenset({"train"})

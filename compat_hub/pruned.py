@@ -12,15 +12,15 @@ from tensorflow.core.framework.node_def_pb2 import NodeDef
 
 from compat_hub.call import without_value
 from compat_hub.errors import InputTypeError, SignatureError, UnknownNameError
+from compat_hub.format.inputs import convert_input
+from compat_hub.format.tensor_info import TensorInfo
+from compat_hub.format.variant import PLACEHOLDERS, GraphVariant
 from compat_hub.function import GraphFunction, Program, StateTensor, shared_program
 from compat_hub.gaps import check_gap
 from compat_hub.graphdef.analysis.control_flow_contexts import find_context
 from compat_hub.graphdef.names import NOTED_SHAPES, node_of, tensor_of
 from compat_hub.graphdef.op_outputs import output_dtypes
-from compat_hub.inputs import convert_input
-from compat_hub.tensor_info import TensorInfo
 from compat_hub.tf_private import _tensorflow
-from compat_hub.variant import PLACEHOLDERS, GraphVariant
 
 _SHOWN = 4
 _HANDLES = (tf.resource, tf.variant)

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 import tensorflow as tf
 
 from compat_hub.errors import GraphError, HubError
+from compat_hub.format.variant import GraphVariant, VariableInfo
 from compat_hub.graphdef.analysis.variable_writes import written_variables
 from compat_hub.tf_private import _tensorflow
-from compat_hub.variant import GraphVariant, VariableInfo
 
 _T = TypeVar("_T")
 

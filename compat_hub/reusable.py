@@ -20,6 +20,10 @@ from compat_hub.call import CallResult, find_update_ops
 from compat_hub.common.folder_progress import byte_size, folder_progress
 from compat_hub.common.log_filter import no_word_of
 from compat_hub.errors import InputTypeError, UnknownNameError
+from compat_hub.format.spec import ModuleSpec
+from compat_hub.format.tensor_info import TensorInfo
+from compat_hub.format.variant import GraphVariant, Signature, format_tags
+from compat_hub.format.writer import new_folder
 from compat_hub.gaps import (
     Gap,
     IncompleteModuleWarning,
@@ -28,11 +32,7 @@ from compat_hub.gaps import (
     gap_of_signature,
     require_signature,
 )
-from compat_hub.spec import ModuleSpec
 from compat_hub.state import ModuleState
-from compat_hub.tensor_info import TensorInfo
-from compat_hub.variant import GraphVariant, Signature, format_tags
-from compat_hub.writer import new_folder
 
 _PARAMETERS = frozenset({"inputs", "training"})
 # What REST servers, saved_model_cli and Keras' TFSMLayer ask for unless they are told a name.

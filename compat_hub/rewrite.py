@@ -20,6 +20,7 @@ from compat_hub.custom_gradients import (
     replace_lost_gradients,
 )
 from compat_hub.errors import GraphError, ModuleFormatError
+from compat_hub.format.variant import GraphVariant
 from compat_hub.graphdef.analysis.side_effects import find_effects, find_stateful
 from compat_hub.graphdef.checks.call_depth import find_deep_call
 from compat_hub.graphdef.checks.constants import find_bad_constant
@@ -56,7 +57,6 @@ from compat_hub.missing_ops.table import can_replace, replace_missing_ops
 from compat_hub.sources import settings
 from compat_hub.sources.fresh_copy import fresh_copy
 from compat_hub.tf_private import _tensorflow
-from compat_hub.variant import GraphVariant
 
 _HANDLES = (tf.resource, tf.variant)
 # The gradient of a While adds a variant of its functions under a name that follows from theirs, and

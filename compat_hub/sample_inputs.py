@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from compat_hub import protos
 from compat_hub.errors import SignatureError
+from compat_hub.format import protos
+from compat_hub.format.spec import ModuleSpec
+from compat_hub.format.tensor_info import TensorInfo
+from compat_hub.format.variant import GraphVariant, Signature
 from compat_hub.graphdef.names import is_control, node_of, tensor_of
-from compat_hub.spec import ModuleSpec
-from compat_hub.tensor_info import TensorInfo
-from compat_hub.variant import GraphVariant, Signature
 
 # Of every dimension that the signature leaves open: nothing tells which of them have to be equal.
 _OPEN_SIZE = 4

@@ -12,18 +12,18 @@ from typing import Any, Literal
 import tensorflow as tf
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 
-from compat_hub.checkpoint import Checkpoint, may_be_without_checkpoint
 from compat_hub.common.folder_progress import byte_size, folder_progress
 from compat_hub.errors import InputTypeError, ModuleFormatError, SignatureError
+from compat_hub.format.checkpoints.read import Checkpoint, may_be_without_checkpoint
+from compat_hub.format.spec import ModuleSpec
+from compat_hub.format.variant import GraphVariant, VariableInfo
 from compat_hub.function import GraphFunction, Program, StateTensor
 from compat_hub.gaps import check_complete, check_usable, tables_without_ops
 from compat_hub.graphdef.names import node_of, tensor_of
 from compat_hub.replicas import StateVariable, make_variable, written_in_calls
 from compat_hub.sources.fresh_copy import fresh_copy
-from compat_hub.spec import ModuleSpec
 from compat_hub.tables import SHARING_ATTRS, Table, make_table
 from compat_hub.tf_private import _tensorflow
-from compat_hub.variant import GraphVariant, VariableInfo
 
 Missing = Literal["error", "initial"]
 

@@ -10,11 +10,11 @@ from typing import Any
 import tensorflow as tf
 
 from compat_hub.errors import ModuleFormatError
+from compat_hub.format.variant import GraphVariant
 from compat_hub.graphdef.function_library import needed_functions, rename_functions
 from compat_hub.graphdef.subgraph import strip_placement
 from compat_hub.rewrite import check_graph
 from compat_hub.tf_private import _tensorflow
-from compat_hub.variant import GraphVariant
 
 # Reference-counted twins: a table then lives as long as any function or dataset that captured it.
 _ANONYMOUS = {

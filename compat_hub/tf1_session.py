@@ -10,10 +10,10 @@ import numpy as np
 import tensorflow as tf
 
 from compat_hub.call import find_free_losses
-from compat_hub.spec import ModuleSpec
+from compat_hub.format.spec import ModuleSpec
+from compat_hub.format.variant import GraphVariant, Signature
 from compat_hub.v1.module import Module
 from compat_hub.v1.tensor_array_gradients import control_flow_of_tf1
-from compat_hub.variant import GraphVariant, Signature
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from compat_hub import protos
+from compat_hub.format import protos
 
 # By the signature's name: its inputs and outputs by name.
 Signatures = Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]]

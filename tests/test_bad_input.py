@@ -19,7 +19,7 @@ from tensorflow.core.framework import types_pb2, variable_pb2
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
 import compat_hub
-from compat_hub import protos
+from compat_hub.format import protos
 from tests.authoring import write_module
 from tests.copies import ModuleCopy, node
 from tests.records import FIXTURES, OUTPUT_TOLERANCE, Record, assert_close, value_of

@@ -9,7 +9,7 @@ import pytest
 from google.protobuf import descriptor
 from tensorflow.core.protobuf import saved_model_pb2
 
-from compat_hub import protos
+from compat_hub.format import protos
 from tests.records import Record
 
 PAGE = (Path(__file__).parents[1] / "docs/format.md").read_text(encoding="utf-8")

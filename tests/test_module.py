@@ -18,7 +18,8 @@ from google.protobuf import struct_pb2, text_format
 from tensorflow.core.protobuf import saved_model_pb2
 
 import compat_hub
-from compat_hub import keras2, keras3, protos
+from compat_hub import keras2, keras3
+from compat_hub.format import protos
 from compat_hub.rewrite import import_bare
 from tests.records import FIXTURES, OUTPUT_TOLERANCE, Record, assert_close
 
@@ -60,7 +61,7 @@ def built(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(tf.compat.v1, "wrap_function", count)
     monkeypatch.setattr("compat_hub.function.import_bare", count_bare)
     # What other tests have loaded is not shared here.
-    monkeypatch.setattr("compat_hub.spec._read", weakref.WeakValueDictionary())
+    monkeypatch.setattr("compat_hub.format.spec._read", weakref.WeakValueDictionary())
     return names
 
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 import compat_hub
 from benchmarks.modules.inputs import call_of
 from benchmarks.processes import Figures
-from compat_hub.safety import find_host_access
+from compat_hub.format.host_access import find_host_access
 
 
 def compat(module: str) -> Figures:

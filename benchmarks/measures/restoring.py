@@ -9,7 +9,7 @@ import tensorflow as tf
 
 import compat_hub
 from benchmarks.processes import Figures
-from compat_hub.checkpoint import read_variables
+from compat_hub.format.checkpoints.read import read_variables
 from compat_hub.replicas import make_variable
 
 

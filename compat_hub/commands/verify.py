@@ -60,8 +60,8 @@ def verify(
         raise click.UsageError("--input takes one --signature")
     import_quietly()
     from compat_hub._verify import verify as verify_module  # noqa: PLC0415
+    from compat_hub.format.spec import load_module_spec  # noqa: PLC0415
     from compat_hub.running.run import read_inputs  # noqa: PLC0415
-    from compat_hub.spec import load_module_spec  # noqa: PLC0415
 
     with bad_input():
         spec = load_module_spec(

@@ -6,7 +6,8 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 
 from compat_hub.common.words import count, human
-from compat_hub.documented_signatures import COMMON_SIGNATURES
+from compat_hub.format.documented_signatures import COMMON_SIGNATURES
+from compat_hub.format.variant import format_tags
 from compat_hub.inspection.facts import (
     Finding,
     ModuleFacts,
@@ -18,7 +19,6 @@ from compat_hub.inspection.facts import (
     format_shape,
 )
 from compat_hub.inspection.scopes import Scope, open_scopes, tree_of, walk_open
-from compat_hub.variant import format_tags
 
 _NAMES = 5
 _OPS = 12

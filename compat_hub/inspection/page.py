@@ -10,12 +10,12 @@ from pathlib import Path
 import tensorflow as tf
 
 from compat_hub.errors import HubError, ResolveError
+from compat_hub.format.spec import ModuleSpec
+from compat_hub.format.variant import format_tags
 from compat_hub.inspection.blocks import Block, weight_cells
 from compat_hub.inspection.facts import Finding, ModuleFacts, WeightFacts
 from compat_hub.inspection.picture import draw
 from compat_hub.sources import files
-from compat_hub.spec import ModuleSpec
-from compat_hub.variant import format_tags
 
 _NEEDED = ("jinja2", "networkx")
 _TEMPLATE = "page.html"

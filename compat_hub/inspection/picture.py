@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from compat_hub.common.words import count
+from compat_hub.format.variant import GraphVariant
 from compat_hub.graphdef.names import is_control, node_of
 from compat_hub.inspection.scopes import open_scopes, tree_of, walk_open
-from compat_hub.variant import GraphVariant
 
 _BOXES = 28
 _CHARACTER, _LINE = 7.2, 16  # of the page's font, in its units

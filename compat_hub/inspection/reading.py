@@ -10,10 +10,20 @@ from collections.abc import Iterable, Sequence, Set
 import numpy as np
 import tensorflow as tf
 
-from compat_hub import common_signatures, protos
-from compat_hub.checkpoint import lacking_variables
-from compat_hub.checkpoint_index import find_problem
 from compat_hub.errors import CheckpointError, HubError, ModuleFormatError
+from compat_hub.format import common_signatures, protos
+from compat_hub.format.checkpoints.index import find_problem
+from compat_hub.format.checkpoints.read import lacking_variables
+from compat_hub.format.host_access import find_host_access
+from compat_hub.format.spec import (
+    ModuleSpec,
+    check_plain,
+    is_module_directory,
+    read_module_spec,
+    read_saved_model,
+)
+from compat_hub.format.tensor_info import TensorInfo
+from compat_hub.format.variant import GraphVariant, Signature, VariableInfo, format_tags
 from compat_hub.gaps import Gap, check_complete, check_usable, explain_gap, gap_of_signature
 from compat_hub.graphdef.analysis.op_counts import (
     count_control_flow,
@@ -39,20 +49,10 @@ from compat_hub.inspection.facts import (
 )
 from compat_hub.inspection.trial import Trial, try_signatures
 from compat_hub.known_ops import unknown_ops
-from compat_hub.safety import find_host_access
 from compat_hub.sources import files
 from compat_hub.sources.fresh_copy import fresh_copy
 from compat_hub.sources.resolve import resolve
-from compat_hub.spec import (
-    ModuleSpec,
-    check_plain,
-    is_module_directory,
-    read_module_spec,
-    read_saved_model,
-)
-from compat_hub.tensor_info import TensorInfo
 from compat_hub.tf_private import _tensorflow
-from compat_hub.variant import GraphVariant, Signature, VariableInfo, format_tags
 
 TF1_HUB = "TF1 Hub format"
 TF1_SAVED_MODEL = "TF1 SavedModel"

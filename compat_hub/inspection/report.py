@@ -7,12 +7,12 @@ import os
 from typing import Any
 
 from compat_hub.common.html_table import html_table
+from compat_hub.format.spec import ModuleSpec
 from compat_hub.inspection.blocks import Block, make_blocks
 from compat_hub.inspection.facts import Finding, ModuleFacts, WeightFacts, as_json
 from compat_hub.inspection.page import check_installed, make_page, write_page
 from compat_hub.inspection.tensorboard import write_graphs
 from compat_hub.inspection.text import lines_of
-from compat_hub.spec import ModuleSpec
 
 _WIDTH = 100
 

@@ -7,7 +7,7 @@ import os
 import tensorflow as tf
 
 from compat_hub.errors import ResolveError
-from compat_hub.spec import ModuleSpec
+from compat_hub.format.spec import ModuleSpec
 
 # A name of our own: writing once more replaces what was written, and nothing else.
 _EVENTS = "events.out.tfevents.0.compat_hub"

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from compat_hub.call import find_update_ops
 from compat_hub.errors import HubError
+from compat_hub.format.variant import PLACEHOLDERS, GraphVariant, Signature
 from compat_hub.graphdef.analysis.gradient_flow import (
     GradientFlow,
     is_differentiable,
@@ -21,7 +22,6 @@ from compat_hub.graphdef.subgraph import consumed_tensors
 from compat_hub.output_gradients import gradient_of, no_gradient
 from compat_hub.rewrite import import_graph, infer_types, rewrite
 from compat_hub.tf_private import _tensorflow
-from compat_hub.variant import PLACEHOLDERS, GraphVariant, Signature
 
 
 @dataclasses.dataclass(frozen=True)

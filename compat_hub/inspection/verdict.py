@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from compat_hub.common.words import count, some
+from compat_hub.format.variant import format_tags
 from compat_hub.inspection.facts import Finding, ModuleFacts, SignatureFacts, VariantFacts
 from compat_hub.inspection.reading import TF1_HUB, TF2_SAVED_MODEL
-from compat_hub.variant import format_tags
 
 _INFERENCE: tuple[str, ...] = ()
 _TRAIN = ("train",)

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from compat_hub.checkpoint_index import find_problem
 from compat_hub.common.progress import progress_bar
+from compat_hub.format.checkpoints.index import find_problem
+from compat_hub.format.spec import ModuleSpec
+from compat_hub.format.variant import VariableInfo
 from compat_hub.inspection.facts import WeightFacts
-from compat_hub.spec import ModuleSpec
-from compat_hub.variant import VariableInfo
 
 _BINS = 40
 _CHUNK = 2**20  # values that are looked at in one piece

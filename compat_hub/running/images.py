@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from compat_hub.errors import InputTypeError, ResolveError
-from compat_hub.tensor_info import TensorInfo
+from compat_hub.format.tensor_info import TensorInfo
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp")
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}

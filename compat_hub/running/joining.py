@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from compat_hub.errors import SignatureError
-from compat_hub.tensor_info import TensorInfo
+from compat_hub.format.tensor_info import TensorInfo
 
 
 def array_of(tensor: Any) -> np.ndarray:

@@ -20,10 +20,10 @@ from compat_hub.errors import (
     ResolveError,
     SignatureError,
 )
+from compat_hub.format.tensor_info import TensorInfo
 from compat_hub.running.array_files import NpyFile, NpzFile
 from compat_hub.running.joining import Joiner, array_of, rows_of
 from compat_hub.running.plain import plain_rows
-from compat_hub.tensor_info import TensorInfo
 
 OUTPUT_SUFFIXES = (".npz", ".npy", ".jsonl", ".csv")
 

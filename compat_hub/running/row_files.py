@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
 from compat_hub.errors import HubError, InputTypeError, ResolveError
-from compat_hub.tensor_info import TensorInfo
+from compat_hub.format.tensor_info import TensorInfo
 
 ROW_SUFFIXES = (".txt", ".csv", ".jsonl")
 

@@ -16,10 +16,10 @@ import numpy as np
 import tensorflow as tf
 
 from compat_hub.errors import InputTypeError, ResolveError
+from compat_hub.format.tensor_info import TensorInfo
 from compat_hub.running.images import find_images, read_image
 from compat_hub.running.row_files import ROW_SUFFIXES, columns_of, count_rows, read_rows
 from compat_hub.running.values import convert_rows, convert_whole
-from compat_hub.tensor_info import TensorInfo
 
 _ARRAY_SUFFIXES = (".npy", ".npz")
 _FILES = (*_ARRAY_SUFFIXES, *ROW_SUFFIXES, ".json")

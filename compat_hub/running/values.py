@@ -11,8 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from compat_hub.errors import InputTypeError
-from compat_hub.inputs import convert_input
-from compat_hub.tensor_info import TensorInfo
+from compat_hub.format.inputs import convert_input
+from compat_hub.format.tensor_info import TensorInfo
 
 _SPARSE_KEYS = {"indices", "values", "dense_shape"}
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from compat_hub import protos
 from compat_hub.errors import GraphError, InputTypeError, SignatureError
+from compat_hub.format import protos
+from compat_hub.format.variant import PLACEHOLDERS
 from compat_hub.tf_private import _tensorflow
-from compat_hub.variant import PLACEHOLDERS
 
 # Keys that are no strings are left out of exported MetaGraphs and of get_all_collection_keys().
 _SIGNATURES = ("compat_hub", "signatures")

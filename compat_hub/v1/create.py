@@ -10,16 +10,16 @@ from typing import Any
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from compat_hub.common_signatures import as_kinds, warn_of_problems
 from compat_hub.errors import InputTypeError, ModuleFormatError, SignatureError
+from compat_hub.format.common_signatures import as_kinds, warn_of_problems
+from compat_hub.format.spec import ModuleSpec, Tags, normalize_tags, read_saved_model
+from compat_hub.format.variant import GraphVariant, format_tags
 from compat_hub.graphdef.passes.inline_functions import CUSTOM_GRADIENT_ATTR
 from compat_hub.graphdef.passes.strip_machine import clear_devices, drop_debug_names
 from compat_hub.sources.resolve import resolve
-from compat_hub.spec import ModuleSpec, Tags, normalize_tags, read_saved_model
 from compat_hub.tf_private import _tensorflow
 from compat_hub.v1.assets import ASSETS, AssetNames, forget_paths
 from compat_hub.v1.authoring import attachments, signature_defs
-from compat_hub.variant import GraphVariant, format_tags
 
 _Keys = tf.compat.v1.GraphKeys
 _ATTACHMENTS = "hub_module_attachments"
@@ -81,7 +81,7 @@ def create_module_spec(
             make `module_fn` build it. None is `[(set(), {})]`.
         drop_collections: Names of collections to leave out.
         common_signature: The kind of the module, or several: keys of
-            `compat_hub.common_signatures.COMMON_SIGNATURES`, as `"image_feature_vector"`. If the
+            `compat_hub.format.common_signatures.COMMON_SIGNATURES`, as `"image_feature_vector"`. If the
             module does not implement their common signatures, a `CommonSignatureWarning` says
             what is missing.
 

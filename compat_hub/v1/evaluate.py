@@ -12,12 +12,12 @@ from typing import Any
 import tensorflow as tf
 
 from compat_hub.errors import GraphError, InputTypeError
-from compat_hub.inputs import bind_inputs
-from compat_hub.spec import ModuleSpec, Tags, load_module_spec
-from compat_hub.tensor_info import TensorInfo
+from compat_hub.format.inputs import bind_inputs
+from compat_hub.format.spec import ModuleSpec, Tags, load_module_spec
+from compat_hub.format.tensor_info import TensorInfo
+from compat_hub.format.variant import GraphVariant
 from compat_hub.v1.feeds import to_arrays
 from compat_hub.v1.module import Module
-from compat_hub.variant import GraphVariant
 
 
 @contextlib.contextmanager

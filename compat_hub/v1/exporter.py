@@ -13,8 +13,8 @@ from typing import Any, Protocol
 import tensorflow as tf
 
 from compat_hub.errors import CheckpointError, InputTypeError, PathExistsError, SignatureError
+from compat_hub.format.writer import new_folder
 from compat_hub.v1.module import Module
-from compat_hub.writer import new_folder
 
 _LOGGER = logging.getLogger("compat_hub")
 # A key that is no string stays out of exported MetaGraphs.

@@ -8,14 +8,14 @@ from typing import Any
 import tensorflow as tf
 
 from compat_hub.call import find_free_losses
-from compat_hub.checkpoint import Checkpoint
 from compat_hub.errors import GraphError, HubError
+from compat_hub.format.checkpoints.read import Checkpoint
+from compat_hub.format.spec import ModuleSpec
+from compat_hub.format.variant import GraphVariant
 from compat_hub.rewrite import complete_handle_data, import_graph, rewrite
-from compat_hub.spec import ModuleSpec
 from compat_hub.state import ModuleState
 from compat_hub.tf_private import _tensorflow
 from compat_hub.v1.instance_state import InstanceState
-from compat_hub.variant import GraphVariant
 
 _Keys = tf.compat.v1.GraphKeys
 # What holds on to the state of the modules made inside a function.

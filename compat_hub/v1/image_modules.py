@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from compat_hub import protos
 from compat_hub.errors import InputTypeError, SignatureError
+from compat_hub.format import protos
+from compat_hub.format.spec import ModuleSpec
 from compat_hub.module import HubModule
-from compat_hub.spec import ModuleSpec
 from compat_hub.v1.authoring import attach_message
 from compat_hub.v1.module import Module
 

@@ -13,6 +13,9 @@ from tensorflow.core.protobuf import control_flow_pb2
 from compat_hub.block_cell_gradients import add_block_cell_gradients
 from compat_hub.custom_gradients import replace_lost_gradients
 from compat_hub.errors import ModuleFormatError
+from compat_hub.format.host_access import VARIABLE_COLLECTIONS, leave_out_host_access
+from compat_hub.format.spec import ModuleSpec
+from compat_hub.format.variant import GraphVariant
 from compat_hub.graphdef.checks.loops import find_bad_context
 from compat_hub.graphdef.function_library import rename_functions
 from compat_hub.graphdef.names import node_of, tensor_of
@@ -22,12 +25,9 @@ from compat_hub.graphdef.passes.ops_to_functions import inline_substitutes
 from compat_hub.graphdef.passes.strip_machine import clear_devices
 from compat_hub.graphdef.subgraph import drop_met_controls, index_nodes
 from compat_hub.rewrite import check_graph, inline_functions, replace_ops
-from compat_hub.safety import VARIABLE_COLLECTIONS, leave_out_host_access
 from compat_hub.sources.fresh_copy import fresh_copy
-from compat_hub.spec import ModuleSpec
 from compat_hub.tf_private import _tensorflow
 from compat_hub.v1.tensor_array_gradients import add_tensor_array_gradients
-from compat_hub.variant import GraphVariant
 
 _CONTEXTS: Mapping[str, Any] = {
     tf.compat.v1.GraphKeys.COND_CONTEXT: control_flow_pb2.CondContextDef,

@@ -11,11 +11,11 @@ import tensorflow as tf
 
 from compat_hub.call import select_outputs
 from compat_hub.errors import GraphError, InputTypeError, ModuleFormatError, SignatureError
-from compat_hub.inputs import bind_inputs, convert_input
+from compat_hub.format.host_access import check_host_access
+from compat_hub.format.inputs import bind_inputs, convert_input
+from compat_hub.format.spec import ModuleSpec, Tags, load_module_spec
+from compat_hub.format.tensor_info import TensorInfo
 from compat_hub.known_ops import find_unknown_ops
-from compat_hub.safety import check_host_access
-from compat_hub.spec import ModuleSpec, Tags, load_module_spec
-from compat_hub.tensor_info import TensorInfo
 from compat_hub.v1.apply_graph import import_signature
 from compat_hub.v1.function_graph import make_state, reserve_function_scope
 from compat_hub.v1.state_graph import import_state, reserve_scope

@@ -22,7 +22,7 @@ from hypothesis import strategies
 from tensorflow.core.protobuf import saved_model_pb2
 
 import compat_hub
-from compat_hub.spec import ModuleSpec
+from compat_hub.format.spec import ModuleSpec
 from tests.authoring import add_meta_graph, control_flow_of_tf1, save_checkpoint
 
 v1 = tf.compat.v1

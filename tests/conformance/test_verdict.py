@@ -10,9 +10,9 @@ import pytest
 import tensorflow as tf
 
 import compat_hub
+from compat_hub.format.variant import GraphVariant, Signature
 from compat_hub.inspection.trial import try_signatures
 from compat_hub.sample_inputs import sample_inputs
-from compat_hub.variant import GraphVariant, Signature
 from tests.records import FIXTURES, Record
 
 # One for each thing that stops gradients, or that they have to get through.

@@ -15,7 +15,7 @@ from typing import Any
 from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2, tensor_bundle_pb2
 
-from compat_hub import protos
+from compat_hub.format import protos
 from tests.fuzz.attacks import SECRET, SECRET_TEXT, link_files, wire_host_op
 from tests.fuzz.messages import changed_bytes, mutate
 from tests.fuzz.slices import change_slices, has_slices

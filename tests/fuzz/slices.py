@@ -7,7 +7,7 @@ from typing import Any
 
 from tensorflow.core.protobuf import tensor_bundle_pb2
 
-from compat_hub.tensor_slices import slice_key
+from compat_hub.format.checkpoints.tensor_slices import slice_key
 
 Entries = list[tuple[bytes, bytes]]
 _STEPS = (-2, -1, 1, 2, 100, 2**31, 2**62)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Sequence
 
-from compat_hub.sorted_table import read_varint
+from compat_hub.format.checkpoints.sorted_table import read_varint
 
 _MAGIC = 0xDB4775248B80FB57
 _FOOTER = 48

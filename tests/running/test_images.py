@@ -9,8 +9,8 @@ import tensorflow as tf
 from PIL import Image
 
 import compat_hub
+from compat_hub.format.tensor_info import TensorInfo
 from compat_hub.running.images import find_images, read_image
-from compat_hub.tensor_info import TensorInfo
 
 
 def _info(*shape: int | None, dtype: tf.DType = tf.float32) -> TensorInfo:

@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 
 import compat_hub
+from compat_hub.format.tensor_info import TensorInfo
 from compat_hub.running.joining import Joiner, array_of, rows_of
-from compat_hub.tensor_info import TensorInfo
 
 
 def _joined(info: TensorInfo, *parts: Any) -> dict[str, np.ndarray]:

@@ -11,8 +11,8 @@ import pytest
 import tensorflow as tf
 
 import compat_hub
+from compat_hub.format.tensor_info import TensorInfo
 from compat_hub.running.output_files import check_output, open_output
-from compat_hub.tensor_info import TensorInfo
 
 _INFOS = {
     "a": TensorInfo(tf.TensorSpec([None, 2], tf.float32), ("a:0",)),

@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 
 import compat_hub
+from compat_hub.format.tensor_info import TensorInfo
 from compat_hub.running.row_files import columns_of, count_rows, read_rows
-from compat_hub.tensor_info import TensorInfo
 
 
 def _info(dtype: tf.DType, *shape: int | None) -> TensorInfo:

@@ -10,8 +10,8 @@ import tensorflow as tf
 from PIL import Image
 
 import compat_hub
+from compat_hub.format.tensor_info import TensorInfo
 from compat_hub.running.sources import batches_of, parse_inputs, values_of
-from compat_hub.tensor_info import TensorInfo
 
 
 def _dense(dtype: tf.DType, *shape: int | None) -> TensorInfo:

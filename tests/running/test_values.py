@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 
 import compat_hub
+from compat_hub.format.tensor_info import TensorInfo
 from compat_hub.running.values import convert_rows, convert_whole
-from compat_hub.tensor_info import TensorInfo
 
 
 def _dense(dtype: tf.DType, *shape: int | None) -> TensorInfo:

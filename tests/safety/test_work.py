@@ -8,10 +8,10 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
+from compat_hub.format.host_access import find_host_access
+from compat_hub.format.variant import GraphVariant
 from compat_hub.graphdef.analysis.host_nodes import PassedOn
 from compat_hub.graphdef.subgraph import NodeIndex
-from compat_hub.safety import find_host_access
-from compat_hub.variant import GraphVariant
 from tests.authoring import add_meta_graph
 from tests.graphdef.graphs import make_node
 

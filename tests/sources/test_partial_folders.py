@@ -15,15 +15,15 @@ from click.testing import CliRunner
 
 import compat_hub
 from compat_hub.cli import main
+from compat_hub.format.writer import new_folder
 from compat_hub.sources import partial_folders
 from compat_hub.sources.partial_folders import kept, partial_name, remove_abandoned
-from compat_hub.writer import new_folder
 
 pytestmark = pytest.mark.skipif(partial_folders.fcntl is None, reason="needs locks on folders")
 
 _WRITER = """
 import sys, time
-from compat_hub.writer import new_folder
+from compat_hub.format.writer import new_folder
 with new_folder(sys.argv[1] + "/module") as folder:
     open(folder + "/part", "w").close()
     print("writing", flush=True)

@@ -10,7 +10,7 @@ import tensorflow as tf
 from tensorflow.python.util import deprecation
 
 import compat_hub
-from compat_hub import protos
+from compat_hub.format import protos
 from compat_hub.v1.authoring import ColocationWarning, attachments, signature_defs
 
 v1 = tf.compat.v1

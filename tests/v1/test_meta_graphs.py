@@ -8,7 +8,8 @@ import pytest
 import tensorflow as tf
 
 import compat_hub
-from compat_hub.spec import ModuleSpec
+from compat_hub.format.spec import ModuleSpec
+from compat_hub.format.variant import GraphVariant
 from compat_hub.v1.meta_graphs import (
     forget_state,
     initialize_from_checkpoint,
@@ -16,7 +17,6 @@ from compat_hub.v1.meta_graphs import (
     prepare,
     state_nodes,
 )
-from compat_hub.variant import GraphVariant
 from tests.copies import node
 from tests.records import FIXTURES
 

@@ -14,8 +14,8 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 import compat_hub
-from compat_hub import protos
-from compat_hub.writer import new_folder, write_module_directory
+from compat_hub.format import protos
+from compat_hub.format.writer import new_folder, write_module_directory
 
 gfile = tf.io.gfile
 
@@ -290,7 +290,7 @@ def test_someone_else_is_first_at_the_last_moment(
 ) -> None:
     # Between the last look and the rename, where only the filesystem itself can tell.
     path = f"{base}/module"
-    monkeypatch.setattr("compat_hub.writer._check_is_free", lambda _: None)
+    monkeypatch.setattr("compat_hub.format.writer._check_is_free", lambda _: None)
     _write(path, save=lambda prefix: _put(f"{prefix}.index", "of the first"))
     words = f"{base}/words"
     _put(words)

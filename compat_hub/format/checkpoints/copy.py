@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 
 from compat_hub.errors import ResolveError, SignatureError, UnknownNameError
-from compat_hub.variant import VariableInfo
+from compat_hub.format.variant import VariableInfo
 
 
 def copy_variables(

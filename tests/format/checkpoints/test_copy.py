@@ -11,8 +11,8 @@ import pytest
 import tensorflow as tf
 
 import compat_hub
-from compat_hub.checkpoint_copy import copy_variables
-from compat_hub.variant import Slice, VariableInfo
+from compat_hub.format.checkpoints.copy import copy_variables
+from compat_hub.format.variant import Slice, VariableInfo
 
 KERNEL = np.arange(6, dtype=np.float32).reshape([3, 2])
 

@@ -12,8 +12,8 @@ import tensorflow as tf
 from google.protobuf import text_format
 
 import compat_hub
-from compat_hub import protos
-from compat_hub.spec import normalize_tags
+from compat_hub.format import protos
+from compat_hub.format.spec import normalize_tags
 from tests.records import FIXTURES
 
 TRAIN = frozenset({"train"})

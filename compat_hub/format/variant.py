@@ -13,14 +13,14 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorflow.core.framework import variable_pb2
 
-from compat_hub import protos, tensor_info
 from compat_hub.errors import ModuleFormatError
+from compat_hub.format import protos, tensor_info
+from compat_hub.format.tensor_info import TensorInfo
 from compat_hub.graphdef.function_library import find_open_attribute, library_digest
 from compat_hub.graphdef.names import node_of, tensor_of
 from compat_hub.graphdef.passes.control_flow.back_prop import find_undifferentiated_exits
 from compat_hub.graphdef.passes.references_to_resources import REFERENCE_VARIABLE_OPS, VARIABLE_OPS
 from compat_hub.graphdef.subgraph import ancestors, cut, dependents, index_nodes, names_by_op
-from compat_hub.tensor_info import TensorInfo
 from compat_hub.tf_private import _tensorflow
 
 # The keys of tf.compat.v1.GraphKeys, and two more that SavedModel and TF1 Hub format define.

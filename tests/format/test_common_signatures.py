@@ -9,8 +9,9 @@ import pytest
 import tensorflow as tf
 
 import compat_hub
-from compat_hub import common_signatures, protos
+from compat_hub import common_signatures
 from compat_hub.common_signatures import COMMON_SIGNATURES, CommonSignatureWarning
+from compat_hub.format import protos
 
 FEATURES, CLASSES, TEXT = "image_feature_vector", "image_classification", "text_embedding"
 

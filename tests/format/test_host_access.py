@@ -12,8 +12,8 @@ from tensorflow.core.framework import attr_value_pb2, types_pb2
 from tensorflow.core.protobuf import saved_model_pb2
 
 import compat_hub
+from compat_hub.format.host_access import find_host_access
 from compat_hub.graphdef.analysis import host_ops
-from compat_hub.safety import find_host_access
 from tests.authoring import write_module
 from tests.records import Record
 

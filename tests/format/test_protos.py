@@ -6,7 +6,7 @@ import sys
 import pytest
 from google.protobuf import text_format
 
-from compat_hub import protos
+from compat_hub.format import protos
 from tests.records import FIXTURES
 
 

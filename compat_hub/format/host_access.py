@@ -8,15 +8,15 @@ from typing import Any
 from tensorflow.core.framework import variable_pb2
 
 from compat_hub.errors import UnsafeModuleError
+from compat_hub.format.graph_roots import all_wanted, users
+from compat_hub.format.spec import ModuleSpec
+from compat_hub.format.variant import GraphVariant
 from compat_hub.graphdef.analysis.host_nodes import HostNodes, PassedOn
 from compat_hub.graphdef.analysis.host_ops import is_judged, may_touch_host
 from compat_hub.graphdef.names import node_of
 from compat_hub.graphdef.passes.leave_out import leave_out
 from compat_hub.graphdef.subgraph import dependents, index_nodes, names_by_op
-from compat_hub.spec import ModuleSpec
 from compat_hub.tf_private import _tensorflow
-from compat_hub.users import all_wanted, users
-from compat_hub.variant import GraphVariant
 
 # The keys of tf.compat.v1.GraphKeys under which a graph lists variables.
 VARIABLE_COLLECTIONS = ("variables", "model_variables", "trainable_variables")

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from compat_hub.errors import InputTypeError
-from compat_hub.tensor_info import TensorInfo
+from compat_hub.format.tensor_info import TensorInfo
 
 _RAGGED_OR_SPARSE = (tf.SparseTensor, tf.RaggedTensor, tf.compat.v1.SparseTensorValue)
 

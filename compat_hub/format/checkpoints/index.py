@@ -17,9 +17,9 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.framework import types_pb2
 from tensorflow.core.protobuf import tensor_bundle_pb2
 
+from compat_hub.format.checkpoints.sorted_table import read_table
+from compat_hub.format.checkpoints.tensor_slices import Place, find_overlap, find_place, slice_key
 from compat_hub.graphdef.checks.shapes import is_shape
-from compat_hub.sorted_table import read_table
-from compat_hub.tensor_slices import Place, find_overlap, find_place, slice_key
 
 # Of variants and resources TensorFlow takes what is written there as it is.
 _NOT_IN_FILES = {types_pb2.DT_INVALID, types_pb2.DT_VARIANT, types_pb2.DT_RESOURCE}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from compat_hub.common.html_table import html_table
-from compat_hub.variant import GraphVariant, format_tags
+from compat_hub.format.variant import GraphVariant, format_tags
 
 _COLUMNS = ("signature", "", "name", "tensor", "")
 

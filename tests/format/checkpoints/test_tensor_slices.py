@@ -8,7 +8,7 @@ import random
 import pytest
 from tensorflow.core.framework import tensor_slice_pb2
 
-from compat_hub.tensor_slices import Place, find_overlap, find_place, slice_key
+from compat_hub.format.checkpoints.tensor_slices import Place, find_overlap, find_place, slice_key
 
 
 def _proto(*extents: tuple[int, int | None]) -> tensor_slice_pb2.TensorSliceProto:

@@ -7,7 +7,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2
 
 import compat_hub
-from compat_hub import tensor_info
+from compat_hub.format import tensor_info
 from tests.records import FIXTURES
 
 

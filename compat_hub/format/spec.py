@@ -15,23 +15,23 @@ from google.protobuf import text_format
 from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
 
-from compat_hub import protos
-from compat_hub.checkpoint_copy import copy_variables
 from compat_hub.common.file_stamp import file_stamp
 from compat_hub.common.masking import masked
 from compat_hub.errors import InputTypeError, ModuleFormatError, SignatureError, UnknownNameError
+from compat_hub.format import protos
+from compat_hub.format.checkpoints.copy import copy_variables
+from compat_hub.format.signature_table import signature_tables
+from compat_hub.format.tensor_info import TensorInfo
+from compat_hub.format.variant import GraphVariant, Signature, format_tags
+from compat_hub.format.writer import MODULE_PROTO, write_module_directory
 from compat_hub.graphdef.checks.table_files import file_inputs, find_large_vocabulary
 from compat_hub.graphdef.names import node_of
 from compat_hub.graphdef.passes.strip_machine import clear_checkpoint_paths
-from compat_hub.signature_table import signature_tables
 from compat_hub.sources.fresh_copy import fresh_copy, naming_fresh_copy
 from compat_hub.sources.handle_hints import hint_for_folder
 from compat_hub.sources.plain_files import check_file, check_kind, checkpoint_files, local_path
 from compat_hub.sources.resolve import resolve
 from compat_hub.sources.strange_files import strange_content, strange_file
-from compat_hub.tensor_info import TensorInfo
-from compat_hub.variant import GraphVariant, Signature, format_tags
-from compat_hub.writer import MODULE_PROTO, write_module_directory
 
 _ATTACHMENTS = "hub_module_attachments"
 _IS_EMPTY = " It is empty: copying or downloading it broke off, so do that again."

@@ -6,8 +6,8 @@ import sys
 import pytest
 
 import compat_hub
+from compat_hub.format.op_packages import explain_op, package_of
 from compat_hub.missing_ops.table import can_replace
-from compat_hub.op_packages import explain_op, package_of
 from compat_hub.tf_private import _tensorflow
 from tests.packages import HAS_TEXT
 from tests.records import FIXTURES
@@ -69,7 +69,7 @@ def test_modules_without_the_package_that_they_need() -> None:
 def test_no_other_package_is_imported_for_a_module(tmp_path) -> None:
     (tmp_path / "tensorflow_addons.py").write_text("raise SystemExit(1)")
     code = (
-        "from compat_hub.op_packages import import_package_of, package_of;"
+        "from compat_hub.format.op_packages import import_package_of, package_of;"
         "op = 'Addons>Resampler'; assert package_of(op) == 'tensorflow_addons';"
         "import_package_of(op)"
     )

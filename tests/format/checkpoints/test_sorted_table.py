@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from compat_hub.sorted_table import read_table
+from compat_hub.format.checkpoints.sorted_table import read_table
 from tests.fuzz.tables import write_table
 
 ENTRIES = [(b"", b"header"), (b"bias", b"1"), (b"kernel", b"22")]

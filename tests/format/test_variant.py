@@ -8,7 +8,7 @@ from tensorflow.core.framework import variable_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
 
 import compat_hub
-from compat_hub.variant import GraphVariant, Slice, format_tags
+from compat_hub.format.variant import GraphVariant, Slice, format_tags
 from tests.records import FIXTURES
 
 

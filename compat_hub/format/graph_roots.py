@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from compat_hub.format.variant import GraphVariant
 from compat_hub.graphdef.names import tensor_of
 from compat_hub.tf_private import _tensorflow
-from compat_hub.variant import GraphVariant
 
 
 def users(

@@ -9,8 +9,8 @@ import pytest
 import tensorflow as tf
 
 import compat_hub
-from compat_hub.inputs import bind_inputs, convert_input
-from compat_hub.tensor_info import TensorInfo
+from compat_hub.format.inputs import bind_inputs, convert_input
+from compat_hub.format.tensor_info import TensorInfo
 
 
 def _info(shape: Any = None, dtype: tf.DType = tf.float32, name: str = "x:0") -> TensorInfo:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from compat_hub.matrix_checkpoint import write_matrix
+from compat_hub.format.checkpoints.write_matrix import write_matrix
 
 MATRIX = np.random.default_rng(0).normal(size=[7, 3]).astype(np.float32)
 

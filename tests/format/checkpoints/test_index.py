@@ -13,9 +13,9 @@ from tensorflow.core.framework import types_pb2
 from tensorflow.core.protobuf import tensor_bundle_pb2
 
 import compat_hub
-from compat_hub.checkpoint_index import find_problem
-from compat_hub.matrix_checkpoint import write_matrix
-from compat_hub.tensor_slices import slice_key
+from compat_hub.format.checkpoints.index import find_problem
+from compat_hub.format.checkpoints.tensor_slices import slice_key
+from compat_hub.format.checkpoints.write_matrix import write_matrix
 from tests.copies import ModuleCopy
 from tests.fuzz.tables import read_table, write_table
 from tests.records import Record

@@ -11,13 +11,13 @@ from typing import TypeVar
 
 import tensorflow as tf
 
-from compat_hub.checkpoint_index import find_problem
 from compat_hub.errors import CheckpointError
+from compat_hub.format.checkpoints.index import find_problem
+from compat_hub.format.spec import ModuleSpec
+from compat_hub.format.variant import GraphVariant, VariableInfo
 from compat_hub.sources.fresh_copy import fresh_copy
 from compat_hub.sources.strange_files import strange_file
-from compat_hub.spec import ModuleSpec
 from compat_hub.tf_private import _tensorflow
-from compat_hub.variant import GraphVariant, VariableInfo
 
 _T = TypeVar("_T")
 _LEAST_BYTES = 2**24  # for which one more thread pays

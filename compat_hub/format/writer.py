@@ -10,8 +10,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from compat_hub import protos
 from compat_hub.errors import PathExistsError, ResolveError
+from compat_hub.format import protos
 from compat_hub.sources.partial_folders import kept, partial_name, remove_abandoned
 from compat_hub.sources.plain_files import check_kind, local_path
 

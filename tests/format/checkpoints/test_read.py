@@ -12,8 +12,8 @@ import pytest
 import tensorflow as tf
 
 import compat_hub
-from compat_hub import checkpoint
-from compat_hub.checkpoint import Checkpoint, even_parts
+from compat_hub.format.checkpoints import read as checkpoint
+from compat_hub.format.checkpoints.read import Checkpoint, even_parts
 from tests.records import FIXTURES, Record
 
 
