@@ -12,10 +12,10 @@ from compat_hub.direct_call import DirectCall
 from compat_hub.errors import SignatureError, UnknownNameError
 from compat_hub.format.inputs import convert_input
 from compat_hub.format.variant import GraphVariant, Signature
-from compat_hub.function import GraphFunction, Program, StateTensor, shared_program
-from compat_hub.gaps import check_gap, may_have_gaps
 from compat_hub.graphdef.names import tensor_of
 from compat_hub.graphdef.subgraph import consumed_tensors
+from compat_hub.programs.gaps import check_gap, may_have_gaps
+from compat_hub.programs.program import GraphFunction, Program, StateTensor, shared_program
 
 
 class CallKey(NamedTuple):

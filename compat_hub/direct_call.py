@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from compat_hub.format.tensor_info import TensorInfo
-from compat_hub.function import GraphFunction
+from compat_hub.programs.program import GraphFunction
 from compat_hub.tf_private import _tensorflow
 
 

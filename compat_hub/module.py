@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from compat_hub.building import check_process
 from compat_hub.call import (
     CallKey,
     CallResult,
@@ -36,8 +35,9 @@ from compat_hub.format.spec import (
 )
 from compat_hub.format.tensor_info import TensorInfo
 from compat_hub.format.variant import GraphVariant, Signature, format_tags
-from compat_hub.function import GraphFunction, Program, StateTensor, shared_program
-from compat_hub.gaps import check_gap, check_usable, find_gap
+from compat_hub.programs.gaps import check_gap, check_usable, find_gap
+from compat_hub.programs.program import GraphFunction, Program, StateTensor, shared_program
+from compat_hub.programs.tensorflow_errors import check_process
 from compat_hub.pruned import PrunedFunction
 from compat_hub.reusable import save_reusable
 from compat_hub.sources import digests

@@ -15,11 +15,11 @@ from compat_hub.errors import InputTypeError, SignatureError, UnknownNameError
 from compat_hub.format.inputs import convert_input
 from compat_hub.format.tensor_info import TensorInfo
 from compat_hub.format.variant import PLACEHOLDERS, GraphVariant
-from compat_hub.function import GraphFunction, Program, StateTensor, shared_program
-from compat_hub.gaps import check_gap
 from compat_hub.graphdef.analysis.control_flow_contexts import find_context
 from compat_hub.graphdef.names import NOTED_SHAPES, node_of, tensor_of
 from compat_hub.graphdef.op_outputs import output_dtypes
+from compat_hub.programs.gaps import check_gap
+from compat_hub.programs.program import GraphFunction, Program, StateTensor, shared_program
 from compat_hub.tf_private import _tensorflow
 
 _SHOWN = 4

@@ -24,7 +24,7 @@ from compat_hub.format.spec import ModuleSpec
 from compat_hub.format.tensor_info import TensorInfo
 from compat_hub.format.variant import GraphVariant, Signature, format_tags
 from compat_hub.format.writer import new_folder
-from compat_hub.gaps import (
+from compat_hub.programs.gaps import (
     Gap,
     IncompleteModuleWarning,
     explain_gap,

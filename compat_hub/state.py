@@ -17,9 +17,9 @@ from compat_hub.errors import InputTypeError, ModuleFormatError, SignatureError
 from compat_hub.format.checkpoints.read import Checkpoint, may_be_without_checkpoint
 from compat_hub.format.spec import ModuleSpec
 from compat_hub.format.variant import GraphVariant, VariableInfo
-from compat_hub.function import GraphFunction, Program, StateTensor
-from compat_hub.gaps import check_complete, check_usable, tables_without_ops
 from compat_hub.graphdef.names import node_of, tensor_of
+from compat_hub.programs.gaps import check_complete, check_usable, tables_without_ops
+from compat_hub.programs.program import GraphFunction, Program, StateTensor
 from compat_hub.replicas import StateVariable, make_variable, written_in_calls
 from compat_hub.sources.fresh_copy import fresh_copy
 from compat_hub.tables import SHARING_ATTRS, Table, make_table

@@ -13,7 +13,7 @@ from compat_hub.errors import ModuleFormatError
 from compat_hub.format.variant import GraphVariant
 from compat_hub.graphdef.function_library import needed_functions, rename_functions
 from compat_hub.graphdef.subgraph import strip_placement
-from compat_hub.rewrite import check_graph
+from compat_hub.programs.pipeline import check_graph
 from compat_hub.tf_private import _tensorflow
 
 # Reference-counted twins: a table then lives as long as any function or dataset that captured it.

@@ -20,7 +20,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 import compat_hub
 from compat_hub import keras2, keras3
 from compat_hub.format import protos
-from compat_hub.rewrite import import_bare
+from compat_hub.programs.pipeline import import_bare
 from tests.records import FIXTURES, OUTPUT_TOLERANCE, Record, assert_close
 
 
@@ -59,7 +59,7 @@ def built(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return import_bare(variant, graph_def, name, *arguments)
 
     monkeypatch.setattr(tf.compat.v1, "wrap_function", count)
-    monkeypatch.setattr("compat_hub.function.import_bare", count_bare)
+    monkeypatch.setattr("compat_hub.programs.program.import_bare", count_bare)
     # What other tests have loaded is not shared here.
     monkeypatch.setattr("compat_hub.format.spec._read", weakref.WeakValueDictionary())
     return names

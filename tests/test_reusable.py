@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 import compat_hub
-from compat_hub.custom_gradients import LostGradientWarning
+from compat_hub.programs.gradients.custom import LostGradientWarning
 from compat_hub.reusable import _choices, _free, _identifier
 from tests.authoring import write_module
 from tests.records import FIXTURES, Record

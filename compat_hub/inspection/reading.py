@@ -24,7 +24,6 @@ from compat_hub.format.spec import (
 )
 from compat_hub.format.tensor_info import TensorInfo
 from compat_hub.format.variant import GraphVariant, Signature, VariableInfo, format_tags
-from compat_hub.gaps import Gap, check_complete, check_usable, explain_gap, gap_of_signature
 from compat_hub.graphdef.analysis.op_counts import (
     count_control_flow,
     count_frozen_batch_norms,
@@ -48,7 +47,14 @@ from compat_hub.inspection.facts import (
     VariantFacts,
 )
 from compat_hub.inspection.trial import Trial, try_signatures
-from compat_hub.known_ops import unknown_ops
+from compat_hub.programs.gaps import (
+    Gap,
+    check_complete,
+    check_usable,
+    explain_gap,
+    gap_of_signature,
+)
+from compat_hub.programs.known_ops import unknown_ops
 from compat_hub.sources import files
 from compat_hub.sources.fresh_copy import fresh_copy
 from compat_hub.sources.resolve import resolve

@@ -19,8 +19,8 @@ from compat_hub.graphdef.analysis.gradient_flow import (
 from compat_hub.graphdef.names import node_of, tensor_of
 from compat_hub.graphdef.passes.control_flow.raise_control_flow import has_control_flow
 from compat_hub.graphdef.subgraph import consumed_tensors
-from compat_hub.output_gradients import gradient_of, no_gradient
-from compat_hub.rewrite import import_graph, infer_types, rewrite
+from compat_hub.programs.gradients.outputs import gradient_of, no_gradient
+from compat_hub.programs.pipeline import import_graph, infer_types, rewrite
 from compat_hub.tf_private import _tensorflow
 
 

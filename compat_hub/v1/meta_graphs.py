@@ -10,8 +10,6 @@ import tensorflow as tf
 from tensorflow.core.framework import variable_pb2
 from tensorflow.core.protobuf import control_flow_pb2
 
-from compat_hub.block_cell_gradients import add_block_cell_gradients
-from compat_hub.custom_gradients import replace_lost_gradients
 from compat_hub.errors import ModuleFormatError
 from compat_hub.format.host_access import VARIABLE_COLLECTIONS, leave_out_host_access
 from compat_hub.format.spec import ModuleSpec
@@ -24,7 +22,9 @@ from compat_hub.graphdef.passes.control_flow.raise_control_flow import CONTROL_F
 from compat_hub.graphdef.passes.ops_to_functions import inline_substitutes
 from compat_hub.graphdef.passes.strip_machine import clear_devices
 from compat_hub.graphdef.subgraph import drop_met_controls, index_nodes
-from compat_hub.rewrite import check_graph, inline_functions, replace_ops
+from compat_hub.programs.gradients.block_cells import add_block_cell_gradients
+from compat_hub.programs.gradients.custom import replace_lost_gradients
+from compat_hub.programs.pipeline import check_graph, inline_functions, replace_ops
 from compat_hub.sources.fresh_copy import fresh_copy
 from compat_hub.tf_private import _tensorflow
 from compat_hub.v1.tensor_array_gradients import add_tensor_array_gradients

@@ -15,7 +15,7 @@ from compat_hub.format.host_access import check_host_access
 from compat_hub.format.inputs import bind_inputs, convert_input
 from compat_hub.format.spec import ModuleSpec, Tags, load_module_spec
 from compat_hub.format.tensor_info import TensorInfo
-from compat_hub.known_ops import find_unknown_ops
+from compat_hub.programs.known_ops import find_unknown_ops
 from compat_hub.v1.apply_graph import import_signature
 from compat_hub.v1.function_graph import make_state, reserve_function_scope
 from compat_hub.v1.state_graph import import_state, reserve_scope

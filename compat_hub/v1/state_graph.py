@@ -7,13 +7,13 @@ from typing import Any
 
 import tensorflow as tf
 
-from compat_hub.building import building
 from compat_hub.common.log_filter import no_word_of
 from compat_hub.errors import GraphError
 from compat_hub.format.checkpoints.read import Checkpoint
 from compat_hub.format.spec import ModuleSpec
 from compat_hub.format.variant import GraphVariant
 from compat_hub.graphdef.names import node_of
+from compat_hub.programs.tensorflow_errors import building
 from compat_hub.v1.instance_state import InstanceState
 from compat_hub.v1.meta_graphs import (
     prefix_shared_names,

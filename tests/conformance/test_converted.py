@@ -12,7 +12,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 import compat_hub
-from compat_hub.custom_gradients import LostGradientWarning
+from compat_hub.programs.gradients.custom import LostGradientWarning
 from tests.records import Record, assert_close, value_of
 
 TF1_OPS = {
@@ -25,7 +25,9 @@ TF1_OPS = {
 RUNS_AS_IT_IS = {"gradients_of_array_loops"}  # a part of it
 
 # Of outputs that do not train; the others do.
-pytestmark = pytest.mark.filterwarnings("ignore::compat_hub.output_gradients.NoGradientWarning")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::compat_hub.programs.gradients.outputs.NoGradientWarning"
+)
 
 
 def _save(module: compat_hub.HubModule, path: Path, **kwargs: Any) -> Any:

@@ -38,7 +38,7 @@ def _recorded(road: str) -> dict[str, str]:
 
 
 @pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated")
-@pytest.mark.filterwarnings("ignore::compat_hub.output_gradients.NoGradientWarning")
+@pytest.mark.filterwarnings("ignore::compat_hub.programs.gradients.outputs.NoGradientWarning")
 def test_every_module(record: Record, tmp_path: Path) -> None:
     if "package" in record.meta:
         pytest.skip("a tool of its own does not import the package")

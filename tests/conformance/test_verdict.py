@@ -24,7 +24,7 @@ CHOSEN = [
 ]
 
 
-@pytest.mark.filterwarnings("ignore::compat_hub.custom_gradients.LostGradientWarning")
+@pytest.mark.filterwarnings("ignore::compat_hub.programs.gradients.custom.LostGradientWarning")
 @pytest.mark.parametrize("name", CHOSEN)
 def test_what_trains(name: str) -> None:
     record = Record(FIXTURES / name)

@@ -7,7 +7,7 @@ import pytest
 
 import compat_hub
 from compat_hub.format.op_packages import explain_op, package_of
-from compat_hub.missing_ops.table import can_replace
+from compat_hub.programs.missing_ops.table import can_replace
 from compat_hub.tf_private import _tensorflow
 from tests.packages import HAS_TEXT
 from tests.records import FIXTURES

@@ -22,7 +22,7 @@ TESTS = (
     "tests/conformance/test_keras_saving.py",
     "tests/conformance/test_state_and_randomness.py",
     "tests/conformance/test_verdict.py",
-    "tests/test_known_ops.py",
+    "tests/programs.test_known_ops.py",
     "tests/test_module.py",
     "tests/test_convert.py",
     "tests/test_keras2.py",

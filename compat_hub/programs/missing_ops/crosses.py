@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from compat_hub.missing_ops.functions import Computation, dtype_of, spec
+from compat_hub.programs.missing_ops.functions import Computation, dtype_of, spec
 
 _OUTPUTS = ["output_indices", "output_values", "output_shape"]
 # As TensorFlow 1 combined hashes before it had fingerprints of pairs.

@@ -9,8 +9,8 @@ from typing import Any
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 
 from compat_hub.graphdef.passes.ops_to_functions import substitute
-from compat_hub.missing_ops import arrays, crosses, decoding, images, sentencepiece
-from compat_hub.missing_ops.functions import Computation, as_library
+from compat_hub.programs.missing_ops import arrays, crosses, decoding, images, sentencepiece
+from compat_hub.programs.missing_ops.functions import Computation, as_library
 from compat_hub.tf_private import _tensorflow
 
 _OF_CONTRIB: Mapping[str, Callable[[Any], Computation]] = {

@@ -10,8 +10,6 @@ from typing import Any, Protocol
 
 import tensorflow as tf
 
-from compat_hub.building import building, check_process, differentiating
-from compat_hub.custom_gradients import bind_gradients
 from compat_hub.errors import HubError
 from compat_hub.format.variant import GraphVariant
 from compat_hub.graphdef.analysis.gradient_flow import Gradient
@@ -20,19 +18,21 @@ from compat_hub.graphdef.analysis.variable_writes import written_variables
 from compat_hub.graphdef.names import node_of
 from compat_hub.graphdef.passes.random_seeds import draws
 from compat_hub.graphdef.subgraph import consumed_tensors
-from compat_hub.output_gradients import (
+from compat_hub.programs.gradients.custom import bind_gradients
+from compat_hub.programs.gradients.outputs import (
     OutputGradients,
     find_output_gradients,
     gradient_of,
     warn_of_refusal,
 )
-from compat_hub.rewrite import (
+from compat_hub.programs.pipeline import (
     complete_handle_data,
     has_newer_attrs,
     import_bare,
     import_graph,
     rewrite,
 )
+from compat_hub.programs.tensorflow_errors import building, check_process, differentiating
 from compat_hub.tf_private import _tensorflow
 
 

@@ -11,7 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 
 from compat_hub.errors import CheckpointError, HubError, ModuleFormatError
 from compat_hub.format.variant import GraphVariant, Signature, format_tags
-from compat_hub.known_ops import explain_unknown_ops, ops_not_registered, places_of_unknown_ops
+from compat_hub.programs.known_ops import (
+    explain_unknown_ops,
+    ops_not_registered,
+    places_of_unknown_ops,
+)
 from compat_hub.sources.fresh_copy import fresh_copy
 from compat_hub.tf_private import _tensorflow
 

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 import compat_hub
-from compat_hub.function import GraphFunction, Program, _Use
+from compat_hub.programs.program import GraphFunction, Program, _Use
 from compat_hub.tf_private import _tensorflow
 from tests.authoring import write_module
 from tests.copies import ModuleCopy, node
@@ -124,7 +124,7 @@ def test_one_graph_function_serves_eager_and_traced_calls(monkeypatch: pytest.Mo
         raise AssertionError("another graph function was built")
 
     monkeypatch.setattr(tf.compat.v1, "wrap_function", fail)
-    monkeypatch.setattr("compat_hub.function.import_bare", fail)
+    monkeypatch.setattr("compat_hub.programs.program.import_bare", fail)
     x = tf.ones([2, 5])
     expected = function([x])[0]
     traced = tf.function(lambda x: function([x])[0], input_signature=[tf.TensorSpec([None, 5])])

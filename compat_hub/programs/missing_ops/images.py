@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from compat_hub.missing_ops.functions import Computation, dtype_of, spec
+from compat_hub.programs.missing_ops.functions import Computation, dtype_of, spec
 
 # To the color space YIQ and back.
 _TO_YIQ = [[0.299, 0.596, 0.211], [0.587, -0.274, -0.523], [0.114, -0.322, 0.312]]

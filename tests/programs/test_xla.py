@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from compat_hub._layer import make_target
-from compat_hub._xla import find_uncompilable_op
+from compat_hub.programs.xla import find_uncompilable_op
 from tests.records import FIXTURES, Record
 
 

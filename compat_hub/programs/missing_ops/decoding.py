@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from compat_hub.missing_ops.functions import Computation, dtype_of, spec
+from compat_hub.programs.missing_ops.functions import Computation, dtype_of, spec
 
 
 def gather_tree(node: Any) -> Computation:

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import compat_hub
-from compat_hub.building import building, differentiating
+from compat_hub.programs.tensorflow_errors import building, differentiating
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 import compat_hub
-from compat_hub.known_ops import find_unknown_ops
+from compat_hub.programs.known_ops import find_unknown_ops
 from tests.copies import ModuleCopy, node
 from tests.records import FIXTURES, OUTPUT_TOLERANCE, Record, assert_close
 

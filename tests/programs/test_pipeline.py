@@ -13,7 +13,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 import compat_hub
 from compat_hub import keras2
-from compat_hub.output_gradients import NoGradientWarning
+from compat_hub.programs.gradients.outputs import NoGradientWarning
 
 
 @pytest.fixture

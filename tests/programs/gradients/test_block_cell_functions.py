@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from compat_hub.block_cell_functions import expand_block_cells
-from compat_hub.block_cell_gradients import add_block_cell_gradients
 from compat_hub.graphdef.passes.inline_functions import inline_calls
+from compat_hub.programs.gradients.block_cell_functions import expand_block_cells
+from compat_hub.programs.gradients.block_cells import add_block_cell_gradients
 from compat_hub.tf_private import _tensorflow
 from tests.graphdef.graphs import make_graph, make_node, placeholder
 

@@ -12,8 +12,8 @@ from tensorflow.core.framework.node_def_pb2 import NodeDef
 from tensorflow.core.protobuf import saved_model_pb2
 
 import compat_hub
-from compat_hub.missing_ops.images import _resample
-from compat_hub.missing_ops.table import can_replace, replace_missing_ops
+from compat_hub.programs.missing_ops.images import _resample
+from compat_hub.programs.missing_ops.table import can_replace, replace_missing_ops
 from tests.authoring import write_module
 
 _DATA = np.arange(1, 13).reshape(4, 3)

@@ -9,7 +9,7 @@ import tensorflow as tf
 from compat_hub.format.graph_roots import users
 from compat_hub.format.op_packages import explain_op, import_package_of
 from compat_hub.format.variant import GraphVariant, format_tags
-from compat_hub.missing_ops.table import can_replace
+from compat_hub.programs.missing_ops.table import can_replace
 from compat_hub.tf_private import _tensorflow
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import tensorflow as tf
 
 from compat_hub.graphdef.passes.ops_to_functions import substitute
-from compat_hub.missing_ops.functions import Computation, as_library, dtype_of
+from compat_hub.programs.missing_ops.functions import Computation, as_library, dtype_of
 
 _OUTPUTS = {
     "GRUBlockCell": ["r", "u", "c", "h"],

@@ -10,14 +10,14 @@ import tensorflow as tf
 
 import compat_hub
 from compat_hub import keras2
-from compat_hub.custom_gradients import (
+from compat_hub.graphdef.passes.inline_functions import CUSTOM_GRADIENT_ATTR, inline_calls
+from compat_hub.programs.gradients.custom import (
     LostGradientWarning,
     bind_gradients,
     drop_gradients_in_functions,
     function_gradients,
     replace_lost_gradients,
 )
-from compat_hub.graphdef.passes.inline_functions import CUSTOM_GRADIENT_ATTR, inline_calls
 from compat_hub.tf_private import _tensorflow
 from tests.graphdef.graphs import FLOAT, make_function, make_graph, make_node, placeholder
 from tests.records import FIXTURES

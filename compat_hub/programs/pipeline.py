@@ -12,13 +12,6 @@ from typing import Any
 import tensorflow as tf
 from tensorflow.core.framework.function_pb2 import FunctionDef
 
-from compat_hub.block_cell_functions import expand_block_cells
-from compat_hub.block_cell_gradients import add_block_cell_gradients
-from compat_hub.custom_gradients import (
-    drop_gradients_in_functions,
-    function_gradients,
-    replace_lost_gradients,
-)
 from compat_hub.errors import GraphError, ModuleFormatError
 from compat_hub.format.variant import GraphVariant
 from compat_hub.graphdef.analysis.side_effects import find_effects, find_stateful
@@ -53,7 +46,14 @@ from compat_hub.graphdef.passes.tensor_arrays_to_lists import (
     to_tensor_lists,
 )
 from compat_hub.graphdef.subgraph import ancestors, consumed_tensors, cut, index_nodes
-from compat_hub.missing_ops.table import can_replace, replace_missing_ops
+from compat_hub.programs.gradients.block_cell_functions import expand_block_cells
+from compat_hub.programs.gradients.block_cells import add_block_cell_gradients
+from compat_hub.programs.gradients.custom import (
+    drop_gradients_in_functions,
+    function_gradients,
+    replace_lost_gradients,
+)
+from compat_hub.programs.missing_ops.table import can_replace, replace_missing_ops
 from compat_hub.sources import settings
 from compat_hub.sources.fresh_copy import fresh_copy
 from compat_hub.tf_private import _tensorflow

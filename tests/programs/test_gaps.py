@@ -13,7 +13,7 @@ from tensorflow.core.framework import variable_pb2
 
 import compat_hub
 from compat_hub import keras2, keras3
-from compat_hub.gaps import IncompleteModuleWarning
+from compat_hub.programs.gaps import IncompleteModuleWarning
 from tests.copies import node
 from tests.records import (
     FIXTURES,

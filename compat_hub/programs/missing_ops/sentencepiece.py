@@ -12,7 +12,7 @@ from typing import Any
 import tensorflow as tf
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
-from compat_hub.missing_ops.functions import Computation, dtype_of, spec
+from compat_hub.programs.missing_ops.functions import Computation, dtype_of, spec
 from compat_hub.tf_private import _tensorflow
 
 # What the attribute piece_type says, by what the model says of a piece.

@@ -1,0 +1,1 @@
+"""Gradients that TensorFlow 2 lacks for nodes of TensorFlow 1."""
