@@ -15,7 +15,7 @@ from compat_hub.format.spec import (
 )
 from compat_hub.module import HubModule, load
 from compat_hub.sources.resolve import resolve
-from compat_hub.state import Missing
+from compat_hub.state.module_state import Missing
 
 
 def convert(

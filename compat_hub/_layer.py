@@ -22,8 +22,8 @@ from compat_hub.format.tensor_info import TensorInfo
 from compat_hub.module import HubModule, constant_bool, load
 from compat_hub.programs.program import StateTensor
 from compat_hub.programs.xla import find_uncompilable_op
-from compat_hub.replicas import StateVariable
-from compat_hub.state import Missing
+from compat_hub.state.module_state import Missing
+from compat_hub.state.variables import StateVariable
 from compat_hub.tf_private import _tensorflow
 
 

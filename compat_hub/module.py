@@ -44,8 +44,8 @@ from compat_hub.sources import digests
 from compat_hub.sources.fresh_copy import naming_fresh_copy
 from compat_hub.sources.plain_files import check_saved_model
 from compat_hub.sources.resolve import resolve
-from compat_hub.state import Missing, ModuleState
-from compat_hub.tables import MutableTable
+from compat_hub.state.module_state import Missing, ModuleState
+from compat_hub.state.tables import MutableTable
 from compat_hub.tf_private import _tensorflow
 from compat_hub.tf_private.keras3_callers import is_untracked, warn_of_untracked
 

@@ -32,7 +32,7 @@ from compat_hub.programs.gaps import (
     gap_of_signature,
     require_signature,
 )
-from compat_hub.state import ModuleState
+from compat_hub.state.module_state import ModuleState
 
 _PARAMETERS = frozenset({"inputs", "training"})
 # What REST servers, saved_model_cli and Keras' TFSMLayer ask for unless they are told a name.

@@ -10,7 +10,7 @@ import tensorflow as tf
 import compat_hub
 from benchmarks.processes import Figures
 from compat_hub.format.checkpoints.read import read_variables
-from compat_hub.replicas import make_variable
+from compat_hub.state.variables import make_variable
 
 
 def compat(module: str) -> Figures:

@@ -14,7 +14,7 @@ from compat_hub.common.masking import masked
 from compat_hub.common.quiet_import import import_quietly
 
 if TYPE_CHECKING:
-    from compat_hub.state import Missing
+    from compat_hub.state.module_state import Missing
 
 
 @click.command()

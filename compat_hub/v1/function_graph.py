@@ -13,7 +13,7 @@ from compat_hub.format.checkpoints.read import Checkpoint
 from compat_hub.format.spec import ModuleSpec
 from compat_hub.format.variant import GraphVariant
 from compat_hub.programs.pipeline import complete_handle_data, import_graph, rewrite
-from compat_hub.state import ModuleState
+from compat_hub.state.module_state import ModuleState
 from compat_hub.tf_private import _tensorflow
 from compat_hub.v1.instance_state import InstanceState
 

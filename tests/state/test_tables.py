@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 import compat_hub
-from compat_hub.tables import OneShotIterator
+from compat_hub.state.tables import OneShotIterator
 from tests.authoring import write_module
 from tests.copies import node
 from tests.records import FIXTURES

@@ -20,9 +20,9 @@ from compat_hub.format.variant import GraphVariant, VariableInfo
 from compat_hub.graphdef.names import node_of, tensor_of
 from compat_hub.programs.gaps import check_complete, check_usable, tables_without_ops
 from compat_hub.programs.program import GraphFunction, Program, StateTensor
-from compat_hub.replicas import StateVariable, make_variable, written_in_calls
 from compat_hub.sources.fresh_copy import fresh_copy
-from compat_hub.tables import SHARING_ATTRS, Table, make_table
+from compat_hub.state.tables import SHARING_ATTRS, Table, make_table
+from compat_hub.state.variables import StateVariable, make_variable, written_in_calls
 from compat_hub.tf_private import _tensorflow
 
 Missing = Literal["error", "initial"]

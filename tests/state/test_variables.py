@@ -12,7 +12,7 @@ import tf_keras
 
 import compat_hub
 from compat_hub import keras2
-from compat_hub.replicas import written_in_calls
+from compat_hub.state.variables import written_in_calls
 from tests.authoring import write_module
 from tests.records import FIXTURES
 
@@ -86,7 +86,7 @@ def test_without_a_strategy_there_is_no_search_for_writes(fixture_path, monkeypa
     def fail(_: Any) -> frozenset[str]:
         raise AssertionError("this takes time")
 
-    monkeypatch.setattr("compat_hub.state.written_in_calls", fail)
+    monkeypatch.setattr("compat_hub.state.module_state.written_in_calls", fail)
     variable = compat_hub.load(fixture_path("hparams")).variable_map["moving_mean"]
     assert not isinstance(variable, tf.distribute.DistributedValues)
 
