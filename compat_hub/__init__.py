@@ -29,15 +29,15 @@ if TYPE_CHECKING:
     from compat_hub import keras2 as keras2
     from compat_hub import keras3 as keras3
     from compat_hub import text_embedding as text_embedding
-    from compat_hub._convert import convert
     from compat_hub._inspect import inspect
     from compat_hub._verify import verify
     from compat_hub.format import common_signatures as common_signatures
     from compat_hub.format.spec import ModuleSpec, load_module_spec
+    from compat_hub.hub_module.convert import convert
+    from compat_hub.hub_module.hub_module import HubModule, load
     from compat_hub.inspection.report import Inspection
     from compat_hub.keras3 import KerasLayer
     from compat_hub.migrating.migrate import migrate
-    from compat_hub.module import HubModule, load
     from compat_hub.sources.resolve import resolve
     from compat_hub.v1.authoring import add_signature, attach_message
     from compat_hub.v1.create import create_module_spec, create_module_spec_from_saved_model
@@ -62,7 +62,7 @@ __version__ = "0.1.0"
 # No file is called what a public name is called: the import system would put the submodule in the
 # name's place.
 _HOMES = {
-    "HubModule": "compat_hub.module",
+    "HubModule": "compat_hub.hub_module.hub_module",
     "ImageModuleInfo": "compat_hub.v1.image_modules",
     "Inspection": "compat_hub.inspection.report",
     "KerasLayer": "",  # it depends on what tf.keras is
@@ -72,7 +72,7 @@ _HOMES = {
     "add_signature": "compat_hub.v1.authoring",
     "attach_image_module_info": "compat_hub.v1.image_modules",
     "attach_message": "compat_hub.v1.authoring",
-    "convert": "compat_hub._convert",
+    "convert": "compat_hub.hub_module.convert",
     "create_module_spec": "compat_hub.v1.create",
     "create_module_spec_from_saved_model": "compat_hub.v1.create",
     "eval_function_for_module": "compat_hub.v1.evaluate",
@@ -80,7 +80,7 @@ _HOMES = {
     "get_num_image_channels": "compat_hub.v1.image_modules",
     "image_embedding_column": "compat_hub.v1.feature_columns",
     "inspect": "compat_hub._inspect",
-    "load": "compat_hub.module",
+    "load": "compat_hub.hub_module.hub_module",
     "load_module_spec": "compat_hub.format.spec",
     "migrate": "compat_hub.migrating.migrate",
     "register_module_for_export": "compat_hub.v1.exporter",

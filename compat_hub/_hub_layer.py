@@ -12,7 +12,7 @@ from compat_hub._layer import as_shapes, make_target
 from compat_hub._weights_file import load_weights, save_weights
 from compat_hub.errors import ModuleFormatError, ResolveError, UnsafeModuleError
 from compat_hub.format.spec import Tags, normalize_tags
-from compat_hub.module import HubModule
+from compat_hub.hub_module.hub_module import HubModule
 from compat_hub.state.module_state import Missing
 from compat_hub.tf_private import _tensorflow
 

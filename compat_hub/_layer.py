@@ -14,12 +14,12 @@ from typing import Any, Protocol
 
 import tensorflow as tf
 
-from compat_hub.call import CallResult
 from compat_hub.errors import HubError, InputTypeError, SignatureError, UnknownNameError
 from compat_hub.format.inputs import bind_inputs
 from compat_hub.format.spec import ModuleSpec, Tags
 from compat_hub.format.tensor_info import TensorInfo
-from compat_hub.module import HubModule, constant_bool, load
+from compat_hub.hub_module.hub_module import HubModule, constant_bool, load
+from compat_hub.hub_module.signature_function import CallResult
 from compat_hub.programs.program import StateTensor
 from compat_hub.programs.xla import find_uncompilable_op
 from compat_hub.state.module_state import Missing

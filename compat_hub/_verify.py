@@ -17,7 +17,7 @@ from compat_hub.format.host_access import check_host_access
 from compat_hub.format.inputs import bind_inputs
 from compat_hub.format.spec import ModuleSpec, load_module_spec
 from compat_hub.format.variant import GraphVariant, Signature, format_tags
-from compat_hub.module import HubModule
+from compat_hub.hub_module.hub_module import HubModule
 from compat_hub.programs.known_ops import explain_unknown_ops, unknown_ops
 from compat_hub.sample_inputs import sample_inputs
 from compat_hub.tf1_session import SessionResults, run_in_session, weighted_sum

@@ -61,8 +61,8 @@ def convert(
     read, or there is something at PATH already; then nothing was written.
     """
     import_quietly()
-    from compat_hub._convert import convert as convert_module  # noqa: PLC0415
     from compat_hub.format.spec import load_module_spec  # noqa: PLC0415
+    from compat_hub.hub_module.convert import convert as convert_module  # noqa: PLC0415
     from compat_hub.programs.gaps import IncompleteModuleWarning  # noqa: PLC0415
 
     with bad_input(), warnings.catch_warnings(record=True) as found:

@@ -9,7 +9,6 @@ from typing import Any
 
 import tensorflow as tf
 
-from compat_hub.call import find_update_ops
 from compat_hub.errors import HubError
 from compat_hub.format.variant import PLACEHOLDERS, GraphVariant, Signature
 from compat_hub.graphdef.analysis.gradient_flow import (
@@ -19,6 +18,7 @@ from compat_hub.graphdef.analysis.gradient_flow import (
 from compat_hub.graphdef.names import node_of, tensor_of
 from compat_hub.graphdef.passes.control_flow.raise_control_flow import has_control_flow
 from compat_hub.graphdef.subgraph import consumed_tensors
+from compat_hub.hub_module.signature_function import find_update_ops
 from compat_hub.programs.gradients.outputs import gradient_of, no_gradient
 from compat_hub.programs.pipeline import import_graph, infer_types, rewrite
 from compat_hub.tf_private import _tensorflow

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from compat_hub.call import select_outputs
 from compat_hub.common.progress import progress_bar
 from compat_hub.errors import HubError, InputTypeError, SignatureError
 from compat_hub.format.inputs import bind_inputs
 from compat_hub.format.spec import ModuleSpec, Tags, load_module_spec, normalize_tags
 from compat_hub.format.tensor_info import TensorInfo
-from compat_hub.module import HubModule, load
+from compat_hub.hub_module.hub_module import HubModule, load
+from compat_hub.hub_module.signature_function import select_outputs
 from compat_hub.running.joining import array_of, rows_of
 from compat_hub.running.output_files import check_output, open_output
 from compat_hub.running.plain import plain_rows, plain_value

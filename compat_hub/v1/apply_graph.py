@@ -7,13 +7,13 @@ from typing import Any
 
 import tensorflow as tf
 
-from compat_hub.call import find_update_ops
 from compat_hub.common.log_filter import no_word_of
 from compat_hub.errors import InputTypeError, SignatureError
 from compat_hub.format.spec import ModuleSpec
 from compat_hub.format.variant import GraphVariant
 from compat_hub.graphdef.names import node_of
 from compat_hub.graphdef.subgraph import consumed_tensors
+from compat_hub.hub_module.signature_function import find_update_ops
 from compat_hub.programs.tensorflow_errors import building
 from compat_hub.tf_private import _tensorflow
 from compat_hub.v1.function_graph import bring_in, import_rewritten, report_use

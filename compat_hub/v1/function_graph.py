@@ -7,11 +7,11 @@ from typing import Any
 
 import tensorflow as tf
 
-from compat_hub.call import find_free_losses
 from compat_hub.errors import GraphError, HubError
 from compat_hub.format.checkpoints.read import Checkpoint
 from compat_hub.format.spec import ModuleSpec
 from compat_hub.format.variant import GraphVariant
+from compat_hub.hub_module.signature_function import find_free_losses
 from compat_hub.programs.pipeline import complete_handle_data, import_graph, rewrite
 from compat_hub.state.module_state import ModuleState
 from compat_hub.tf_private import _tensorflow

@@ -9,12 +9,12 @@ from typing import Any
 
 import tensorflow as tf
 
-from compat_hub.call import select_outputs
 from compat_hub.errors import GraphError, InputTypeError, ModuleFormatError, SignatureError
 from compat_hub.format.host_access import check_host_access
 from compat_hub.format.inputs import bind_inputs, convert_input
 from compat_hub.format.spec import ModuleSpec, Tags, load_module_spec
 from compat_hub.format.tensor_info import TensorInfo
+from compat_hub.hub_module.signature_function import select_outputs
 from compat_hub.programs.known_ops import find_unknown_ops
 from compat_hub.v1.apply_graph import import_signature
 from compat_hub.v1.function_graph import make_state, reserve_function_scope

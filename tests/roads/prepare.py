@@ -12,8 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 import compat_hub
+from compat_hub.hub_module.saved_model import _identifier
 from compat_hub.programs.gradients.custom import LostGradientWarning
-from compat_hub.reusable import _identifier
 from tests.records import Record, value_of
 from tests.roads.cases import Case
 

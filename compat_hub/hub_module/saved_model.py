@@ -16,7 +16,6 @@ from typing import Any, Protocol
 
 import tensorflow as tf
 
-from compat_hub.call import CallResult, find_update_ops
 from compat_hub.common.folder_progress import byte_size, folder_progress
 from compat_hub.common.log_filter import no_word_of
 from compat_hub.errors import InputTypeError, UnknownNameError
@@ -24,6 +23,7 @@ from compat_hub.format.spec import ModuleSpec
 from compat_hub.format.tensor_info import TensorInfo
 from compat_hub.format.variant import GraphVariant, Signature, format_tags
 from compat_hub.format.writer import new_folder
+from compat_hub.hub_module.signature_function import CallResult, find_update_ops
 from compat_hub.programs.gaps import (
     Gap,
     IncompleteModuleWarning,

@@ -7,8 +7,13 @@ import pytest
 import tensorflow as tf
 
 import compat_hub
-from compat_hub.call import find_free_losses, find_input_losses, find_update_ops, select_outputs
 from compat_hub.format.variant import GraphVariant
+from compat_hub.hub_module.signature_function import (
+    find_free_losses,
+    find_input_losses,
+    find_update_ops,
+    select_outputs,
+)
 from tests.authoring import write_module
 from tests.records import FIXTURES
 

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 import compat_hub
-from compat_hub.module import HubModule
+from compat_hub.hub_module.hub_module import HubModule
 from tests.authoring import Signatures, write_module
 from tests.records import FIXTURES
 

@@ -13,7 +13,7 @@ from compat_hub.format.spec import (
     is_module_directory,
     is_saved_model,
 )
-from compat_hub.module import HubModule, load
+from compat_hub.hub_module.hub_module import HubModule, load
 from compat_hub.sources.resolve import resolve
 from compat_hub.state.module_state import Missing
 

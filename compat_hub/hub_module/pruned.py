@@ -10,7 +10,6 @@ from typing import Any
 import tensorflow as tf
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 
-from compat_hub.call import without_value
 from compat_hub.errors import InputTypeError, SignatureError, UnknownNameError
 from compat_hub.format.inputs import convert_input
 from compat_hub.format.tensor_info import TensorInfo
@@ -18,6 +17,7 @@ from compat_hub.format.variant import PLACEHOLDERS, GraphVariant
 from compat_hub.graphdef.analysis.control_flow_contexts import find_context
 from compat_hub.graphdef.names import NOTED_SHAPES, node_of, tensor_of
 from compat_hub.graphdef.op_outputs import output_dtypes
+from compat_hub.hub_module.signature_function import without_value
 from compat_hub.programs.gaps import check_gap
 from compat_hub.programs.program import GraphFunction, Program, StateTensor, shared_program
 from compat_hub.tf_private import _tensorflow

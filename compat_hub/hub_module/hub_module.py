@@ -10,15 +10,6 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from compat_hub.call import (
-    CallKey,
-    CallResult,
-    SignatureFunction,
-    find_free_losses,
-    given_name,
-    select_outputs,
-)
-from compat_hub.direct_call import DirectCall
 from compat_hub.errors import GraphError, InputTypeError, ResolveError, UnknownNameError
 from compat_hub.format.host_access import check_host_access, check_run
 from compat_hub.format.inputs import bind_inputs, join_components
@@ -35,11 +26,20 @@ from compat_hub.format.spec import (
 )
 from compat_hub.format.tensor_info import TensorInfo
 from compat_hub.format.variant import GraphVariant, Signature, format_tags
+from compat_hub.hub_module.fast_call import DirectCall
+from compat_hub.hub_module.pruned import PrunedFunction
+from compat_hub.hub_module.saved_model import save_reusable
+from compat_hub.hub_module.signature_function import (
+    CallKey,
+    CallResult,
+    SignatureFunction,
+    find_free_losses,
+    given_name,
+    select_outputs,
+)
 from compat_hub.programs.gaps import check_gap, check_usable, find_gap
 from compat_hub.programs.program import GraphFunction, Program, StateTensor, shared_program
 from compat_hub.programs.tensorflow_errors import check_process
-from compat_hub.pruned import PrunedFunction
-from compat_hub.reusable import save_reusable
 from compat_hub.sources import digests
 from compat_hub.sources.fresh_copy import naming_fresh_copy
 from compat_hub.sources.plain_files import check_saved_model

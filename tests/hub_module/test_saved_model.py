@@ -12,8 +12,8 @@ import pytest
 import tensorflow as tf
 
 import compat_hub
+from compat_hub.hub_module.saved_model import _choices, _free, _identifier
 from compat_hub.programs.gradients.custom import LostGradientWarning
-from compat_hub.reusable import _choices, _free, _identifier
 from tests.authoring import write_module
 from tests.records import FIXTURES, Record
 

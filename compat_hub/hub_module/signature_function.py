@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from compat_hub.direct_call import DirectCall
 from compat_hub.errors import SignatureError, UnknownNameError
 from compat_hub.format.inputs import convert_input
 from compat_hub.format.variant import GraphVariant, Signature
 from compat_hub.graphdef.names import tensor_of
 from compat_hub.graphdef.subgraph import consumed_tensors
+from compat_hub.hub_module.fast_call import DirectCall
 from compat_hub.programs.gaps import check_gap, may_have_gaps
 from compat_hub.programs.program import GraphFunction, Program, StateTensor, shared_program
 

@@ -24,7 +24,7 @@ from tests.records import FIXTURES, Record, assert_close
 
 FRUIT = str(FIXTURES / "fruit/module")
 X = np.random.default_rng(0).normal(size=[2, 5]).astype("float32")
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def _pickled(thing: Any) -> Any:

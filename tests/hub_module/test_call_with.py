@@ -89,7 +89,7 @@ def test_the_example_of_the_page() -> None:
         scores = tf.matmul(tf.reduce_mean(block**2, [1, 2]), head)
         compat_hub.add_signature(inputs=images, outputs={"default": scores, "block": block})
 
-    page = Path(__file__).parents[1] / "docs" / "gradients.md"
+    page = Path(__file__).parents[2] / "docs" / "gradients.md"
     (example,) = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
     module = compat_hub.load(compat_hub.create_module_spec(module_fn))
     images = tf.random.stateless_uniform([2, 4, 4, 3], [1, 2])
