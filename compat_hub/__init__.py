@@ -26,8 +26,6 @@ from compat_hub.errors import (
 
 if TYPE_CHECKING:
     from compat_hub import beam as beam
-    from compat_hub import keras2 as keras2
-    from compat_hub import keras3 as keras3
     from compat_hub import text_embedding as text_embedding
     from compat_hub._inspect import inspect
     from compat_hub._verify import verify
@@ -36,7 +34,9 @@ if TYPE_CHECKING:
     from compat_hub.hub_module.convert import convert
     from compat_hub.hub_module.hub_module import HubModule, load
     from compat_hub.inspection.report import Inspection
-    from compat_hub.keras3 import KerasLayer
+    from compat_hub.keras_layers import keras3_layer as keras3
+    from compat_hub.keras_layers import tf_keras_layer as keras2
+    from compat_hub.keras_layers.keras3_layer import KerasLayer
     from compat_hub.migrating.migrate import migrate
     from compat_hub.sources.resolve import resolve
     from compat_hub.v1.authoring import add_signature, attach_message
@@ -91,7 +91,7 @@ _HOMES = {
     "verify": "compat_hub._verify",
 }
 
-# Files whose names are used with the file's: compat_hub.keras3.KerasLayer.
+# Files whose names are used with the file's: compat_hub.keras_layers.keras3_layer.KerasLayer.
 _SUBMODULES = frozenset({"beam", "common_signatures", "keras2", "keras3", "text_embedding"})
 
 __all__ = [

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from compat_hub.errors import GraphError, SignatureError
 from compat_hub.format.spec import ModuleSpec, is_module_directory
-from compat_hub.keras2 import KerasLayer
+from compat_hub.keras_layers.tf_keras_layer import KerasLayer
 from compat_hub.sources.resolve import resolve
 from compat_hub.tf_private import _tensorflow
 from compat_hub.v1.module_columns import ModuleColumn, as_text_batch, check_key

@@ -10,10 +10,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from compat_hub._untrusted_handle import check_untrusted_handle
 from compat_hub.errors import ConfigError, InputTypeError
 from compat_hub.format.spec import ModuleSpec, is_module_directory, load_module_spec
-from compat_hub.keras2 import KerasLayer
+from compat_hub.keras_layers.tf_keras_layer import KerasLayer
+from compat_hub.keras_layers.untrusted_handle import check_untrusted_handle
 from compat_hub.tf_private import _tensorflow
 from compat_hub.v1.module import Module
 

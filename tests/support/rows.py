@@ -25,8 +25,8 @@ TESTS = (
     "tests/programs.test_known_ops.py",
     "tests/hub_module.test_hub_module.py",
     "tests/hub_module.test_convert.py",
-    "tests/test_keras2.py",
-    "tests/test_keras3.py",
+    "tests/keras_layers.test_tf_keras_layer.py",
+    "tests/keras_layers.test_keras3_layer.py",
     "tests/test_demo.py",
     "tests/v1/test_module.py",
 )

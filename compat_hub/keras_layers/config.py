@@ -16,11 +16,11 @@ from typing import Any, Protocol
 import numpy as np
 import tensorflow as tf
 
-from compat_hub._untrusted_handle import UntrustedHandleError, check_untrusted_handle
 from compat_hub.common.masking import masked
 from compat_hub.errors import ConfigError, HubError, UnsafeModuleError
 from compat_hub.format.spec import ModuleSpec, is_module_directory
 from compat_hub.hub_module.hub_module import HubModule, load
+from compat_hub.keras_layers.untrusted_handle import UntrustedHandleError, check_untrusted_handle
 
 SHARED_MODULE = "shared_module"
 ALLOW_HOST_ACCESS = "allow_host_access"

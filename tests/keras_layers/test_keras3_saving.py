@@ -13,8 +13,8 @@ import pytest
 import tensorflow as tf
 
 import compat_hub
-from compat_hub._layer_config import SharedModuleWarning
 from compat_hub.keras3 import KerasLayer
+from compat_hub.keras_layers.config import SharedModuleWarning
 from tests.records import FIXTURES
 
 RANDOM = np.random.default_rng(5)

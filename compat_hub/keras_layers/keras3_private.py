@@ -12,7 +12,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from compat_hub._keras_backend import import_keras
+from compat_hub.keras_layers.keras3_backend import import_keras
 
 keras: Any = import_keras()
 

@@ -7,12 +7,13 @@ from typing import Any, ClassVar
 
 import tensorflow as tf
 
-from compat_hub import _layer_config, _other_keras
-from compat_hub._layer import as_shapes, make_target
-from compat_hub._weights_file import load_weights, save_weights
 from compat_hub.errors import ModuleFormatError, ResolveError, UnsafeModuleError
 from compat_hub.format.spec import Tags, normalize_tags
 from compat_hub.hub_module.hub_module import HubModule
+from compat_hub.keras_layers import config as _layer_config
+from compat_hub.keras_layers import other_keras
+from compat_hub.keras_layers.targets import as_shapes, make_target
+from compat_hub.keras_layers.weights_file import load_weights, save_weights
 from compat_hub.state.module_state import Missing
 from compat_hub.tf_private import _tensorflow
 
@@ -98,7 +99,7 @@ class HubLayer:
             GraphError: It is a call of Keras 3's `stateless_call`.
         """
         layer: Any = self
-        _other_keras.check_call(layer, inputs, self._maker.keras)
+        other_keras.check_call(layer, inputs, self._maker.keras)
         if not layer.trainable or training is None:
             training = False
         output, losses = self._target(inputs, training, layer.trainable)
@@ -183,7 +184,7 @@ class HubLayer:
         load_weights(store, self._weights_by_name(), self._where)
 
     def __repr__(self) -> str:
-        return _other_keras.describe(self, self._maker.keras)
+        return other_keras.describe(self, self._maker.keras)
 
     __str__ = __repr__
 

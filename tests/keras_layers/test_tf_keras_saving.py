@@ -16,7 +16,7 @@ import tf_keras
 
 import compat_hub
 from compat_hub import keras2
-from compat_hub._layer_config import SharedModuleWarning
+from compat_hub.keras_layers.config import SharedModuleWarning
 from tests.authoring import write_module
 from tests.records import FIXTURES
 

@@ -12,7 +12,7 @@ import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2
 
 import compat_hub
-from compat_hub._weights_file import load_weights, save_weights
+from compat_hub.keras_layers.weights_file import load_weights, save_weights
 
 # For each dtype values that are easily lost on the way.
 VALUES = {

@@ -7,7 +7,7 @@ import keras
 import pytest
 
 import compat_hub
-from compat_hub._keras_backend import import_keras
+from compat_hub.keras_layers.keras3_backend import import_keras
 
 
 def test_keras_3_on_tensorflow(monkeypatch: pytest.MonkeyPatch) -> None:
