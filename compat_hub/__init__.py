@@ -26,7 +26,6 @@ from compat_hub.errors import (
 
 if TYPE_CHECKING:
     from compat_hub import beam as beam
-    from compat_hub import text_embedding as text_embedding
     from compat_hub._inspect import inspect
     from compat_hub._verify import verify
     from compat_hub.format import common_signatures as common_signatures
@@ -39,16 +38,19 @@ if TYPE_CHECKING:
     from compat_hub.keras_layers.keras3_layer import KerasLayer
     from compat_hub.migrating.migrate import migrate
     from compat_hub.sources.resolve import resolve
-    from compat_hub.v1.authoring import add_signature, attach_message
-    from compat_hub.v1.create import create_module_spec, create_module_spec_from_saved_model
-    from compat_hub.v1.evaluate import eval_function_for_module
-    from compat_hub.v1.exporter import LatestModuleExporter, register_module_for_export
-    from compat_hub.v1.feature_columns import (
+    from compat_hub.v1.authoring.create_spec import (
+        create_module_spec,
+        create_module_spec_from_saved_model,
+    )
+    from compat_hub.v1.authoring.signatures import add_signature, attach_message
+    from compat_hub.v1.columns.columns import (
         image_embedding_column,
         sparse_text_embedding_column,
         text_embedding_column,
     )
-    from compat_hub.v1.feature_columns_v2 import text_embedding_column_v2
+    from compat_hub.v1.columns.text_v2 import text_embedding_column_v2
+    from compat_hub.v1.evaluate import eval_function_for_module
+    from compat_hub.v1.exporter import LatestModuleExporter, register_module_for_export
     from compat_hub.v1.image_modules import (
         ImageModuleInfo,
         attach_image_module_info,
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
         get_num_image_channels,
     )
     from compat_hub.v1.module import Module
+    from compat_hub.v1.text_embedding import export as text_embedding
 
 __version__ = "0.1.0"
 
@@ -69,25 +72,25 @@ _HOMES = {
     "LatestModuleExporter": "compat_hub.v1.exporter",
     "Module": "compat_hub.v1.module",
     "ModuleSpec": "compat_hub.format.spec",
-    "add_signature": "compat_hub.v1.authoring",
+    "add_signature": "compat_hub.v1.authoring.signatures",
     "attach_image_module_info": "compat_hub.v1.image_modules",
-    "attach_message": "compat_hub.v1.authoring",
+    "attach_message": "compat_hub.v1.authoring.signatures",
     "convert": "compat_hub.hub_module.convert",
-    "create_module_spec": "compat_hub.v1.create",
-    "create_module_spec_from_saved_model": "compat_hub.v1.create",
+    "create_module_spec": "compat_hub.v1.authoring.create_spec",
+    "create_module_spec_from_saved_model": "compat_hub.v1.authoring.create_spec",
     "eval_function_for_module": "compat_hub.v1.evaluate",
     "get_expected_image_size": "compat_hub.v1.image_modules",
     "get_num_image_channels": "compat_hub.v1.image_modules",
-    "image_embedding_column": "compat_hub.v1.feature_columns",
+    "image_embedding_column": "compat_hub.v1.columns.columns",
     "inspect": "compat_hub._inspect",
     "load": "compat_hub.hub_module.hub_module",
     "load_module_spec": "compat_hub.format.spec",
     "migrate": "compat_hub.migrating.migrate",
     "register_module_for_export": "compat_hub.v1.exporter",
     "resolve": "compat_hub.sources.resolve",
-    "sparse_text_embedding_column": "compat_hub.v1.feature_columns",
-    "text_embedding_column": "compat_hub.v1.feature_columns",
-    "text_embedding_column_v2": "compat_hub.v1.feature_columns_v2",
+    "sparse_text_embedding_column": "compat_hub.v1.columns.columns",
+    "text_embedding_column": "compat_hub.v1.columns.columns",
+    "text_embedding_column_v2": "compat_hub.v1.columns.text_v2",
     "verify": "compat_hub._verify",
 }
 

@@ -12,8 +12,8 @@ import tensorflow as tf
 from compat_hub.format.spec import ModuleSpec
 from compat_hub.format.variant import GraphVariant, Signature
 from compat_hub.hub_module.signature_function import find_free_losses
+from compat_hub.v1.graph.tensor_array_gradients import control_flow_of_tf1
 from compat_hub.v1.module import Module
-from compat_hub.v1.tensor_array_gradients import control_flow_of_tf1
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,7 +8,7 @@ from compat_hub.errors import InputTypeError, SignatureError
 from compat_hub.format import protos
 from compat_hub.format.spec import ModuleSpec
 from compat_hub.hub_module.hub_module import HubModule
-from compat_hub.v1.authoring import attach_message
+from compat_hub.v1.authoring.signatures import attach_message
 from compat_hub.v1.module import Module
 
 # As tensorflow_hub writes it.

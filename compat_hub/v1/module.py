@@ -16,9 +16,9 @@ from compat_hub.format.spec import ModuleSpec, Tags, load_module_spec
 from compat_hub.format.tensor_info import TensorInfo
 from compat_hub.hub_module.signature_function import select_outputs
 from compat_hub.programs.known_ops import find_unknown_ops
-from compat_hub.v1.apply_graph import import_signature
-from compat_hub.v1.function_graph import make_state, reserve_function_scope
-from compat_hub.v1.state_graph import import_state, reserve_scope
+from compat_hub.v1.graph.apply_graph import import_signature
+from compat_hub.v1.graph.function_graph import make_state, reserve_function_scope
+from compat_hub.v1.graph.state_graph import import_state, reserve_scope
 
 # A name scope's characters, as TensorFlow checks them at the root of a graph.
 _NAME = re.compile(r"[A-Za-z0-9_.\\>-]+(/[A-Za-z0-9_.\\>-]+)*")

@@ -16,7 +16,7 @@ from tensorflow.python.framework import function
 import compat_hub
 from compat_hub import keras3
 from compat_hub.format import host_access
-from compat_hub.v1 import meta_graphs
+from compat_hub.v1.graph import meta_graphs
 from tests.authoring import write_module
 from tests.safety.uses import VALUES, found_in
 

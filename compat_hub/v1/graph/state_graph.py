@@ -14,8 +14,8 @@ from compat_hub.format.spec import ModuleSpec
 from compat_hub.format.variant import GraphVariant
 from compat_hub.graphdef.names import node_of
 from compat_hub.programs.tensorflow_errors import building
-from compat_hub.v1.instance_state import InstanceState
-from compat_hub.v1.meta_graphs import (
+from compat_hub.v1.graph.instance_state import InstanceState
+from compat_hub.v1.graph.meta_graphs import (
     prefix_shared_names,
     prepare,
     state_nodes,

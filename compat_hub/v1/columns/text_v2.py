@@ -14,7 +14,7 @@ from compat_hub.format.spec import ModuleSpec, is_module_directory
 from compat_hub.keras_layers.tf_keras_layer import KerasLayer
 from compat_hub.sources.resolve import resolve
 from compat_hub.tf_private import _tensorflow
-from compat_hub.v1.module_columns import ModuleColumn, as_text_batch, check_key
+from compat_hub.v1.columns.base import ModuleColumn, as_text_batch, check_key
 
 
 def text_embedding_column_v2(

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 import compat_hub
-from compat_hub.v1.authoring import ColocationWarning
+from compat_hub.v1.authoring.signatures import ColocationWarning
 from tests.records import FIXTURES
 from tests.v1.modules import WEIGHTS, X, control_flow, linear_spec, run, words
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 import compat_hub
 from compat_hub.format.spec import ModuleSpec
 from compat_hub.format.variant import GraphVariant
-from compat_hub.v1.meta_graphs import (
+from compat_hub.v1.graph.meta_graphs import (
     forget_state,
     initialize_from_checkpoint,
     prefix_shared_names,

@@ -15,7 +15,7 @@ from compat_hub.hub_module.signature_function import find_free_losses
 from compat_hub.programs.pipeline import complete_handle_data, import_graph, rewrite
 from compat_hub.state.module_state import ModuleState
 from compat_hub.tf_private import _tensorflow
-from compat_hub.v1.instance_state import InstanceState
+from compat_hub.v1.graph.instance_state import InstanceState
 
 _Keys = tf.compat.v1.GraphKeys
 # What holds on to the state of the modules made inside a function.

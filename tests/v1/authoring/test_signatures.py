@@ -11,7 +11,7 @@ from tensorflow.python.util import deprecation
 
 import compat_hub
 from compat_hub.format import protos
-from compat_hub.v1.authoring import ColocationWarning, attachments, signature_defs
+from compat_hub.v1.authoring.signatures import ColocationWarning, attachments, signature_defs
 
 v1 = tf.compat.v1
 add = compat_hub.add_signature

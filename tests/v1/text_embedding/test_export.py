@@ -18,7 +18,7 @@ from compat_hub import keras2, text_embedding
 
 VECTORS = {"cat": [1.0, 2.0], "dog": [3.0, -4.0], "über": [0.5, 0.25], "can't": [8.0, 16.0]}
 SENTENCES = ["cat", "cat dog  cat", "", " ", "dog\tüber\n", "CAT, dog!", "a cat can't", "zebra"]
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[3]
 
 # What TensorFlow 1.15 has of the ops in such a graph.
 ATTRIBUTES_IN_TF1 = {

@@ -10,8 +10,13 @@ import pytest
 import tensorflow as tf
 
 import compat_hub
-from compat_hub import embedding_file
-from compat_hub.embedding_file import EmbeddingFile, EmbeddingFileError, read_vectors, scan
+from compat_hub.v1.text_embedding import vector_file
+from compat_hub.v1.text_embedding.vector_file import (
+    EmbeddingFile,
+    EmbeddingFileError,
+    read_vectors,
+    scan,
+)
 
 
 @pytest.fixture
@@ -185,7 +190,7 @@ def test_a_file_that_changes_meanwhile(write, content: str) -> None:
 
 
 def test_hashes_that_collide_are_no_duplicates(write, vocabulary: Path, monkeypatch) -> None:
-    monkeypatch.setattr(embedding_file, "hash", len, raising=False)
+    monkeypatch.setattr(vector_file, "hash", len, raising=False)
     assert scan(write("a 1\nb 2\ncc 3\n"), str(vocabulary)).num_tokens == 3
     with pytest.raises(EmbeddingFileError, match="line 4: the token is there already, on line 2"):
         scan(write("a 1\nb 2\ncc 3\nb 4\n"), str(vocabulary))

@@ -14,8 +14,8 @@ from compat_hub.errors import InputTypeError, SignatureError
 from compat_hub.format.spec import ModuleSpec
 from compat_hub.format.tensor_info import TensorInfo
 from compat_hub.tf_private import _tensorflow
+from compat_hub.v1.columns.base import SpecColumn, as_text_batch, check_key
 from compat_hub.v1.image_modules import get_expected_image_size, get_num_image_channels
-from compat_hub.v1.module_columns import SpecColumn, as_text_batch, check_key
 
 _COMBINERS = {
     "mean": tf.math.unsorted_segment_mean,

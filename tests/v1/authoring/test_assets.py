@@ -11,7 +11,7 @@ import tensorflow as tf
 from compat_hub.errors import ModuleFormatError
 from compat_hub.format.spec import read_saved_model
 from compat_hub.format.variant import GraphVariant
-from compat_hub.v1.assets import AssetNames, forget_paths
+from compat_hub.v1.authoring.assets import AssetNames, forget_paths
 
 v1 = tf.compat.v1
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from compat_hub.embedding_file import EmbeddingFile
-from compat_hub.v1.authoring import add_signature
+from compat_hub.v1.authoring.signatures import add_signature
+from compat_hub.v1.text_embedding.vector_file import EmbeddingFile
 
 VARIABLE = "embeddings"
 COMBINERS = {

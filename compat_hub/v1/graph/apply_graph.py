@@ -16,9 +16,9 @@ from compat_hub.graphdef.subgraph import consumed_tensors
 from compat_hub.hub_module.signature_function import find_update_ops
 from compat_hub.programs.tensorflow_errors import building
 from compat_hub.tf_private import _tensorflow
-from compat_hub.v1.function_graph import bring_in, import_rewritten, report_use
-from compat_hub.v1.instance_state import InstanceState
-from compat_hub.v1.meta_graphs import forget_state, prefix_shared_names, prepare
+from compat_hub.v1.graph.function_graph import bring_in, import_rewritten, report_use
+from compat_hub.v1.graph.instance_state import InstanceState
+from compat_hub.v1.graph.meta_graphs import forget_state, prefix_shared_names, prepare
 
 _Keys = tf.compat.v1.GraphKeys
 # An asset that is used once more has to be known as one when this graph is exported.

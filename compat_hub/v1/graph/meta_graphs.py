@@ -27,7 +27,7 @@ from compat_hub.programs.gradients.custom import replace_lost_gradients
 from compat_hub.programs.pipeline import check_graph, inline_functions, replace_ops
 from compat_hub.sources.fresh_copy import fresh_copy
 from compat_hub.tf_private import _tensorflow
-from compat_hub.v1.tensor_array_gradients import add_tensor_array_gradients
+from compat_hub.v1.graph.tensor_array_gradients import add_tensor_array_gradients
 
 _CONTEXTS: Mapping[str, Any] = {
     tf.compat.v1.GraphKeys.COND_CONTEXT: control_flow_pb2.CondContextDef,

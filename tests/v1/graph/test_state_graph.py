@@ -10,8 +10,8 @@ import pytest
 import tensorflow as tf
 
 import compat_hub
-from compat_hub.v1.instance_state import InstanceState
-from compat_hub.v1.state_graph import import_state, reserve_scope
+from compat_hub.v1.graph.instance_state import InstanceState
+from compat_hub.v1.graph.state_graph import import_state, reserve_scope
 from tests.records import FIXTURES, Record
 
 v1 = tf.compat.v1

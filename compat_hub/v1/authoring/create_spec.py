@@ -18,8 +18,8 @@ from compat_hub.graphdef.passes.inline_functions import CUSTOM_GRADIENT_ATTR
 from compat_hub.graphdef.passes.strip_machine import clear_devices, drop_debug_names
 from compat_hub.sources.resolve import resolve
 from compat_hub.tf_private import _tensorflow
-from compat_hub.v1.assets import ASSETS, AssetNames, forget_paths
-from compat_hub.v1.authoring import attachments, signature_defs
+from compat_hub.v1.authoring.assets import ASSETS, AssetNames, forget_paths
+from compat_hub.v1.authoring.signatures import attachments, signature_defs
 
 _Keys = tf.compat.v1.GraphKeys
 _ATTACHMENTS = "hub_module_attachments"

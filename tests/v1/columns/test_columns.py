@@ -265,7 +265,7 @@ print(vectors.tolist())
 """
     environment = {**os.environ, "TF_USE_LEGACY_KERAS": "1"}
     command = [sys.executable, "-c", code]
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     done = subprocess.run(
         command, cwd=root, env=environment, capture_output=True, text=True, check=False
     )

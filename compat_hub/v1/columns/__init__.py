@@ -1,0 +1,1 @@
+"""Feature columns that apply a module."""

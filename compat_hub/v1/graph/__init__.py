@@ -1,0 +1,1 @@
+"""The graphs that a Module imports into the program's graph."""

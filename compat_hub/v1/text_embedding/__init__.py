@@ -1,0 +1,1 @@
+"""Text modules made from a file of word vectors."""
