@@ -25,19 +25,19 @@ from compat_hub.errors import (
 )
 
 if TYPE_CHECKING:
-    from compat_hub import beam as beam
-    from compat_hub._inspect import inspect
-    from compat_hub._verify import verify
     from compat_hub.format import common_signatures as common_signatures
     from compat_hub.format.spec import ModuleSpec, load_module_spec
     from compat_hub.hub_module.convert import convert
     from compat_hub.hub_module.hub_module import HubModule, load
-    from compat_hub.inspection.report import Inspection
     from compat_hub.keras_layers import keras3_layer as keras3
     from compat_hub.keras_layers import tf_keras_layer as keras2
     from compat_hub.keras_layers.keras3_layer import KerasLayer
-    from compat_hub.migrating.migrate import migrate
     from compat_hub.sources.resolve import resolve
+    from compat_hub.tools.beam import handler as beam
+    from compat_hub.tools.inspection.inspect import inspect
+    from compat_hub.tools.inspection.report import Inspection
+    from compat_hub.tools.migration.migrate import migrate
+    from compat_hub.tools.verification.verify import verify
     from compat_hub.v1.authoring.create_spec import (
         create_module_spec,
         create_module_spec_from_saved_model,
@@ -67,7 +67,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "HubModule": "compat_hub.hub_module.hub_module",
     "ImageModuleInfo": "compat_hub.v1.image_modules",
-    "Inspection": "compat_hub.inspection.report",
+    "Inspection": "compat_hub.tools.inspection.report",
     "KerasLayer": "",  # it depends on what tf.keras is
     "LatestModuleExporter": "compat_hub.v1.exporter",
     "Module": "compat_hub.v1.module",
@@ -82,16 +82,16 @@ _HOMES = {
     "get_expected_image_size": "compat_hub.v1.image_modules",
     "get_num_image_channels": "compat_hub.v1.image_modules",
     "image_embedding_column": "compat_hub.v1.columns.columns",
-    "inspect": "compat_hub._inspect",
+    "inspect": "compat_hub.tools.inspection.inspect",
     "load": "compat_hub.hub_module.hub_module",
     "load_module_spec": "compat_hub.format.spec",
-    "migrate": "compat_hub.migrating.migrate",
+    "migrate": "compat_hub.tools.migration.migrate",
     "register_module_for_export": "compat_hub.v1.exporter",
     "resolve": "compat_hub.sources.resolve",
     "sparse_text_embedding_column": "compat_hub.v1.columns.columns",
     "text_embedding_column": "compat_hub.v1.columns.columns",
     "text_embedding_column_v2": "compat_hub.v1.columns.text_v2",
-    "verify": "compat_hub._verify",
+    "verify": "compat_hub.tools.verification.verify",
 }
 
 # Files whose names are used with the file's: compat_hub.keras_layers.keras3_layer.KerasLayer.

@@ -22,8 +22,8 @@ import pytest
 import tensorflow as tf
 
 import compat_hub
-from tests.inspection.modules import reading_files
 from tests.records import FIXTURES
+from tests.tools.inspection.modules import reading_files
 
 # Public names that are reached through another one, or made by one.
 _FURTHER = [

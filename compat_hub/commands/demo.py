@@ -22,8 +22,8 @@ def demo(as_json: bool) -> None:
     """
     click.echo("Importing TensorFlow ...", err=as_json)
     import_quietly()
-    from compat_hub._report import Report  # noqa: PLC0415
-    from compat_hub.demo import run_demo  # noqa: PLC0415
+    from compat_hub.tools.demo.console_report import Report  # noqa: PLC0415
+    from compat_hub.tools.demo.demo import run_demo  # noqa: PLC0415
 
     # With --json, what the demo prints goes where messages go.
     with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():

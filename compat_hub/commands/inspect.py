@@ -45,10 +45,10 @@ def inspect(
     and 2 when HANDLE leads to no module that can be read, or a file cannot be written.
     """
     import_quietly()
-    from compat_hub._inspect import inspect as inspect_module  # noqa: PLC0415
-    from compat_hub._report import Report  # noqa: PLC0415
-    from compat_hub.inspection.page import check_installed  # noqa: PLC0415
-    from compat_hub.inspection.text import lines_of  # noqa: PLC0415
+    from compat_hub.tools.demo.console_report import Report  # noqa: PLC0415
+    from compat_hub.tools.inspection.as_html import check_installed  # noqa: PLC0415
+    from compat_hub.tools.inspection.as_text import lines_of  # noqa: PLC0415
+    from compat_hub.tools.inspection.inspect import inspect as inspect_module  # noqa: PLC0415
 
     with bad_input():
         if html is not None:

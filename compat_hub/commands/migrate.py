@@ -8,7 +8,7 @@ import click
 
 from compat_hub.commands.errors import BadInputError, bad_input
 from compat_hub.commands.json_output import json_option, print_json
-from compat_hub.migrating.migrate import migrate as migrate_program
+from compat_hub.tools.migration.migrate import migrate as migrate_program
 
 
 @click.command()

@@ -48,8 +48,8 @@ def run(handle: str, tags: str | None, as_json: bool, **options: Any) -> None:
     the message has the file, the line and the input.
     """
     import_quietly()
-    from compat_hub._report import Report  # noqa: PLC0415
-    from compat_hub.running.run import run as run_module  # noqa: PLC0415
+    from compat_hub.tools.batch.run import run as run_module  # noqa: PLC0415
+    from compat_hub.tools.demo.console_report import Report  # noqa: PLC0415
 
     with bad_input():
         result = run_module(

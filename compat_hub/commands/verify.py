@@ -59,9 +59,9 @@ def verify(
     if inputs and len(signatures) > 1:
         raise click.UsageError("--input takes one --signature")
     import_quietly()
-    from compat_hub._verify import verify as verify_module  # noqa: PLC0415
     from compat_hub.format.spec import load_module_spec  # noqa: PLC0415
-    from compat_hub.running.run import read_inputs  # noqa: PLC0415
+    from compat_hub.tools.batch.run import read_inputs  # noqa: PLC0415
+    from compat_hub.tools.verification.verify import verify as verify_module  # noqa: PLC0415
 
     with bad_input():
         spec = load_module_spec(
@@ -87,7 +87,7 @@ def verify(
 
 
 def _print(result: Any) -> None:
-    from compat_hub._report import Report  # noqa: PLC0415
+    from compat_hub.tools.demo.console_report import Report  # noqa: PLC0415
 
     report = Report()
     report.rows(

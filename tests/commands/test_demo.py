@@ -6,7 +6,8 @@ import pytest
 from click.testing import CliRunner
 
 import compat_hub
-from compat_hub import cli, demo
+from compat_hub import cli
+from compat_hub.tools.demo import demo
 from tests.commands.processes import run_process
 
 

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from compat_hub.cli import main
 from tests.commands.processes import run_process
-from tests.inspection import modules
+from tests.tools.inspection import modules
 
 
 def test_in_a_process_of_its_own(fixture_path) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import compat_hub
-from tests.inspection.modules import reading_files
 from tests.records import FIXTURES
+from tests.tools.inspection.modules import reading_files
 
 
 def prepare(folder: Path) -> None:

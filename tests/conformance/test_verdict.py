@@ -11,8 +11,8 @@ import tensorflow as tf
 
 import compat_hub
 from compat_hub.format.variant import GraphVariant, Signature
-from compat_hub.inspection.trial import try_signatures
-from compat_hub.sample_inputs import sample_inputs
+from compat_hub.tools.inspection.dry_run import try_signatures
+from compat_hub.tools.verification.sample_inputs import sample_inputs
 from tests.records import FIXTURES, Record
 
 # One for each thing that stops gradients, or that they have to get through.

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import compat_hub
-from tests.inspection import modules
+from tests.tools.inspection import modules
 
 
 def test_a_spec_shows_its_signatures(fixture_path) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 import compat_hub
-from compat_hub.sample_inputs import sample_inputs
+from compat_hub.tools.verification.sample_inputs import sample_inputs
 from tests.fuzz.attacks import MARKER, SECRET, SECRET_TEXT
 from tests.fuzz.mutants import Mutant
 

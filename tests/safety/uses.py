@@ -12,7 +12,7 @@ import tensorflow as tf
 
 import compat_hub
 from compat_hub import beam, keras2, keras3
-from compat_hub.running.run import run
+from compat_hub.tools.batch.run import run
 
 v1 = tf.compat.v1
 

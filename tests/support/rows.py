@@ -27,7 +27,7 @@ TESTS = (
     "tests/hub_module.test_convert.py",
     "tests/keras_layers.test_tf_keras_layer.py",
     "tests/keras_layers.test_keras3_layer.py",
-    "tests/test_demo.py",
+    "tests/tools.demo.test_demo.py",
     "tests/v1/test_module.py",
 )
 

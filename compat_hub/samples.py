@@ -1,0 +1,3 @@
+"""`compat_hub.samples`: the sample modules that come with the package."""
+
+from compat_hub.tools.samples import sample_path as sample_path

@@ -1,0 +1,1 @@
+"""A module in an Apache Beam pipeline."""

@@ -1,0 +1,1 @@
+"""What `compat-hub demo` shows."""

@@ -1,0 +1,1 @@
+"""A module's results against those of a TensorFlow 1 session."""
