@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import compat_hub
-from compat_hub.cli import main
+from compat_hub.cli.main import main
 
 ROOT = Path(__file__).parents[1]
 

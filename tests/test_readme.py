@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from compat_hub.cli import main
+from compat_hub.cli.main import main
 from compat_hub.samples import sample_path
 
 ROOT = Path(__file__).parents[1]

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 import compat_hub
-from compat_hub.cli import main
+from compat_hub.cli.main import main
 from compat_hub.common.masking import masked
 from compat_hub.sources import cache_layout
 from compat_hub.sources import resolve as _resolve

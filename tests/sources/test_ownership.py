@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 import compat_hub
-from compat_hub.cli import main
+from compat_hub.cli.main import main
 from compat_hub.sources import cache_layout, ownership
 from tests.sources.server import Server, archive_of, file
 

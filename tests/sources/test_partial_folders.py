@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 import compat_hub
-from compat_hub.cli import main
+from compat_hub.cli.main import main
 from compat_hub.format.writer import new_folder
 from compat_hub.sources import partial_folders
 from compat_hub.sources.partial_folders import kept, partial_name, remove_abandoned

@@ -15,7 +15,7 @@ import tensorflow as tf
 from click.testing import CliRunner
 
 import compat_hub
-from compat_hub.cli import main
+from compat_hub.cli.main import main
 from compat_hub.sources import cache_layout, digests
 from compat_hub.sources.plain_files import local_path
 from tests.copies import ModuleCopy

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from compat_hub.cli import main
-from tests.commands.processes import run_process
+from compat_hub.cli.main import main
+from tests.cli.processes import run_process
 
 _PROGRAM = "import tensorflow_hub as hub\nm = hub.Module(path, tags={'train'})\ny = m(x)\n"
 

@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from compat_hub.commands.json_output import json_option, print_json
+from compat_hub.cli.json_output import json_option, print_json
 from compat_hub.common.quiet_import import import_quietly
 from compat_hub.errors import HubError
 

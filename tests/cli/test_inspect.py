@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from compat_hub.cli import main
-from tests.commands.processes import run_process
+from compat_hub.cli.main import main
+from tests.cli.processes import run_process
 from tests.tools.inspection import modules
 
 

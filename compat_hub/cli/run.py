@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from compat_hub.commands.errors import bad_input
-from compat_hub.commands.input_options import image_size_option, input_option
-from compat_hub.commands.json_output import json_option, print_json
-from compat_hub.commands.permissions import host_access_option, links_option
+from compat_hub.cli.errors import bad_input
+from compat_hub.cli.input_options import image_size_option, input_option
+from compat_hub.cli.json_output import json_option, print_json
+from compat_hub.cli.permissions import host_access_option, links_option
 from compat_hub.common.quiet_import import import_quietly
 
 

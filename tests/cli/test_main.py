@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 import compat_hub
-from compat_hub.cli import main
-from tests.commands.processes import ROOT, run_process
+from compat_hub.cli.main import main
+from tests.cli.processes import ROOT, run_process
 
 _CONTEXT = click.Context(main, info_name="compat-hub")
 _COMMANDS = main.list_commands(_CONTEXT)
@@ -21,7 +21,7 @@ _COMMANDS = main.list_commands(_CONTEXT)
 @pytest.mark.parametrize("option", ["--version", "--help"])
 def test_starting_imports_no_tensorflow(option: str) -> None:
     heavy = {"tensorflow", "tf_keras", "numpy", "rich", "requests", "libcst", "compat_hub.sources"}
-    code = f"import sys; sys.argv[1:] = ['{option}']; from compat_hub.cli import main\n"
+    code = f"import sys; sys.argv[1:] = ['{option}']; from compat_hub.cli.main import main\n"
     code += "try: main(prog_name='compat-hub')\n"
     code += f"finally: assert not {heavy} & sys.modules.keys()"
     result = subprocess.run(

@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 
-from compat_hub.commands.errors import BadInputError, bad_input
-from compat_hub.commands.json_output import json_option, print_json
-from compat_hub.commands.permissions import links_option
+from compat_hub.cli.errors import BadInputError, bad_input
+from compat_hub.cli.json_output import json_option, print_json
+from compat_hub.cli.permissions import links_option
 from compat_hub.common.quiet_import import import_quietly
 from compat_hub.errors import HubError
 from compat_hub.sources import cache_layout, cache_store, digests, files, settings

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from compat_hub.commands.errors import usage_in_one_line
+from compat_hub.cli.errors import usage_in_one_line
 
 
 class LazyGroup(click.Group):

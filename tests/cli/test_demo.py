@@ -6,9 +6,9 @@ import pytest
 from click.testing import CliRunner
 
 import compat_hub
-from compat_hub import cli
+from compat_hub.cli.main import main as cli
 from compat_hub.tools.demo import demo
-from tests.commands.processes import run_process
+from tests.cli.processes import run_process
 
 
 def test_demo_in_a_process_of_its_own() -> None:

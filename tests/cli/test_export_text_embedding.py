@@ -8,8 +8,9 @@ import pytest
 from click.testing import CliRunner
 
 import compat_hub
-from compat_hub import cli, text_embedding
-from tests.commands.processes import run_process
+from compat_hub import text_embedding
+from compat_hub.cli.main import main as cli
+from tests.cli.processes import run_process
 
 
 def test_export_text_embedding_in_a_process_of_its_own(tmp_path: Path) -> None:

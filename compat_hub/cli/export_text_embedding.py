@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from compat_hub.commands.errors import bad_input
-from compat_hub.commands.json_output import json_option, print_json
+from compat_hub.cli.errors import bad_input
+from compat_hub.cli.json_output import json_option, print_json
 from compat_hub.common.quiet_import import import_quietly
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from compat_hub.cli import main
-from tests.commands.processes import run_process
+from compat_hub.cli.main import main
+from tests.cli.processes import run_process
 from tests.records import FIXTURES
 
 PETS = str(FIXTURES / "pets" / "module")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from compat_hub.cli import main
+from compat_hub.cli.main import main
 from compat_hub.sources import cache_layout, digests, locks
 
 ROOT = Path(__file__).parents[2]
@@ -182,7 +182,7 @@ def test_usage_errors(args: list[str]) -> None:
 
 def test_in_a_process_without_tensorflow(cache: Path) -> None:
     handle, _ = _add("one")
-    code = "import sys\nfrom compat_hub.cli import main\n"
+    code = "import sys\nfrom compat_hub.cli.main import main\n"
     code += "try: main(['cache', sys.argv[1], '--json'])\n"
     code += "finally: assert not {'tensorflow', 'numpy', 'requests'} & sys.modules.keys()"
     for command in "list", "verify", "clear":

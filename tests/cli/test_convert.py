@@ -10,9 +10,9 @@ import tensorflow as tf
 from click.testing import CliRunner
 
 import compat_hub
-from compat_hub.cli import main
+from compat_hub.cli.main import main
 from tests.authoring import write_module
-from tests.commands.processes import run_process
+from tests.cli.processes import run_process
 from tests.records import FIXTURES, Record, assert_close
 
 FRUIT = str(FIXTURES / "fruit" / "module")

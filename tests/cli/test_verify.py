@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 import compat_hub
-from compat_hub.cli import main
+from compat_hub.cli.main import main
 from tests.records import FIXTURES
 
 PETS = str(FIXTURES / "pets" / "module")

@@ -6,8 +6,8 @@ import sys
 
 import click
 
-from compat_hub.commands.errors import BadInputError, bad_input
-from compat_hub.commands.json_output import json_option, print_json
+from compat_hub.cli.errors import BadInputError, bad_input
+from compat_hub.cli.json_output import json_option, print_json
 from compat_hub.tools.migration.migrate import migrate as migrate_program
 
 

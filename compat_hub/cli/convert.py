@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from compat_hub.commands.errors import bad_input
-from compat_hub.commands.json_output import json_option, print_json
-from compat_hub.commands.permissions import host_access_option, links_option
+from compat_hub.cli.errors import bad_input
+from compat_hub.cli.json_output import json_option, print_json
+from compat_hub.cli.permissions import host_access_option, links_option
 from compat_hub.common.masking import masked
 from compat_hub.common.quiet_import import import_quietly
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 import compat_hub
-from compat_hub.commands.lazy_group import LazyGroup
+from compat_hub.cli.lazy_group import LazyGroup
 
 # The first line of each command's own help.
 _HELPS = {
@@ -22,7 +22,7 @@ _HELPS = {
 
 @click.group(
     cls=LazyGroup,
-    package="compat_hub.commands",
+    package="compat_hub.cli",
     helps=_HELPS,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -1,1 +1,0 @@
-"""The commands of `compat-hub`, one file for each; `cli.py` imports one when it is called."""
