@@ -1,3 +1,7 @@
-"""`compat_hub.custom_gradients.LostGradientWarning`, which warning filters may name."""
+"""`compat_hub.custom_gradients.LostGradientWarning`, which warning filters name."""
 
-from compat_hub.programs.gradients.custom import LostGradientWarning as LostGradientWarning
+from compat_hub.programs.gradients.custom import (
+    LostGradientWarning,
+)
+
+__all__ = ["LostGradientWarning"]

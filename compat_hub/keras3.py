@@ -1,3 +1,7 @@
 """`compat_hub.keras3.KerasLayer`: the layer for Keras 3."""
 
-from compat_hub.keras_layers.keras3_layer import KerasLayer as KerasLayer
+from compat_hub.keras_layers.keras3_layer import (
+    KerasLayer,
+)
+
+__all__ = ["KerasLayer"]

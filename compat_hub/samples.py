@@ -1,3 +1,7 @@
 """`compat_hub.samples`: the sample modules that come with the package."""
 
-from compat_hub.tools.samples import sample_path as sample_path
+from compat_hub.tools.samples import (
+    sample_path,
+)
+
+__all__ = ["sample_path"]

@@ -1,3 +1,8 @@
 """`compat_hub.text_embedding`: modules made from files of word vectors."""
 
-from compat_hub.v1.text_embedding.export import *  # noqa: F403
+from compat_hub.v1.text_embedding.export import (
+    EmbeddingFileError,
+    export,
+)
+
+__all__ = ["EmbeddingFileError", "export"]

@@ -71,7 +71,7 @@ def export_text_embedding(embedding_file: str, path: str, as_json: bool, **optio
     as they should be; then nothing was written, and the message has the number of the line.
     """
     import_quietly()
-    from compat_hub.v1.text_embedding import export as text_embedding
+    from compat_hub.v1.text_embedding import export as text_embedding  # noqa: PLC0415
 
     with bad_input():
         written = text_embedding.export(embedding_file, path, progress=True, **options)

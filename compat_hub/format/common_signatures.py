@@ -59,9 +59,9 @@ def check(
     tells them; `COMMON_SIGNATURES` has the range that they have to be in.
 
     Examples:
-        >>> compat_hub.format.common_signatures.check("path/to/image_module", "image_feature_vector")
+        >>> compat_hub.common_signatures.check("path/to/image_module", "image_feature_vector")
         []
-        >>> problems = compat_hub.format.common_signatures.check("path/to/module", "text_embedding")
+        >>> problems = compat_hub.common_signatures.check("path/to/module", "text_embedding")
         >>> print(problems[0])
         In module 'path/to/module', variant set(), signature 'default': the input 'fruit' has to be
         string [batch_size], found float32 [None, 7]: its dtype has to be string, convert it with
@@ -105,7 +105,7 @@ def matching(
     a kind that gives the same tensor, it is of that kind.
 
     Examples:
-        >>> for common in compat_hub.format.common_signatures.matching("path/to/image_module"):
+        >>> for common in compat_hub.common_signatures.matching("path/to/image_module"):
         ...     print(common.kind)
         ...     for tensor in common.inputs + common.outputs:
         ...         print(tensor.name, tensor)

@@ -23,8 +23,8 @@ def import_keras() -> Any:
     found: Any = importlib.import_module("keras")
     if int(found.__version__.partition(".")[0]) < 3:
         raise BackendError(
-            "compat_hub.keras_layers.keras3_layer is for Keras 3, and the package keras that is installed is "
-            f'{found.__version__}. Install "keras>=3", or use compat_hub.keras_layers.tf_keras_layer.KerasLayer, which '
+            "compat_hub.keras3 is for Keras 3, and the package keras that is installed is "
+            f'{found.__version__}. Install "keras>=3", or use compat_hub.keras2.KerasLayer, which '
             "is for tf_keras."
         )
     if found.backend.backend() != "tensorflow":
@@ -34,7 +34,7 @@ def import_keras() -> Any:
 
 def _other_backend(name: str) -> BackendError:
     return BackendError(
-        f"Keras runs on its backend {name!r}, and compat_hub.keras_layers.keras3_layer is for the backend "
+        f"Keras runs on its backend {name!r}, and compat_hub.keras3 is for the backend "
         "'tensorflow': a module is a graph of TensorFlow. Set KERAS_BACKEND=tensorflow in the "
         "environment before keras is imported."
     )

@@ -11,7 +11,7 @@ from compat_hub.keras_layers import config, keras3_private, other_keras
 from compat_hub.keras_layers.base_layer import HubLayer
 from compat_hub.keras_layers.keras3_private import keras
 
-_PACKAGE = "compat_hub.keras_layers.keras3_layer"
+_PACKAGE = "compat_hub.keras3"
 
 keras.saving.register_keras_serializable(_PACKAGE)(config.SharedModule)
 

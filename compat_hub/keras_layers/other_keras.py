@@ -16,8 +16,8 @@ from compat_hub.errors import InputTypeError
 
 _NAMES = {"keras": "Keras 3", "tf_keras": "tf_keras"}
 _LAYERS = {
-    "keras": "compat_hub.keras_layers.keras3_layer.KerasLayer",
-    "tf_keras": "compat_hub.keras_layers.tf_keras_layer.KerasLayer",
+    "keras": "compat_hub.keras3.KerasLayer",
+    "tf_keras": "compat_hub.keras2.KerasLayer",
 }
 
 

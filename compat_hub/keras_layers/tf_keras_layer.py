@@ -8,9 +8,9 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
-from compat_hub import _tensorflow
 from compat_hub.keras_layers import config as _layer_config
 from compat_hub.keras_layers.base_layer import HubLayer
+from compat_hub.tf_private import _tensorflow
 
 _PACKAGE = "compat_hub"
 
@@ -26,7 +26,7 @@ class KerasLayer(HubLayer, _tensorflow.AdoptedWeights, tf_keras.layers.Layer):
 
     Examples:
         >>> import tf_keras
-        >>> layer = compat_hub.keras_layers.tf_keras_layer.KerasLayer(
+        >>> layer = compat_hub.keras2.KerasLayer(
         ...     "path/to/module",
         ...     signature="fruit_to_pet",
         ...     signature_outputs_as_dict=True,
@@ -36,7 +36,7 @@ class KerasLayer(HubLayer, _tensorflow.AdoptedWeights, tf_keras.layers.Layer):
         >>> print(pets["cats"].shape, pets["dogs"].shape)
         (5, 2) (5, 3)
         >>> model = tf_keras.Sequential([
-        ...     compat_hub.keras_layers.tf_keras_layer.KerasLayer("path/to/image_module", trainable=True),
+        ...     compat_hub.keras2.KerasLayer("path/to/image_module", trainable=True),
         ...     tf_keras.layers.Dense(5),
         ... ])
         >>> model.compile("adam", "mse")
@@ -44,7 +44,7 @@ class KerasLayer(HubLayer, _tensorflow.AdoptedWeights, tf_keras.layers.Layer):
         >>> len(model.losses)
         2
 
-    It takes the arguments of `compat_hub.keras_layers.keras3_layer.KerasLayer`, and does the same. With
+    It takes the arguments of `compat_hub.keras3.KerasLayer`, and does the same. With
     `trainable=True`, calls in training (`fit`, or `training=True`) run the `{"train"}` variant and
     its update ops, and the regularization losses are in `layer.losses`; `predict` and `evaluate`
     run inference. With `trainable=False` every call is inference, as Keras' BatchNormalization

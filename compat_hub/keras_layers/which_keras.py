@@ -12,8 +12,4 @@ def home_of_keras_layer() -> str:
     import tensorflow as tf  # noqa: PLC0415
 
     package = tf.keras.layers.Layer.__module__.partition(".")[0]
-    return (
-        "compat_hub.keras_layers.tf_keras_layer"
-        if package == "tf_keras"
-        else "compat_hub.keras_layers.keras3_layer"
-    )
+    return "compat_hub.keras2" if package == "tf_keras" else "compat_hub.keras3"

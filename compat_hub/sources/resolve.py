@@ -85,7 +85,7 @@ def is_here(handle: str) -> bool:
 def _resolve_address(handle: str) -> str:
     # Neither is needed for a module that is in the cache: requests takes a while to import.
     def prepare(work: str) -> tuple[str, dict[str, str]]:
-        from compat_hub.sources import tfhub_servers
+        from compat_hub.sources import tfhub_servers  # noqa: PLC0415
 
         return tfhub_servers.prepare_module(handle, work)
 
@@ -102,7 +102,7 @@ def _resolve_address(handle: str) -> str:
         return _known_by_mask(handle)
     handle = _unmasked.get(handle, handle)
     if settings.load_format() == "UNCOMPRESSED":
-        from compat_hub.sources import tfhub_servers
+        from compat_hub.sources import tfhub_servers  # noqa: PLC0415
 
         if not tfhub_servers.is_archive_address(handle):
             return _check_folder(handle, tfhub_servers.ask_folder(handle))

@@ -34,7 +34,7 @@ def warn_of_untracked(handle: str, number: int) -> None:
         f"Module {handle!r}: a layer of Keras 3 calls this HubModule in training. Keras 3 finds no "
         f"variables in it, so fit trains none of its {number} trainable variables, and the model's "
         "files do not have them. Give the layer "
-        "compat_hub.keras_layers.keras3_layer.KerasLayer(module, trainable=True), which it finds, in the module's "
+        "compat_hub.keras3.KerasLayer(module, trainable=True), which it finds, in the module's "
         "place; with trainable=False for one that shall not train.",
         UntrackedVariablesWarning,
         stacklevel=2,

@@ -13,9 +13,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from compat_hub import _tensorflow
-from compat_hub.graph.inline import CUSTOM_GRADIENT_ATTR, inline_calls
-from compat_hub.graph.subgraph import consumed_tensors
+from compat_hub.graphdef.passes.inline_functions import CUSTOM_GRADIENT_ATTR, inline_calls
+from compat_hub.graphdef.subgraph import consumed_tensors
+from compat_hub.tf_private import _tensorflow
 
 _registered: dict[str, Callable[..., Any]] = {}
 _numbers = itertools.count()

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from compat_hub.call import select_outputs
 from compat_hub.errors import InputTypeError, SignatureError
-from compat_hub.module import HubModule, load
-from compat_hub.spec import ModuleSpec, Tags, load_module_spec, normalize_tags
+from compat_hub.format.spec import ModuleSpec, Tags, load_module_spec, normalize_tags
+from compat_hub.format.variant import GraphVariant, Signature
+from compat_hub.hub_module.hub_module import HubModule, load
+from compat_hub.hub_module.signature_function import select_outputs
 from compat_hub.tools.beam.batching import Batcher, split
-from compat_hub.variant import GraphVariant, Signature
 
 try:
     from apache_beam.ml.inference.base import (  # pyright: ignore[reportMissingImports]
@@ -24,7 +24,7 @@ try:
     )
 except ImportError as error:
     raise ImportError(
-        f"compat_hub.tools.beam.handler needs Apache Beam: {error}. Install it: pip install 'compat-hub[beam]'"
+        f"compat_hub.beam needs Apache Beam: {error}. Install it: pip install 'compat-hub[beam]'"
     ) from error
 
 
@@ -61,7 +61,7 @@ class HubModelHandler(ModelHandler[Any, PredictionResult, BatchModel]):
     Examples:
         >>> import apache_beam as beam
         >>> from apache_beam.ml.inference.base import RunInference
-        >>> from compat_hub.tools.beam.handler import HubModelHandler
+        >>> from compat_hub.beam import HubModelHandler
         >>> handler = HubModelHandler("path/to/text_module", max_batch_size=256)
         >>> with beam.Pipeline() as pipeline:
         ...     results = pipeline | beam.Create(["hello", "world"]) | RunInference(handler)

@@ -12,7 +12,7 @@ def sample_path(name: str) -> str:
     """The module directory of a sample.
 
     Examples:
-        >>> from compat_hub.tools.samples import sample_path
+        >>> from compat_hub.samples import sample_path
         >>> compat_hub.load(sample_path("pets")).get_signature_names()
         ['default', 'fruit_to_pet']
 

@@ -81,7 +81,7 @@ def create_module_spec(
             make `module_fn` build it. None is `[(set(), {})]`.
         drop_collections: Names of collections to leave out.
         common_signature: The kind of the module, or several: keys of
-            `compat_hub.format.common_signatures.COMMON_SIGNATURES`, as `"image_feature_vector"`. If the
+            `compat_hub.common_signatures.COMMON_SIGNATURES`, as `"image_feature_vector"`. If the
             module does not implement their common signatures, a `CommonSignatureWarning` says
             what is missing.
 

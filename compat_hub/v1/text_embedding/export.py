@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from compat_hub._progress import progress_bar
+from compat_hub.common.progress import progress_bar
 from compat_hub.errors import InputTypeError
-from compat_hub.matrix_checkpoint import write_matrix
+from compat_hub.format.checkpoints.write_matrix import write_matrix
+from compat_hub.format.writer import new_folder
 from compat_hub.v1.authoring.create_spec import create_module_spec
 from compat_hub.v1.text_embedding.graph import COMBINERS, VARIABLE, build_graph
 from compat_hub.v1.text_embedding.vector_file import (
@@ -23,7 +24,6 @@ from compat_hub.v1.text_embedding.vector_file import (
     read_vectors,
     scan,
 )
-from compat_hub.writer import new_folder
 
 __all__ = ["EmbeddingFileError", "export"]
 
@@ -57,7 +57,7 @@ def export(
     Examples:
         >>> with open("pets.txt", "w") as file:
         ...     _ = file.write("cat 1.0 0.5\ndog 0.0 2.0\n")
-        >>> compat_hub.v1.text_embedding.export.export("pets.txt", "pets_embedding")
+        >>> compat_hub.text_embedding.export("pets.txt", "pets_embedding")
         'pets_embedding'
         >>> compat_hub.load("pets_embedding")(["cat", "dog!"]).numpy()
         array([[1. , 0.5],
