@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from compat_hub.format.variant import GraphVariant
 from compat_hub.graphdef.names import tensor_of
-from compat_hub.tf_private import _tensorflow
+from compat_hub.tf_private import op_registry
 
 
 def users(
@@ -63,6 +63,6 @@ def all_wanted(variant: GraphVariant, initial_values: bool = False) -> list[str]
 
 def _state_tensors(variant: GraphVariant) -> list[str]:
     """The tensors that a module's state stands for in each call."""
-    makers = [op for op in variant.nodes_by_op if _tensorflow.is_state_op(op)]
+    makers = [op for op in variant.nodes_by_op if op_registry.is_state_op(op)]
     tables = [tensor_of(name) for op in makers for name in variant.nodes_by_op[op]]
     return [*tables, *variant.assets, *variant.variable_tensors]

@@ -16,7 +16,7 @@ from compat_hub.graphdef.analysis.host_ops import is_judged, may_touch_host
 from compat_hub.graphdef.names import node_of
 from compat_hub.graphdef.passes.leave_out import leave_out
 from compat_hub.graphdef.subgraph import dependents, index_nodes, names_by_op
-from compat_hub.tf_private import _tensorflow
+from compat_hub.tf_private import op_registry
 
 # The keys of tf.compat.v1.GraphKeys under which a graph lists variables.
 VARIABLE_COLLECTIONS = ("variables", "model_variables", "trainable_variables")
@@ -44,7 +44,7 @@ def find_host_access(variant: GraphVariant, has_checkpoint: bool = True) -> list
     if not suspects and not library.gradient:
         return []
     hosts = HostNodes(variant.nodes, variant.nodes_by_op, library, suspects)
-    resources = {n for n in hosts.callers if _tensorflow.makes_resource(variant.nodes[n].op)}
+    resources = {n for n in hosts.callers if op_registry.makes_resource(variant.nodes[n].op)}
     # Most modules have nodes that save and restore the checkpoint, and nothing needs these.
     wanted = all_wanted(variant, initial_values=not has_checkpoint)
     needed = hosts.needed(wanted, (), variant.nodes) if hosts.names else ()
@@ -75,7 +75,7 @@ def _suspect_ops(variant: GraphVariant, ops: Iterable[str]) -> set[str]:
     return {
         op
         for op in filter(may_touch_host, ops)
-        if is_judged(op) or (op not in variant.function_names and _tensorflow.is_registered_op(op))
+        if is_judged(op) or (op not in variant.function_names and op_registry.is_registered_op(op))
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 
-from compat_hub.tf_private import _tensorflow
+from compat_hub.tf_private import op_registry
 
 TEXT_PACKAGE = "tensorflow_text"
 _TEXT_EXTRA = "pip install 'compat-hub[text]'"
@@ -193,7 +193,7 @@ def import_package_of(op: str) -> None:
     """
     if package_of(op) not in (TEXT_PACKAGE, "tf_sentencepiece"):
         return
-    if _tensorflow.is_registered_op("SentencepieceOp"):
+    if op_registry.is_registered_op("SentencepieceOp"):
         return  # it is there, and does not have the op
     if importlib.util.find_spec(TEXT_PACKAGE) is None:
         return

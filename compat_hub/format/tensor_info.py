@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from compat_hub.errors import ModuleFormatError
 from compat_hub.graphdef.names import tensor_of
-from compat_hub.tf_private import _tensorflow
+from compat_hub.tf_private import saved_models
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,7 +130,7 @@ def parse(proto: Any) -> TensorInfo:
         return TensorInfo(spec, tuple(map(tensor_of, names)))
     if encoding == "composite_tensor":
         try:
-            spec = _tensorflow.decode_type_spec(proto.composite_tensor.type_spec)
+            spec = saved_models.decode_type_spec(proto.composite_tensor.type_spec)
         except Exception as error:
             raise ModuleFormatError(
                 f"A composite tensor's type cannot be read by TensorFlow {tf.__version__}: {error}"

@@ -21,7 +21,7 @@ from compat_hub.graphdef.names import node_of, tensor_of
 from compat_hub.graphdef.passes.control_flow.back_prop import find_undifferentiated_exits
 from compat_hub.graphdef.passes.references_to_resources import REFERENCE_VARIABLE_OPS, VARIABLE_OPS
 from compat_hub.graphdef.subgraph import ancestors, cut, dependents, index_nodes, names_by_op
-from compat_hub.tf_private import _tensorflow
+from compat_hub.tf_private import op_registry
 
 # The keys of tf.compat.v1.GraphKeys, and two more that SavedModel and TF1 Hub format define.
 _VARIABLES = "variables"
@@ -385,7 +385,7 @@ class GraphVariant:
     def _check_function_names(self) -> None:
         """Raises if a function has the name of an op: a node of that name could be either."""
         for function in self.meta_graph.graph_def.library.function:
-            if _tensorflow.is_registered_op(function.signature.name):
+            if op_registry.is_registered_op(function.signature.name):
                 raise ModuleFormatError(
                     f"In {self.where}: a function of the graph is called "
                     f"{function.signature.name!r}, which is the name of an op. TensorFlow makes no "

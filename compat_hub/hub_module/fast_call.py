@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from compat_hub.format.tensor_info import TensorInfo
 from compat_hub.programs.program import GraphFunction
-from compat_hub.tf_private import _tensorflow
+from compat_hub.tf_private import eager_runtime
 
 
 class DirectCall:
@@ -38,7 +38,7 @@ class DirectCall:
         Args:
             values: A dict by input name, or the only input.
         """
-        if _tensorflow.may_record() or self._function.program.is_stale:
+        if eager_runtime.may_record() or self._function.program.is_stale:
             return None
         inputs = self._inputs
         if type(values) is not dict and len(inputs) == 1:
@@ -49,7 +49,7 @@ class DirectCall:
         for name, dtype, shape in inputs:
             value = values.get(name)
             if (
-                not _tensorflow.is_eager_tensor(value)
+                not eager_runtime.is_eager_tensor(value)
                 or value.dtype is not dtype
                 or not shape.is_compatible_with(value.shape)
             ):

@@ -46,7 +46,7 @@ from compat_hub.sources.plain_files import check_saved_model
 from compat_hub.sources.resolve import resolve
 from compat_hub.state.module_state import Missing, ModuleState
 from compat_hub.state.tables import MutableTable
-from compat_hub.tf_private import _tensorflow
+from compat_hub.tf_private import autograph_marks, eager_runtime, graph_internals, saved_models
 from compat_hub.tf_private.keras3_callers import is_untracked, warn_of_untracked
 
 _INFERENCE: frozenset[str] = frozenset()
@@ -147,7 +147,7 @@ class HubModule(tf.Module):
         self.signatures: Mapping[str, SignatureCallable] = _Signatures(self)
         self._regularization_losses: list[RegularizationLoss] | None = None
 
-    @_tensorflow.unconverted
+    @autograph_marks.unconverted
     def __call__(
         self,
         inputs: Any = None,
@@ -290,7 +290,7 @@ class HubModule(tf.Module):
         """
         return self.spec.get_attached_message(key, message_type, self._tags_or_own(tags), required)
 
-    @_tensorflow.unconverted
+    @autograph_marks.unconverted
     def call_with(
         self,
         given: Mapping[str, Any],
@@ -345,7 +345,7 @@ class HubModule(tf.Module):
         values = bind_inputs(
             choice.signature.inputs, inputs, choice.variant.has_default, choice.where, None
         )
-        key = _key(choice, values, False)._replace(given=names, portable=_tensorflow.is_saving())
+        key = _key(choice, values, False)._replace(given=names, portable=saved_models.is_saving())
         values = {**values, **{given_name(name): given[name] for name in names}}
         outputs = self._function(key)(values, _watch_all).outputs
         return outputs if as_dict else outputs["default"]
@@ -408,7 +408,7 @@ class HubModule(tf.Module):
             )
         return variant
 
-    @_tensorflow.unconverted
+    @autograph_marks.unconverted
     def call_signature(
         self,
         inputs: Any = None,
@@ -460,7 +460,7 @@ class HubModule(tf.Module):
         )
         if is_watched is _watch_all and not self._known.warned:
             self._warn_of_untracked()
-        key = _key(choice, values, constant, losses, portable or _tensorflow.is_saving())
+        key = _key(choice, values, constant, losses, portable or saved_models.is_saving())
         return self._function(key)(values, is_watched)
 
     def _warn_of_untracked(self) -> None:
@@ -656,7 +656,7 @@ class HubModule(tf.Module):
             values = {name: v.read_value() for name, v in self.state.variables.items()}
             contents = [t.content() for t in self.state.tables if isinstance(t, MutableTable)]
         tensors = [*values.values(), *(tensor for c in contents for tensor in c.values())]
-        if not all(map(_tensorflow.is_eager_tensor, tensors)):
+        if not all(map(eager_runtime.is_eager_tensor, tensors)):
             raise GraphError(
                 f"Module {self.spec.handle!r} was loaded in a graph, whose session has the values "
                 "of its variables. Pickle its handle, and the values that session.run gives."
@@ -692,7 +692,7 @@ class SignatureCallable:
         self._composites = infos if any(i.is_composite for i in infos.values()) else None
         self._where = module.spec.variant(module.tags).where
 
-    @_tensorflow.unconverted
+    @autograph_marks.unconverted
     def __call__(self, /, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Applies the signature in inference.
 
@@ -819,14 +819,14 @@ class RegularizationLoss:
         self._lock = threading.Lock()
         self._functions: dict[bool, GraphFunction] = {}
 
-    @_tensorflow.unconverted
+    @autograph_marks.unconverted
     def __call__(self, portable: bool = False) -> tf.Tensor:
         """The loss for the variables' values of now.
 
         Args:
             portable: As for `HubModule.call_signature`.
         """
-        portable = portable or _tensorflow.is_saving()
+        portable = portable or saved_models.is_saving()
         with self._lock:
             if portable not in self._functions:
                 self._functions[portable] = self._make_function(portable)
@@ -934,8 +934,8 @@ def load(
         spec = read_module_spec(os.fspath(handle), path, allow_host_access, allow_links)
     pinned = None if tags is None else normalize_tags(tags)
     io_device = options.experimental_io_device if options else None
-    outside = _tensorflow.outside_of_functions()
+    outside = graph_internals.outside_of_functions()
     with outside, tf.device(io_device), naming_fresh_copy(spec.handle):
         module = HubModule(spec, pinned, missing)
-    _tensorflow.keep_with_functions(module)
+    graph_internals.keep_with_functions(module)
     return module

@@ -20,7 +20,7 @@ from compat_hub.graphdef.op_outputs import output_dtypes
 from compat_hub.hub_module.signature_function import without_value
 from compat_hub.programs.gaps import check_gap
 from compat_hub.programs.program import GraphFunction, Program, StateTensor, shared_program
-from compat_hub.tf_private import _tensorflow
+from compat_hub.tf_private import autograph_marks, op_registry, saved_models
 
 _SHOWN = 4
 _HANDLES = (tf.resource, tf.variant)
@@ -64,7 +64,7 @@ class PrunedFunction:
         """The names of the graph's tensors and nodes that are fetched."""
         return list(dict.fromkeys(self._wanted))
 
-    @_tensorflow.unconverted
+    @autograph_marks.unconverted
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Runs the part.
 
@@ -85,7 +85,7 @@ class PrunedFunction:
         return tf.nest.pack_sequence_as(self.fetches, [outputs.get(name) for name in self._wanted])
 
     def _function(self) -> GraphFunction:
-        portable = _tensorflow.is_saving()
+        portable = saved_models.is_saving()
         with self._lock:
             known = self._functions.get(portable)
             if known is None or known.program.is_stale:
@@ -179,7 +179,7 @@ class PrunedFunction:
         def op_def(op: str) -> Any:
             functions = (f.signature for f in meta_graph.graph_def.library.function)
             others = (*functions, *meta_graph.meta_info_def.stripped_op_list.op)
-            return _tensorflow.op_def(op) or next((o for o in others if o.name == op), None)
+            return op_registry.op_def(op) or next((o for o in others if o.name == op), None)
 
         return output_dtypes(node, op_def)
 

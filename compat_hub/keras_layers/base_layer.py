@@ -15,7 +15,7 @@ from compat_hub.keras_layers import other_keras
 from compat_hub.keras_layers.targets import as_shapes, make_target
 from compat_hub.keras_layers.weights_file import load_weights, save_weights
 from compat_hub.state.module_state import Missing
-from compat_hub.tf_private import _tensorflow
+from compat_hub.tf_private import tracking
 
 
 class HubLayer:
@@ -64,7 +64,7 @@ class HubLayer:
         self._set_up(handle, options, load_options)
         self._take_over_variables()
 
-    @_tensorflow.untracked
+    @tracking.untracked
     def _set_up(self, handle: Any, options: dict[str, Any], load_options: Any) -> None:
         self._handle = handle
         self._options = options
@@ -215,16 +215,16 @@ class HubLayer:
             {name: v for name, v in weights.items() if id(v) in trained},
             {name: v for name, v in weights.items() if id(v) not in trained},
         )
-        _tensorflow.track(self, target.resolved_object, "resolved_object")
+        tracking.track(self, target.resolved_object, "resolved_object")
         if not isinstance(target.resolved_object, HubModule):
             # An object need not show its variables to checkpoints.
-            _tensorflow.track(self, [*weights.values()], "resolved_variables")
+            tracking.track(self, [*weights.values()], "resolved_variables")
         arguments = self._options["arguments"] or {}
         # Not the dict itself: without this class, Keras would make weights of its variables.
         holder: Any = tf.Module()
         holder.by_name = {n: v for n, v in arguments.items() if isinstance(v, tf.Variable)}
         if holder.by_name:
-            _tensorflow.track(self, holder, "arguments")
+            tracking.track(self, holder, "arguments")
         _layer_config.add_user(self, target.resolved_object)
 
     def _adopt_weights(

@@ -20,11 +20,12 @@ from compat_hub.format.spec import ModuleSpec, Tags
 from compat_hub.format.tensor_info import TensorInfo
 from compat_hub.hub_module.hub_module import HubModule, constant_bool, load
 from compat_hub.hub_module.signature_function import CallResult
+from compat_hub.keras_layers import tf_keras_private
 from compat_hub.programs.program import StateTensor
 from compat_hub.programs.xla import find_uncompilable_op
 from compat_hub.state.module_state import Missing
 from compat_hub.state.variables import StateVariable
-from compat_hub.tf_private import _tensorflow
+from compat_hub.tf_private import autograph_marks
 
 
 class Target(Protocol):
@@ -177,7 +178,7 @@ class _HubModuleTarget:
         self._watched = {id(v) for v in self.trainable_variables}
         self.regularization_losses: list[Callable[[], tf.Tensor]] = [*module.regularization_losses]
 
-    @_tensorflow.unconverted
+    @autograph_marks.unconverted
     def __call__(self, inputs: Any, training: Any, trainable: bool) -> tuple[Any, list[tf.Tensor]]:
         def is_watched(state: StateTensor) -> bool:
             return (
@@ -326,7 +327,7 @@ class _CallableTarget:
         if as_dict and not signature:
             raise SignatureError("signature_outputs_as_dict=True needs a `signature`.")
         self._callable = _find_callable(obj, signature)
-        self._has_training = _tensorflow.has_training_argument(self._callable)
+        self._has_training = tf_keras_private.has_training_argument(self._callable)
         trainable = list(getattr(obj, "trainable_variables", ()))
         self.trainable_variables, self.frozen_variables = _split(
             trainable, getattr(obj, "variables", ()), train_only, type(obj).__name__

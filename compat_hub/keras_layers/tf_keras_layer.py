@@ -9,8 +9,8 @@ import tensorflow as tf
 import tf_keras
 
 from compat_hub.keras_layers import config as _layer_config
+from compat_hub.keras_layers import tf_keras_private
 from compat_hub.keras_layers.base_layer import HubLayer
-from compat_hub.tf_private import _tensorflow
 
 _PACKAGE = "compat_hub"
 
@@ -18,7 +18,7 @@ tf_keras.saving.register_keras_serializable(_PACKAGE)(_layer_config.SharedModule
 
 
 @tf_keras.saving.register_keras_serializable(_PACKAGE)
-class KerasLayer(HubLayer, _tensorflow.AdoptedWeights, tf_keras.layers.Layer):
+class KerasLayer(HubLayer, tf_keras_private.AdoptedWeights, tf_keras.layers.Layer):
     """A module as a layer of a tf_keras model.
 
     It is `compat_hub.KerasLayer` where `tf.keras` is tf_keras: with TF_USE_LEGACY_KERAS=1 in the
@@ -88,7 +88,7 @@ class KerasLayer(HubLayer, _tensorflow.AdoptedWeights, tf_keras.layers.Layer):
 
     @staticmethod
     def _loads_file() -> bool:
-        return _tensorflow.loads_keras_file()
+        return tf_keras_private.loads_keras_file()
 
     def _unless_frozen(self, loss: Callable[[], tf.Tensor]) -> Callable[[], tf.Tensor | None]:
         return lambda: loss() if self.trainable else None

@@ -17,7 +17,7 @@ from compat_hub.programs.known_ops import (
     places_of_unknown_ops,
 )
 from compat_hub.sources.fresh_copy import fresh_copy
-from compat_hub.tf_private import _tensorflow
+from compat_hub.tf_private import op_registry
 
 _SHOWN = 4
 
@@ -59,7 +59,7 @@ def find_gap(
         return None
     fed = [*fed]
     needed = variant.needed_nodes(wanted, fed)
-    tables = [name for name in needed if _tensorflow.makes_resource(variant.nodes[name].op)]
+    tables = [name for name in needed if op_registry.makes_resource(variant.nodes[name].op)]
     initializers = [
         op for op in variant.table_initializers if variant.needed_nodes([op]).intersection(tables)
     ]
@@ -126,7 +126,7 @@ def tables_without_ops(variant: GraphVariant) -> set[str]:
         for op in variant.table_initializers
         if places_of_unknown_ops(variant, [op], [])
         for name in variant.needed_nodes([op])
-        if _tensorflow.makes_resource(variant.nodes[name].op)
+        if op_registry.makes_resource(variant.nodes[name].op)
     }
 
 

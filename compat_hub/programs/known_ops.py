@@ -10,7 +10,7 @@ from compat_hub.format.graph_roots import users
 from compat_hub.format.op_packages import explain_op, import_package_of
 from compat_hub.format.variant import GraphVariant, format_tags
 from compat_hub.programs.missing_ops.table import can_replace
-from compat_hub.tf_private import _tensorflow
+from compat_hub.tf_private import op_registry
 
 
 def unknown_ops(variant: GraphVariant) -> dict[str, str]:
@@ -34,10 +34,10 @@ def ops_not_registered(variant: GraphVariant) -> frozenset[str]:
 
 def _is_known(op: str) -> bool:
     """Whether TensorFlow has an op, a package that is installed has it, or others express it."""
-    if _tensorflow.is_registered_op(op) or can_replace(op):
+    if op_registry.is_registered_op(op) or can_replace(op):
         return True
     import_package_of(op)
-    return _tensorflow.is_registered_op(op) or can_replace(op)
+    return op_registry.is_registered_op(op) or can_replace(op)
 
 
 def places_of_unknown_ops(

@@ -56,7 +56,7 @@ from compat_hub.programs.gradients.custom import (
 from compat_hub.programs.missing_ops.table import can_replace, replace_missing_ops
 from compat_hub.sources import settings
 from compat_hub.sources.fresh_copy import fresh_copy
-from compat_hub.tf_private import _tensorflow
+from compat_hub.tf_private import bare_functions, eager_runtime, graph_internals, op_registry
 
 _HANDLES = (tf.resource, tf.variant)
 # The gradient of a While adds a variant of its functions under a name that follows from theirs, and
@@ -125,7 +125,7 @@ def rewrite(
     values = {n for n in references if n in given and given[n].dtype != tf.resource}
     resources = {n: dtype for n, dtype in references.items() if n not in values}
     try:
-        graph_def = to_values(graph_def, values, _tensorflow.op_def)
+        graph_def = to_values(graph_def, values, op_registry.op_def)
         graph_def, tensors = to_resource_variables(graph_def, resources, fetches)
     except UnknownReferenceOpError as error:
         raise ModuleFormatError(f"In {variant.where}: {error}.") from error
@@ -154,9 +154,9 @@ def rewrite(
         effects = _effects_besides(graph_def, nodes, portable)
     if portable:
         drop_gradients_in_functions(graph_def, variant.where)
-    random_nodes = unseeded_nodes(graph_def, _tensorflow.op_def)
-    if random_nodes and _tensorflow.seed_epoch() is not None:
-        seed_nodes(random_nodes, _tensorflow.operation_seed())
+    random_nodes = unseeded_nodes(graph_def, op_registry.op_def)
+    if random_nodes and eager_runtime.seed_epoch() is not None:
+        seed_nodes(random_nodes, eager_runtime.operation_seed())
     rename_functions(graph_def, f"__{library_digest(graph_def.library)}")
     return RewrittenGraph(graph_def, tensors, nodes, effects, refused, bool(random_nodes))
 
@@ -199,7 +199,7 @@ def _raise_what_can_be(
         effects = _effects_besides(raised, nodes, portable)
         if not reasons:
             return raised, list(fetches), nodes, effects, {}
-        names = put_beside(raised, graph_def, list(reasons), good, given, _tensorflow.op_def)
+        names = put_beside(raised, graph_def, list(reasons), good, given, op_registry.op_def)
         if names is None:
             break
         _check_names(variant, raised)
@@ -228,13 +228,13 @@ def _raise(
     _check_names(variant, lists)
     lists = cut(lists, index_nodes(lists), [*fetches, *targets], given)
     types = infer_types(variant, lists, given, handles)
-    return raise_control_flow(lists, types, targets, _tensorflow.op_def)
+    return raise_control_flow(lists, types, targets, op_registry.op_def)
 
 
 def _effects_besides(graph_def: Any, nodes: Sequence[str], portable: bool) -> list[str]:
     # What freezes a SavedModel, or converts it, needs functions that can be inlined.
     find = find_stateful if portable else find_effects
-    return [n for n in find(graph_def, _tensorflow.op_def) if n not in nodes]
+    return [n for n in find(graph_def, op_registry.op_def) if n not in nodes]
 
 
 def replace_ops(variant: GraphVariant, graph_def: Any) -> bool:
@@ -271,7 +271,7 @@ def inline_functions(variant: GraphVariant, graph_def: Any) -> Any:
         whole = functions
     gradients = function_gradients(whole, variant.library_digest)
     try:
-        return inline_calls(graph_def, _tensorflow.op_def, gradients)
+        return inline_calls(graph_def, op_registry.op_def, gradients)
     except (KeyError, IndexError, ValueError) as error:
         raise ModuleFormatError(
             f"In {variant.where}: the functions of the graph do not fit together ({error}). "
@@ -291,7 +291,7 @@ def check_graph(variant: GraphVariant, graph_def: Any) -> None:
         or find_bad_shape(graph_def)
         or find_bad_column(graph_def)
         or find_bad_iteration(graph_def)
-        or find_bad_call(graph_def, _tensorflow.is_registered_op)
+        or find_bad_call(graph_def, op_registry.is_registered_op)
         or find_deep_call(graph_def)
     )
     if problem:
@@ -380,7 +380,7 @@ def import_graph(
             producer_op_list=_producer_ops(variant) if has_newer_attrs(variant, ops) else None,
         )
     # tf.vectorized_map makes nodes with the attributes of others, and then asks for each.
-    _tensorflow.clear_attr(tf.compat.v1.get_default_graph(), known, "_class", unplaced)
+    graph_internals.clear_attr(tf.compat.v1.get_default_graph(), known, "_class", unplaced)
     return list(elements or [])
 
 
@@ -392,7 +392,7 @@ def import_bare(
     given: Mapping[str, tf.Tensor],
     fetches: Sequence[str],
     targets: Sequence[str],
-) -> _tensorflow.BareFunction:
+) -> bare_functions.BareFunction:
     """Imports a graph into one that has only the tensors in `given`, the function's arguments.
 
     Raises:
@@ -403,7 +403,7 @@ def import_bare(
         for empty in [a for a, value in node.attr.items() if value.WhichOneof("value") is None]:
             del node.attr[empty]
     with _importing(variant):
-        return _tensorflow.BareFunction(
+        return bare_functions.BareFunction(
             name, graph, given.values(), graph_def, _IMPORT_SCOPE, given, fetches, targets
         )
 
@@ -423,7 +423,7 @@ def has_newer_attrs(variant: GraphVariant, ops: Iterable[str]) -> bool:
 
     Where they have their default, they are left out.
     """
-    ours = {op: _tensorflow.op_def(op) for op in ops}
+    ours = {op: op_registry.op_def(op) for op in ops}
     for theirs in _producer_ops(variant).op:
         known = ours.get(theirs.name)
         if known is not None and {a.name for a in theirs.attr} - {a.name for a in known.attr}:
@@ -446,7 +446,7 @@ def complete_handle_data(graph: Any) -> None:
         if operation.type in {"While", "StatelessWhile", "StopGradient"}:
             for source, result in zip(operation.inputs, operation.outputs, strict=True):
                 if source.dtype in _HANDLES:
-                    _tensorflow.copy_handle_data(source, result)
+                    graph_internals.copy_handle_data(source, result)
 
 
 def infer_types(
@@ -461,7 +461,7 @@ def infer_types(
             name: tf.compat.v1.placeholder(spec.dtype, spec.shape) for name, spec in given.items()
         }
         for name, handle in handles.items():
-            _tensorflow.copy_handle_data(handle, placeholders[name])
+            graph_internals.copy_handle_data(handle, placeholders[name])
         import_graph(variant, graph_def, placeholders, [])
         complete_handle_data(graph)
         prefix = f"{_IMPORT_SCOPE}/"
@@ -475,5 +475,5 @@ def infer_types(
 
 
 def _type_of(tensor: tf.Tensor) -> TensorType:
-    behind = _tensorflow.handle_data(tensor) if tensor.dtype in _HANDLES else None
+    behind = graph_internals.handle_data(tensor) if tensor.dtype in _HANDLES else None
     return TensorType(tensor.dtype.base_dtype.as_datatype_enum, tensor.shape.as_proto(), behind)

@@ -33,7 +33,7 @@ from compat_hub.programs.pipeline import (
     rewrite,
 )
 from compat_hub.programs.tensorflow_errors import building, check_process, differentiating
-from compat_hub.tf_private import _tensorflow
+from compat_hub.tf_private import bare_functions, eager_runtime, op_registry, partly_differentiated
 
 
 class StateTensor(Protocol):
@@ -115,7 +115,7 @@ class Program:
         self._variant = variant
         self._feeds = dict(feeds)
         self._fetches = list(fetches)
-        self._seed_epoch = _tensorflow.seed_epoch()
+        self._seed_epoch = eager_runtime.seed_epoch()
         specs = {tensor: s.spec() for tensor, s in state.items()}
         handles = {t: state[t].tensor() for t in variant.variable_tensors if t in state}
         given = {**specs, **self._feeds}
@@ -123,7 +123,7 @@ class Program:
         with building(variant.where):
             self._graph = rewrite(variant, fetches, targets, given, handles, portable)
         self.graph_def = self._graph.graph_def
-        self.draws = draws(self.graph_def, _tensorflow.op_def)
+        self.draws = draws(self.graph_def, op_registry.op_def)
         used = consumed_tensors(self.graph_def, state.keys())
         used.update(state.keys() & set(self._graph.fetches))
         names = [tensor for tensor in state if tensor in used]
@@ -136,12 +136,12 @@ class Program:
         self._functions: dict[_Use, Any] = {}
         self._differentiated: dict[_Use, Callable[[list[tf.Tensor]], list[tf.Tensor]]] = {}
         self._unrecorded: Any = None  # the one for calls that nobody records, once it is known
-        self._function([state[tensor] for tensor in names], _tensorflow.may_record())
+        self._function([state[tensor] for tensor in names], eager_runtime.may_record())
 
     @property
     def is_stale(self) -> bool:
         """Whether it draws random numbers by an older `tf.random.set_seed` than the last."""
-        return self._graph.draws and self._seed_epoch is not _tensorflow.seed_epoch()
+        return self._graph.draws and self._seed_epoch is not eager_runtime.seed_epoch()
 
     def run(
         self, arguments: list[tf.Tensor], recorded: bool, states: Sequence[StateTensor]
@@ -164,7 +164,7 @@ class Program:
                 self._unrecorded = function
         try:
             if not recorded:
-                return _tensorflow.call_unrecorded(function, arguments, self._fusible)
+                return bare_functions.call_unrecorded(function, arguments, self._fusible)
             with differentiating(self._variant.where):
                 return self._call_recorded(function, arguments)
         except UnicodeDecodeError as error:  # in place of TensorFlow's error
@@ -181,8 +181,10 @@ class Program:
         with self._lock:
             differentiated = self._differentiated.get(use)
             if differentiated is None:
-                differentiated = self._differentiated[use] = _tensorflow.PartlyDifferentiated(
-                    function, self._output_gradients.of, not self._has_control_flow
+                differentiated = self._differentiated[use] = (
+                    partly_differentiated.PartlyDifferentiated(
+                        function, self._output_gradients.of, not self._has_control_flow
+                    )
                 )
         return differentiated(arguments)
 
@@ -321,8 +323,8 @@ class Program:
 
         with tf.init_scope():
             function: Any = tf.compat.v1.wrap_function(body, specs, name=name)
-        _tensorflow.unregister_with(function.graph)
-        _tensorflow.build_gradients_one_by_one(function)
+        bare_functions.unregister_with(function.graph)
+        partly_differentiated.build_gradients_one_by_one(function)
         return function
 
     def _prepare(self, states: Sequence[StateTensor], arguments: Sequence[tf.Tensor]) -> None:
@@ -352,7 +354,7 @@ class Program:
         """Which of the state tensors the graph writes to."""
         nodes = {node_of(t): t for t in names if t in self._variant.variable_tensors}
         library = self.graph_def.library
-        found = written_variables(self.graph_def.node, list(nodes), library, _tensorflow.op_def)
+        found = written_variables(self.graph_def.node, list(nodes), library, op_registry.op_def)
         return {nodes[name] for name in found if name in nodes}
 
 
@@ -406,8 +408,8 @@ class GraphFunction:
         program = self.program
         # In a program that is written there is no strategy.
         states = [s.tensor() if program.portable else s.argument(w) for s, w in self._uses]
-        recorded = _tensorflow.may_record()
-        if recorded or _tensorflow.is_recording_stopped():
+        recorded = eager_runtime.may_record()
+        if recorded or eager_runtime.is_recording_stopped():
             for state, _ in self._uses:
                 state.accessed(is_watched(state))
         outputs = program.run([*inputs, *states], recorded, self._states)

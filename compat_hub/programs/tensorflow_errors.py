@@ -12,7 +12,7 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 
 from compat_hub.errors import GraphError, HubError, ModuleFormatError
-from compat_hub.tf_private import _tensorflow
+from compat_hub.tf_private import eager_runtime, gradient_registry
 
 # For nodes that do not fit their ops, functions that are not there, and contexts and variables in
 # the collections that do not fit the nodes.
@@ -28,7 +28,7 @@ def check_process() -> None:
     Raises:
         GraphError: It cannot: the process was forked from one that had used TensorFlow.
     """
-    if _tensorflow.lost_threads():
+    if eager_runtime.lost_threads():
         raise GraphError(
             "This process was forked from one that had used TensorFlow, whose threads a fork does "
             "not have: a call would wait for ever. Start processes by 'spawn', with "
@@ -74,7 +74,7 @@ def differentiating(where: str) -> Iterator[None]:
     except HubError:
         raise
     except _ERRORS as error:
-        if type(error) is LookupError or not _tensorflow.is_of_gradients(error):
+        if type(error) is LookupError or not gradient_registry.is_of_gradients(error):
             raise
         raise ModuleFormatError(
             f"In {where}: TensorFlow {tf.__version__} cannot build the gradient of the graph "

@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from compat_hub.graphdef.function_library import all_nodes
-from compat_hub.tf_private import _tensorflow
+from compat_hub.tf_private import op_registry
 
 # XLA has kernels for them, but sizes that depend on values are no sizes to it.
 _SIZED_BY_VALUES = frozenset(
@@ -27,7 +27,7 @@ def find_uncompilable_op(graph_def: Any) -> str | None:
     for node in all_nodes(graph_def):
         if node.op in functions or node.op in _NO_VALUES:
             continue
-        dtypes = _tensorflow.xla_dtypes(node.op)
+        dtypes = op_registry.xla_dtypes(node.op)
         if dtypes is None or node.op in _SIZED_BY_VALUES:
             return node.op
         if node.op in _CONDITIONALS and any(

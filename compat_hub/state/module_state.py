@@ -23,7 +23,7 @@ from compat_hub.programs.program import GraphFunction, Program, StateTensor
 from compat_hub.sources.fresh_copy import fresh_copy
 from compat_hub.state.tables import SHARING_ATTRS, Table, make_table
 from compat_hub.state.variables import StateVariable, make_variable, written_in_calls
-from compat_hub.tf_private import _tensorflow
+from compat_hub.tf_private import op_registry
 
 Missing = Literal["error", "initial"]
 
@@ -339,7 +339,7 @@ def _tables_of(variant: GraphVariant) -> list[list[Any]]:
     Tables that this TensorFlow cannot fill are left out: what needs them cannot be used.
     """
     tables: dict[tuple[Any, ...], list[Any]] = {}
-    ops = {op for op in variant.nodes_by_op if _tensorflow.makes_resource(op)}
+    ops = {op for op in variant.nodes_by_op if op_registry.makes_resource(op)}
     for node in variant.nodes.values() if ops else ():
         if node.op in ops:
             attrs = [node.attr[a].s for a in ("container", "shared_name") if a in node.attr]

@@ -14,7 +14,7 @@ from compat_hub.format.variant import GraphVariant
 from compat_hub.graphdef.function_library import needed_functions, rename_functions
 from compat_hub.graphdef.subgraph import strip_placement
 from compat_hub.programs.pipeline import check_graph
-from compat_hub.tf_private import _tensorflow
+from compat_hub.tf_private import op_registry, saved_models, tracking
 
 # Reference-counted twins: a table then lives as long as any function or dataset that captured it.
 _ANONYMOUS = {
@@ -34,7 +34,7 @@ _VARIANT = tf.variant.as_datatype_enum
 SHARING_ATTRS = frozenset({"container", "shared_name", "use_node_name_sharing"})
 
 
-class Table(_tensorflow.RESOURCE_BASE):
+class Table(tracking.RESOURCE_BASE):
     """One resource of the module, created from the node that makes it in the graph.
 
     Mostly it is a lookup table; it may be an iterator over a dataset, a queue, or what an extension
@@ -59,7 +59,7 @@ class Table(_tensorflow.RESOURCE_BASE):
     def _create_resource(self) -> tf.Tensor:
         try:
             with tf.device("CPU"):
-                return _tensorflow.make_resource(self._named_graph_def())
+                return op_registry.make_resource(self._named_graph_def())
         except (TypeError, ValueError, tf.errors.OpError) as error:
             kind = _KINDS.get(self.node.op, "resource")
             raise ModuleFormatError(
@@ -78,19 +78,19 @@ class Table(_tensorflow.RESOURCE_BASE):
         """Says how to fill the table, and from which files, by their names."""
         self._initializer = initializer
         for name, asset in assets.items():
-            _tensorflow.track(self, asset, name)
+            tracking.track(self, asset, name)
 
     def _named_graph_def(self) -> Any:
         """The node under a name that no other resource of this process has, or without one."""
         graph_def = type(self._graph_def)()
         graph_def.CopyFrom(self._graph_def)
         node = graph_def.node[0]
-        named = SHARING_ATTRS & {attr.name for attr in _tensorflow.op_def(node.op).attr}
+        named = SHARING_ATTRS & {attr.name for attr in op_registry.op_def(node.op).attr}
         for name in [n for n in node.attr if n in SHARING_ATTRS or n.startswith("_")]:
             del node.attr[name]
         # In a graph, and in the session of a SavedModel, each run makes the resources anew: only a
         # name makes them one. And only by a name other processes reach a table.
-        is_eager = tf.executing_eagerly() and not _tensorflow.is_saving()
+        is_eager = tf.executing_eagerly() and not saved_models.is_saving()
         if node.op in _ANONYMOUS and is_eager and not _is_reached_by_others():
             node.op = _ANONYMOUS[node.op]
             return graph_def

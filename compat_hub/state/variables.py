@@ -12,7 +12,7 @@ import tensorflow as tf
 from compat_hub.errors import GraphError, HubError
 from compat_hub.format.variant import GraphVariant, VariableInfo
 from compat_hub.graphdef.analysis.variable_writes import written_variables
-from compat_hub.tf_private import _tensorflow
+from compat_hub.tf_private import graph_internals, op_registry, variable_internals
 
 _T = TypeVar("_T")
 
@@ -24,7 +24,7 @@ def written_in_calls(variants: Iterable[GraphVariant]) -> frozenset[str]:
         nodes = [variant.nodes[name] for name in variant.needed_without_initializers()]
         names = [info.name for info in variant.variables]
         library = variant.meta_graph.graph_def.library
-        found |= written_variables(nodes, names, library, _tensorflow.op_def)
+        found |= written_variables(nodes, names, library, op_registry.op_def)
     return frozenset(found)
 
 
@@ -54,7 +54,7 @@ def make_variable(info: VariableInfo, value: tf.Tensor, written: bool, where: st
             "aggregation": aggregation.MEAN if has_mean else aggregation.ONLY_FIRST_REPLICA,
         }
     try:
-        variable = _tensorflow.make_variable(
+        variable = variable_internals.make_variable(
             value,
             info.name,
             trainable=info.trainable,
@@ -131,11 +131,11 @@ class StateVariable:
 
     def prepare(self, placeholder: tf.Tensor) -> None:
         """Tells the placeholder the variable's dtype and shape."""
-        _tensorflow.copy_handle_data(self.tensor(), placeholder)
+        graph_internals.copy_handle_data(self.tensor(), placeholder)
 
     def accessed(self, watched: bool = True) -> None:
         """Reports the variable to surrounding functions, and to tapes if it is watched."""
-        _tensorflow.variable_accessed(self.variable, watched)
+        variable_internals.variable_accessed(self.variable, watched)
 
     def written(self) -> None:
         """Outside of replicas: gives all copies the value that a call has written."""

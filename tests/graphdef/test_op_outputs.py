@@ -5,7 +5,7 @@ import tensorflow as tf
 from tensorflow.core.framework import op_def_pb2
 
 from compat_hub.graphdef.op_outputs import flat_index, named_output
-from compat_hub.tf_private import _tensorflow
+from compat_hub.tf_private import op_registry
 from tests.graphdef.graphs import make_node
 
 NODES = {
@@ -36,7 +36,7 @@ EXPECTED = {
 @pytest.mark.parametrize("kind", NODES)
 def test_numbers_and_names(kind: str) -> None:
     node = NODES[kind]
-    signature = _tensorflow.op_def(node.op)
+    signature = op_registry.op_def(node.op)
     for number, name in enumerate(EXPECTED[kind]):
         assert flat_index(node, signature, name) == number
         assert named_output(node, signature, number) == name
@@ -47,7 +47,7 @@ def test_numbers_and_names(kind: str) -> None:
 
 
 def test_a_name_without_a_number_is_the_first() -> None:
-    signature = _tensorflow.op_def("Split")
+    signature = op_registry.op_def("Split")
     assert flat_index(NODES["number_attr"], signature, "output") == 0
 
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 import compat_hub
 from compat_hub.programs.program import GraphFunction, Program, _Use
-from compat_hub.tf_private import _tensorflow
+from compat_hub.tf_private import eager_runtime, op_registry
 from tests.authoring import write_module
 from tests.copies import ModuleCopy, node
 from tests.records import FIXTURES, Record
@@ -136,12 +136,12 @@ def test_one_graph_function_serves_eager_and_traced_calls(monkeypatch: pytest.Mo
 def test_attributes_that_are_left_out_or_empty(
     tmp_path: Path, training: bool, recorded: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_tensorflow, "seed_epoch", lambda: None)  # as nobody has set a seed
+    monkeypatch.setattr(eager_runtime, "seed_epoch", lambda: None)  # as nobody has set a seed
     copy = ModuleCopy("dropout", tmp_path / "copy")
     with copy.saved_model() as message:
         for meta_graph in message.meta_graphs:
             for made in meta_graph.graph_def.node:
-                for attr in _tensorflow.op_def(made.op).attr:
+                for attr in op_registry.op_def(made.op).attr:
                     if attr.HasField("default_value"):
                         made.attr.pop(attr.name, None)
                 if made.op == "RandomUniform":

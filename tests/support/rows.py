@@ -14,7 +14,7 @@ SHOWN = ("tensorflow", "tf-keras", "keras", "numpy", "protobuf")
 # Every module in what depends most on TensorFlow and Keras, in half an hour of one core. Left out
 # are the conformance tests of tf.distribute, Beam, random control flow and other tools.
 TESTS = (
-    "tests/tf_private.test_tensorflow.py",
+    "tests/tf_private/test_tensorflow.py",
     "tests/conformance/test_outputs.py",
     "tests/conformance/test_training.py",
     "tests/conformance/test_converted.py",
@@ -22,12 +22,12 @@ TESTS = (
     "tests/conformance/test_keras_saving.py",
     "tests/conformance/test_state_and_randomness.py",
     "tests/conformance/test_verdict.py",
-    "tests/programs.test_known_ops.py",
-    "tests/hub_module.test_hub_module.py",
-    "tests/hub_module.test_convert.py",
-    "tests/keras_layers.test_tf_keras_layer.py",
-    "tests/keras_layers.test_keras3_layer.py",
-    "tests/tools.demo.test_demo.py",
+    "tests/programs/test_known_ops.py",
+    "tests/hub_module/test_hub_module.py",
+    "tests/hub_module/test_convert.py",
+    "tests/keras_layers/test_tf_keras_layer.py",
+    "tests/keras_layers/test_keras3_layer.py",
+    "tests/tools/demo/test_demo.py",
     "tests/v1/test_module.py",
 )
 

@@ -12,7 +12,18 @@ import tf_keras
 from tensorflow.core.protobuf import config_pb2, saved_model_pb2
 from tensorflow.python.eager import context
 
-from compat_hub.tf_private import _tensorflow
+from compat_hub.keras_layers import tf_keras_private
+from compat_hub.tf_private import (
+    autograph_marks,
+    bare_functions,
+    eager_runtime,
+    gradient_registry,
+    graph_internals,
+    op_registry,
+    saved_models,
+    tracking,
+    variable_internals,
+)
 from tests.records import FIXTURES
 
 
@@ -20,16 +31,16 @@ def test_type_specs() -> None:
     data = (FIXTURES / "ragged_io/module/saved_model.pb").read_bytes()
     (meta_graph,) = saved_model_pb2.SavedModel.FromString(data).meta_graphs
     proto = meta_graph.signature_def["default"].inputs["ragged"].composite_tensor.type_spec
-    found = _tensorflow.decode_type_spec(proto)
+    found = saved_models.decode_type_spec(proto)
     assert found == tf.RaggedTensorSpec([None, None], tf.float32, 1, tf.int64)
 
 
 def test_the_registry_of_ops() -> None:
-    assert _tensorflow.is_registered_op("MatMul")
-    assert _tensorflow.is_registered_op("VariableV2")
-    assert not _tensorflow.is_registered_op("Frobnicate")
-    assert _tensorflow.op_def("MatMul").output_arg[0].name == "product"
-    assert _tensorflow.op_def("Frobnicate") is None
+    assert op_registry.is_registered_op("MatMul")
+    assert op_registry.is_registered_op("VariableV2")
+    assert not op_registry.is_registered_op("Frobnicate")
+    assert op_registry.op_def("MatMul").output_arg[0].name == "product"
+    assert op_registry.op_def("Frobnicate") is None
 
 
 @pytest.mark.parametrize(
@@ -47,21 +58,21 @@ def test_the_registry_of_ops() -> None:
     ],
 )
 def test_ops_that_make_resources(op: str, expected: bool) -> None:
-    assert _tensorflow.makes_resource(op) is expected
+    assert op_registry.makes_resource(op) is expected
 
 
 def test_a_placeholder_with_handle_data_has_gradients_and_shapes() -> None:
     variable = tf.Variable([[1.0, 2.0]])
 
     def body(handle: tf.Tensor) -> tf.Tensor:
-        _tensorflow.copy_handle_data(variable.handle, handle)
+        graph_internals.copy_handle_data(variable.handle, handle)
         value = tf.raw_ops.ReadVariableOp(resource=handle, dtype=tf.float32)
         assert value.shape == [1, 2]
         return value * value
 
     function = tf.compat.v1.wrap_function(body, [tf.TensorSpec([], tf.resource)])
     with tf.GradientTape(watch_accessed_variables=True) as tape:
-        _tensorflow.variable_accessed(variable)
+        variable_internals.variable_accessed(variable)
         loss = tf.reduce_sum(function(variable.handle))
     assert [v.ref() for v in tape.watched_variables()] == [variable.ref()]
     assert tape.gradient(loss, variable).numpy().tolist() == [[2.0, 4.0]]
@@ -91,7 +102,7 @@ class _Without:
     ],
 )
 def test_the_training_argument(function: Any, expected: bool) -> None:
-    assert _tensorflow.has_training_argument(function) is expected
+    assert tf_keras_private.has_training_argument(function) is expected
 
 
 def test_the_training_argument_of_a_loaded_function(tmp_path) -> None:
@@ -101,7 +112,7 @@ def test_the_training_argument_of_a_loaded_function(tmp_path) -> None:
             return x
 
     tf.saved_model.save(Loadable(), str(tmp_path))
-    assert _tensorflow.has_training_argument(tf.saved_model.load(str(tmp_path)))
+    assert tf_keras_private.has_training_argument(tf.saved_model.load(str(tmp_path)))
 
 
 def test_untracked_attributes() -> None:
@@ -111,7 +122,7 @@ def test_untracked_attributes() -> None:
             self.hide(hidden)
             self.seen = seen
 
-        @_tensorflow.untracked
+        @tracking.untracked
         def hide(self, hidden: Any) -> None:
             self.hidden = hidden
 
@@ -122,13 +133,13 @@ def test_untracked_attributes() -> None:
 
 
 def test_who_may_record() -> None:
-    assert not _tensorflow.may_record()
+    assert not eager_runtime.may_record()
     with tf.GradientTape():
-        assert _tensorflow.may_record()
+        assert eager_runtime.may_record()
     seen = []
-    tf.function(lambda: seen.append(_tensorflow.may_record()))()
+    tf.function(lambda: seen.append(eager_runtime.may_record()))()
     with tf.autodiff.ForwardAccumulator(tf.ones([]), tf.ones([])):
-        seen.append(_tensorflow.may_record())
+        seen.append(eager_runtime.may_record())
     assert seen == [True, True]
 
 
@@ -139,18 +150,18 @@ def test_an_unrecorded_call() -> None:
     specs = [tf.TensorSpec([None]), tf.TensorSpec([], tf.string)]
     function = tf.compat.v1.wrap_function(body, specs)
     arguments = [tf.constant([1.0, 2.0]), tf.constant("a")]
-    found = _tensorflow.call_unrecorded(function, arguments)
+    found = bare_functions.call_unrecorded(function, arguments)
     assert [value.numpy() for value in found[1:]] == [b"a"]
     np.testing.assert_array_equal(found[0], [1.0, 2.0])
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"(?s)odd.*node.*CheckNumerics"):
-        _tensorflow.call_unrecorded(function, [tf.constant([np.nan]), arguments[1]])
+        bare_functions.call_unrecorded(function, [tf.constant([np.nan]), arguments[1]])
 
 
-def _bare(graph_def: Any, fetches: list[str], targets: list[str]) -> _tensorflow.BareFunction:
+def _bare(graph_def: Any, fetches: list[str], targets: list[str]) -> bare_functions.BareFunction:
     with tf.Graph().as_default() as graph:
         x = tf.compat.v1.placeholder(tf.float32, [None])
         handle = tf.compat.v1.placeholder(tf.resource, [])
-    return _tensorflow.BareFunction(
+    return bare_functions.BareFunction(
         "a name",
         graph,
         [x, handle],
@@ -178,11 +189,11 @@ def test_a_function_without_python_objects() -> None:
     function = _bare(graph_def, ["both:1", "x:0", "both:0", "both:1"], ["count"])
     variable = tf.Variable(2.0)
     arguments = [tf.constant([1.0, 3.0]), variable.handle]
-    found = _tensorflow.call_unrecorded(function, arguments)
+    found = bare_functions.call_unrecorded(function, arguments)
     assert [f.numpy().tolist() for f in found] == [[3, 5], [1, 3], [2, 6], [3, 5]]
     assert variable.numpy() == 3.0
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"(?s)odd.*node scope/CheckNumerics"):
-        _tensorflow.call_unrecorded(function, [tf.constant([np.nan]), variable.handle])
+        bare_functions.call_unrecorded(function, [tf.constant([np.nan]), variable.handle])
     runtime: Any = context.context()
     name = function.op_name
     assert runtime.has_function(name)
@@ -197,7 +208,7 @@ def test_a_function_without_python_objects() -> None:
 @pytest.mark.parametrize("fusible", [True, False])
 def test_options_of_a_call(fusible: bool) -> None:
     def rewriting(config: Any) -> Any:
-        attrs = _tensorflow._lean_attrs(config.SerializeToString(), "executor", fusible)
+        attrs = bare_functions._lean_attrs(config.SerializeToString(), "executor", fusible)
         values = dict(zip(attrs[::2], attrs[1::2], strict=True))
         assert values["executor_type"] == "executor"
         found = config_pb2.ConfigProto.FromString(values["config_proto"])
@@ -217,7 +228,7 @@ def test_options_of_a_call(fusible: bool) -> None:
 
 def test_a_method_that_autograph_leaves_alone() -> None:
     class Owner:
-        @_tensorflow.unconverted
+        @autograph_marks.unconverted
         def method(self, x: tf.Tensor) -> bool:
             """What it does."""
             return x is not None and not _is_converting()
@@ -244,7 +255,7 @@ def test_errors_of_gradients() -> None:
         x = tf.eye(2)
         with pytest.raises(LookupError) as caught:
             tf.gradients(tf.math.real(tf.linalg.logm(tf.complex(x, x))), [x])
-        assert _tensorflow.is_of_gradients(caught.value)
+        assert gradient_registry.is_of_gradients(caught.value)
         with pytest.raises(ValueError, match="shape") as caught:
             tf.reshape(x, [3])
-        assert not _tensorflow.is_of_gradients(caught.value)
+        assert not gradient_registry.is_of_gradients(caught.value)

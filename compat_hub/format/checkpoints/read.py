@@ -17,7 +17,7 @@ from compat_hub.format.spec import ModuleSpec
 from compat_hub.format.variant import GraphVariant, VariableInfo
 from compat_hub.sources.fresh_copy import fresh_copy
 from compat_hub.sources.strange_files import strange_file
-from compat_hub.tf_private import _tensorflow
+from compat_hub.tf_private import autograph_marks
 
 _T = TypeVar("_T")
 _LEAST_BYTES = 2**24  # for which one more thread pays
@@ -168,7 +168,7 @@ def _restore(prefix: str, variables: Sequence[VariableInfo]) -> dict[str, tf.Ten
     parts = even_parts(variables, _byte_size, _LEAST_BYTES, _MOST_THREADS)
     if len(parts) == 1 or not tf.executing_eagerly():
         return _restore_part(prefix, variables)
-    restore = _tensorflow.as_called_here(_restore_part)
+    restore = autograph_marks.as_called_here(_restore_part)
     with ThreadPoolExecutor(len(parts)) as pool:
         found = list(pool.map(restore, itertools.repeat(prefix), parts))
     return {name: tensor for values in found for name, tensor in values.items()}

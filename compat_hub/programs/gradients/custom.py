@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from compat_hub.graphdef.passes.inline_functions import CUSTOM_GRADIENT_ATTR, inline_calls
 from compat_hub.graphdef.subgraph import consumed_tensors
-from compat_hub.tf_private import _tensorflow
+from compat_hub.tf_private import gradient_registry, op_registry
 
 _registered: dict[str, Callable[..., Any]] = {}
 _numbers = itertools.count()
@@ -96,11 +96,11 @@ def bind_gradients(graph: Any) -> None:
     TensorFlow asks for a gradient without naming the call while it writes a SavedModel.
     """
     for operation in graph.get_operations():
-        name = _tensorflow.gradient_name(operation)
+        name = gradient_registry.gradient_name(operation)
         if name in _registered:
             bound = f"{name}_{next(_numbers)}"
             _register(bound, functools.partial(_bind, _registered[name], graph, operation.name))
-            _tensorflow.set_gradient_name(operation, bound)
+            gradient_registry.set_gradient_name(operation, bound)
 
 
 def _bind(gradient: Callable[..., Any], graph: Any, name: str) -> Callable[..., Any]:
@@ -144,7 +144,7 @@ def function_gradients(graph_def: Any, digest: str) -> Callable[[str, str], str]
         call.library.CopyFrom(graph_def.library)
         feeds = [f"feed_{k}:0" for k in range(inputs + outputs)]
         call.node.add(name="gradient", op=gradient_function, input=feeds)
-        body = inline_calls(call, _tensorflow.op_def, register)
+        body = inline_calls(call, op_registry.op_def, register)
 
         def gradient(op: tf.Operation, *grads: Any) -> list[Any]:
             # The importer takes no tensors of another graph; an identity captures them into this.

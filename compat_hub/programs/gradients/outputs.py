@@ -14,7 +14,7 @@ from compat_hub.graphdef.analysis.gradient_flow import (
     GradientFlow,
     is_differentiable,
 )
-from compat_hub.tf_private import _tensorflow
+from compat_hub.tf_private import gradient_registry, op_registry
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +55,7 @@ def find_output_gradients(
     """
     sources = [name for name, dtype in given.items() if is_differentiable(dtype)]
     positions = {name: k for k, name in enumerate(given)}
-    flow = GradientFlow(graph_def, sources, _tensorflow.op_def, gradient_of)
+    flow = GradientFlow(graph_def, sources, op_registry.op_def, gradient_of)
     flows = [flow.of([] if fetch in known else [fetch]) for fetch in fetches]
     refused = {}
     for k, (fetch, found) in enumerate(zip(fetches, flows, strict=True)):
@@ -83,7 +83,7 @@ def warn_of_refusal(reasons: Sequence[str]) -> None:
 def gradient_of(op: str) -> Gradient:
     """What TensorFlow has registered for a kind of op."""
     try:
-        found = _tensorflow.gradient_function(op)
+        found = gradient_registry.gradient_function(op)
     except LookupError:
         return Gradient.MISSING
     return Gradient.NONE if found is None else Gradient.FUNCTION

@@ -13,7 +13,7 @@ import tensorflow as tf
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 from compat_hub.programs.missing_ops.functions import Computation, dtype_of, spec
-from compat_hub.tf_private import _tensorflow
+from compat_hub.tf_private import op_registry
 
 # What the attribute piece_type says, by what the model says of a piece.
 _PIECE_TYPES = {0: 2, 1: 3, 2: 5}
@@ -51,7 +51,7 @@ def decode(node: Any) -> Computation:
         rows = tf.RaggedTensor.from_tensor(pieces, tf.cast(lengths, tf.int64))
         flags = [False, False, node.attr["reverse"].b]
         inputs = [_model(node), rows.flat_values, rows.row_splits, *flags]
-        return _tensorflow.apply_op("SentencepieceDetokenizeOp", inputs, {})
+        return op_registry.apply_op("SentencepieceDetokenizeOp", inputs, {})
 
     return Computation([spec(2, dtype), spec(1, tf.int32)], ["values"], compute)
 
@@ -61,7 +61,7 @@ def get_piece_size(node: Any) -> Computation:
     return Computation(
         [],
         ["vocab_size"],
-        lambda: _tensorflow.apply_op("SentencepieceVocabSizeOp", [_model(node)], {}),
+        lambda: op_registry.apply_op("SentencepieceVocabSizeOp", [_model(node)], {}),
     )
 
 
@@ -94,7 +94,7 @@ def get_piece_type(node: Any) -> Computation:
 
 def _each(node: Any, op: str, values: Any) -> list[tf.Tensor]:
     """What an op of today makes of a vector, for a tensor of any shape."""
-    flat = _tensorflow.apply_op(op, [_model(node), tf.reshape(values, [-1])], {})[0]
+    flat = op_registry.apply_op(op, [_model(node), tf.reshape(values, [-1])], {})[0]
     return [tf.reshape(flat, tf.shape(values))]
 
 
@@ -104,7 +104,7 @@ def _tokenize(node: Any, sentences: Any, nbest_size: Any, alpha: tf.Tensor) -> A
     model = _model(node)
 
     def pieces(texts: Any, options: list[Any], begin: bool, end: bool, reverse: bool) -> Any:
-        values, splits = _tensorflow.apply_op(
+        values, splits = op_registry.apply_op(
             "SentencepieceTokenizeOp", [model, texts, *options, begin, end, reverse], attrs
         )
         return tf.RaggedTensor.from_row_splits(values, splits, validate=False)
@@ -124,7 +124,7 @@ def _model(node: Any) -> Any:
     """The model as a resource, one for all nodes of this process that have the same."""
     model = _model_proto(node)
     name = f"sentencepiece_{hashlib.sha256(model).hexdigest()}"
-    return _tensorflow.apply_op("SentencepieceOp", [], {"model": model, "shared_name": name})[0]
+    return op_registry.apply_op("SentencepieceOp", [], {"model": model, "shared_name": name})[0]
 
 
 def _model_proto(node: Any) -> bytes:

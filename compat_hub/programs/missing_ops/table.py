@@ -11,7 +11,7 @@ from tensorflow.core.framework.node_def_pb2 import NodeDef
 from compat_hub.graphdef.passes.ops_to_functions import substitute
 from compat_hub.programs.missing_ops import arrays, crosses, decoding, images, sentencepiece
 from compat_hub.programs.missing_ops.functions import Computation, as_library
-from compat_hub.tf_private import _tensorflow
+from compat_hub.tf_private import op_registry
 
 _OF_CONTRIB: Mapping[str, Callable[[Any], Computation]] = {
     "AdjustHsvInYiq": images.adjust_hsv_in_yiq,
@@ -47,7 +47,7 @@ SENTENCEPIECE_OPS = frozenset(_OF_SENTENCEPIECE)
 def can_replace(op: str) -> bool:
     """Whether other ops of this process compute what an op computes."""
     return op in _OF_CONTRIB or (
-        op in _OF_SENTENCEPIECE and _tensorflow.is_registered_op("SentencepieceOp")
+        op in _OF_SENTENCEPIECE and op_registry.is_registered_op("SentencepieceOp")
     )
 
 
@@ -64,7 +64,7 @@ def replace_missing_ops(graph_def: Any) -> bool:
 
 
 def _function_of(node: Any) -> Any:
-    if not can_replace(node.op) or _tensorflow.is_registered_op(node.op):
+    if not can_replace(node.op) or op_registry.is_registered_op(node.op):
         return None
     bare = NodeDef(op=node.op)
     for name, value in node.attr.items():

@@ -21,7 +21,7 @@ from compat_hub.graphdef.subgraph import consumed_tensors
 from compat_hub.hub_module.signature_function import find_update_ops
 from compat_hub.programs.gradients.outputs import gradient_of, no_gradient
 from compat_hub.programs.pipeline import import_graph, infer_types, rewrite
-from compat_hub.tf_private import _tensorflow
+from compat_hub.tf_private import op_registry
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,7 +134,7 @@ def _try(
     if graph.refused and len(calls) > 1:  # what cannot be raised for one may stop others
         return None
     sources = [t for t, spec in given.items() if is_differentiable(spec.dtype.as_datatype_enum)]
-    flow = GradientFlow(graph.graph_def, sources, _tensorflow.op_def, gradient_of)
+    flow = GradientFlow(graph.graph_def, sources, op_registry.op_def, gradient_of)
     fetches = dict(zip(outputs, graph.fetches, strict=True))
     return {call.name: _trial(variant, call, flow, fetches, graph.refused) for call in calls}
 
@@ -219,7 +219,7 @@ def _state_specs(variant: GraphVariant) -> dict[str, tf.TensorSpec]:
     """What `ModuleState` gives, without having it."""
     handle = tf.TensorSpec([], tf.resource)
     tables: Sequence[str] = [
-        name for name, node in variant.nodes.items() if _tensorflow.makes_resource(node.op)
+        name for name, node in variant.nodes.items() if op_registry.makes_resource(node.op)
     ]
     return {
         **dict.fromkeys(variant.assets, tf.TensorSpec([], tf.string)),

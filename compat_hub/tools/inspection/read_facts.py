@@ -43,7 +43,7 @@ from compat_hub.programs.known_ops import unknown_ops
 from compat_hub.sources import files
 from compat_hub.sources.fresh_copy import fresh_copy
 from compat_hub.sources.resolve import resolve
-from compat_hub.tf_private import _tensorflow
+from compat_hub.tf_private import op_registry
 from compat_hub.tools.inspection.dry_run import Trial, try_signatures
 from compat_hub.tools.inspection.facts import (
     AssetFacts,
@@ -274,7 +274,7 @@ def _default(variant: GraphVariant, info: TensorInfo) -> str | None:
 
 def _tables(variant: GraphVariant) -> Iterable[TableFacts]:
     for name, node in variant.nodes.items():
-        if _tensorflow.makes_resource(node.op):
+        if op_registry.makes_resource(node.op):
             dtypes = [
                 tf.as_dtype(node.attr[a].type).name if a in node.attr else None
                 for a in ("key_dtype", "value_dtype")

@@ -17,7 +17,7 @@ from compat_hub.format.variant import GraphVariant, format_tags
 from compat_hub.graphdef.passes.inline_functions import CUSTOM_GRADIENT_ATTR
 from compat_hub.graphdef.passes.strip_machine import clear_devices, drop_debug_names
 from compat_hub.sources.resolve import resolve
-from compat_hub.tf_private import _tensorflow
+from compat_hub.tf_private import op_registry
 from compat_hub.v1.authoring.assets import ASSETS, AssetNames, forget_paths
 from compat_hub.v1.authoring.signatures import attachments, signature_defs
 
@@ -259,7 +259,7 @@ def _check_collections(meta_graph: Any, tags: frozenset[str], supported: frozens
 
 def _check_state_colocation(graph: tf.Graph, tags: frozenset[str]) -> None:
     """Raises if state would have to be where a node is that is made anew for each application."""
-    state = {op.name: op for op in graph.get_operations() if _tensorflow.is_state_op(op.type)}
+    state = {op.name: op for op in graph.get_operations() if op_registry.is_state_op(op.type)}
     for op in state.values():
         for group in op.colocation_groups():
             other = group.decode().removeprefix("loc:@")

@@ -12,7 +12,7 @@ import tensorflow as tf
 from compat_hub.errors import GraphError, InputTypeError, SignatureError
 from compat_hub.format import protos
 from compat_hub.format.variant import PLACEHOLDERS
-from compat_hub.tf_private import _tensorflow
+from compat_hub.tf_private import saved_models
 
 # Keys that are no strings are left out of exported MetaGraphs and of get_all_collection_keys().
 _SIGNATURES = ("compat_hub", "signatures")
@@ -68,8 +68,8 @@ def add_signature(name: str | None = None, inputs: Any = None, outputs: Any = No
     _check_colocation(maps["input"], where)
     _check_is_fed(maps["output"], maps["input"], where)
     signature = tf.compat.v1.saved_model.signature_def_utils.build_signature_def(
-        {key: _tensorflow.tensor_info(value) for key, value in maps["input"].items()},
-        {key: _tensorflow.tensor_info(value) for key, value in maps["output"].items()},
+        {key: saved_models.tensor_info(value) for key, value in maps["input"].items()},
+        {key: saved_models.tensor_info(value) for key, value in maps["output"].items()},
     )
     graph.add_to_collection(_SIGNATURES, (name, signature))
 

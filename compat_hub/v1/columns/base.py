@@ -12,12 +12,13 @@ import tensorflow as tf
 
 from compat_hub.errors import ConfigError, InputTypeError
 from compat_hub.format.spec import ModuleSpec, is_module_directory, load_module_spec
+from compat_hub.keras_layers import tf_keras_private
 from compat_hub.keras_layers.tf_keras_layer import KerasLayer
 from compat_hub.keras_layers.untrusted_handle import check_untrusted_handle
-from compat_hub.tf_private import _tensorflow
+from compat_hub.tf_private import feature_columns
 from compat_hub.v1.module import Module
 
-_DenseColumn, _OldDenseColumn = _tensorflow.dense_column_classes()
+_DenseColumn, _OldDenseColumn = feature_columns.dense_column_classes()
 _RESOURCE = "module"
 
 
@@ -62,7 +63,7 @@ class ModuleColumn(_DenseColumn):
 
     @property
     def _is_v2_column(self) -> bool:
-        return isinstance(self.key, str) or _tensorflow.is_feature_column_v2(self.key)
+        return isinstance(self.key, str) or feature_columns.is_feature_column_v2(self.key)
 
     @property
     def parse_example_spec(self) -> dict[str, Any]:
@@ -74,10 +75,10 @@ class ModuleColumn(_DenseColumn):
         return transformation_cache.get(self.key, state_manager)
 
     def create_state(self, state_manager: Any) -> None:
-        trainable = self.trainable and _tensorflow.makes_trainable_columns(state_manager)
+        trainable = self.trainable and feature_columns.makes_trainable_columns(state_manager)
         module = self.instantiate(trainable)
         state_manager.add_resource(self, _RESOURCE, module)
-        _tensorflow.add_column_weights(
+        feature_columns.add_column_weights(
             state_manager, self, module.variables, _trainable_variables(module)
         )
 
@@ -88,7 +89,7 @@ class ModuleColumn(_DenseColumn):
     def get_config(self) -> dict[str, Any]:
         config = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.init}
         config = {name: _describe(value) for name, value in config.items()}
-        return {**config, "key": _tensorflow.serialize_feature_column(self.key)}
+        return {**config, "key": feature_columns.serialize_feature_column(self.key)}
 
     @classmethod
     def from_config(
@@ -97,10 +98,12 @@ class ModuleColumn(_DenseColumn):
         custom_objects: Mapping[str, Any] | None = None,
         columns_by_name: dict[str, Any] | None = None,
     ) -> Any:
-        if _tensorflow.loads_keras_file():
+        if tf_keras_private.loads_keras_file():
             for name in ("module_path", "module_spec_path"):
                 check_untrusted_handle(config.get(name))
-        key = _tensorflow.deserialize_feature_column(config["key"], custom_objects, columns_by_name)
+        key = feature_columns.deserialize_feature_column(
+            config["key"], custom_objects, columns_by_name
+        )
         return cls(**{**config, "key": key})
 
     def __deepcopy__(self, memo: Any) -> Any:

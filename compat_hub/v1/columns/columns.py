@@ -13,7 +13,7 @@ import tensorflow as tf
 from compat_hub.errors import InputTypeError, SignatureError
 from compat_hub.format.spec import ModuleSpec
 from compat_hub.format.tensor_info import TensorInfo
-from compat_hub.tf_private import _tensorflow
+from compat_hub.tf_private import feature_columns
 from compat_hub.v1.columns.base import SpecColumn, as_text_batch, check_key
 from compat_hub.v1.image_modules import get_expected_image_size, get_num_image_channels
 
@@ -141,7 +141,7 @@ def image_embedding_column(
 # The classes and their fields have the names by which tensorflow_hub's configs know them.
 
 
-@_tensorflow.register_feature_column
+@feature_columns.register_feature_column
 @dataclasses.dataclass(frozen=True)
 class _TextEmbeddingColumn(SpecColumn):
     key: Any
@@ -160,7 +160,7 @@ class _TextEmbeddingColumn(SpecColumn):
         return module(as_text_batch(value, self.name))
 
 
-@_tensorflow.register_feature_column
+@feature_columns.register_feature_column
 @dataclasses.dataclass(frozen=True)
 class _SparseTextEmbeddingColumn(SpecColumn):
     key: Any
@@ -195,7 +195,7 @@ class _SparseTextEmbeddingColumn(SpecColumn):
         return _COMBINERS[self.combiner](module(value.values), rows, count)
 
 
-@_tensorflow.register_feature_column
+@feature_columns.register_feature_column
 @dataclasses.dataclass(frozen=True)
 class _ImageEmbeddingColumn(SpecColumn):
     key: Any

@@ -13,7 +13,7 @@ from compat_hub.errors import GraphError, SignatureError
 from compat_hub.format.spec import ModuleSpec, is_module_directory
 from compat_hub.keras_layers.tf_keras_layer import KerasLayer
 from compat_hub.sources.resolve import resolve
-from compat_hub.tf_private import _tensorflow
+from compat_hub.tf_private import feature_columns
 from compat_hub.v1.columns.base import ModuleColumn, as_text_batch, check_key
 
 
@@ -54,7 +54,7 @@ def text_embedding_column_v2(
     return _TextEmbeddingColumnV2(key, module_path, output_key, trainable)
 
 
-@_tensorflow.register_feature_column
+@feature_columns.register_feature_column
 @dataclasses.dataclass(frozen=True)
 class _TextEmbeddingColumnV2(ModuleColumn):
     key: Any

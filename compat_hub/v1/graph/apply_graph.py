@@ -15,7 +15,7 @@ from compat_hub.graphdef.names import node_of
 from compat_hub.graphdef.subgraph import consumed_tensors
 from compat_hub.hub_module.signature_function import find_update_ops
 from compat_hub.programs.tensorflow_errors import building
-from compat_hub.tf_private import _tensorflow
+from compat_hub.tf_private import graph_internals
 from compat_hub.v1.graph.function_graph import bring_in, import_rewritten, report_use
 from compat_hub.v1.graph.instance_state import InstanceState
 from compat_hub.v1.graph.meta_graphs import forget_state, prefix_shared_names, prepare
@@ -138,7 +138,7 @@ def _move_colocation(
             )
         moved = sorted({new for group in groups for new in replaced.get(group, {group})})
         devices = (graph.get_operation_by_name(g.decode()[5:]).device for g in moved)
-        _tensorflow.set_colocation(operation, moved, next(filter(None, devices), ""))
+        graph_internals.set_colocation(operation, moved, next(filter(None, devices), ""))
 
 
 def _is_split(graph: Any, name: str, node: str, given: Mapping[str, tf.Tensor]) -> bool:

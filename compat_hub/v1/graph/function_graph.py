@@ -14,7 +14,7 @@ from compat_hub.format.variant import GraphVariant
 from compat_hub.hub_module.signature_function import find_free_losses
 from compat_hub.programs.pipeline import complete_handle_data, import_graph, rewrite
 from compat_hub.state.module_state import ModuleState
-from compat_hub.tf_private import _tensorflow
+from compat_hub.tf_private import bare_functions, graph_internals, variable_internals
 from compat_hub.v1.graph.instance_state import InstanceState
 
 _Keys = tf.compat.v1.GraphKeys
@@ -29,7 +29,7 @@ def bring_in(graph: Any, tensor: tf.Tensor) -> tf.Tensor:
         tensor = tf.constant(tensor.numpy())
     elif home is not graph:
         tensor = graph.capture(tensor)
-    return _tensorflow.enter_control_flow(graph, tensor)
+    return graph_internals.enter_control_flow(graph, tensor)
 
 
 def import_rewritten(
@@ -64,7 +64,7 @@ def import_rewritten(
     elements = import_graph(variant, rewritten.graph_def, tensors, [*computed, *rewritten.targets])
     complete_handle_data(graph)
     if tf.compat.v1.executing_eagerly_outside_functions():
-        _tensorflow.register_functions(graph)
+        bare_functions.register_functions(graph)
     for node in elements[len(computed) :]:
         graph.add_to_collection(_Keys.UPDATE_OPS, node)
     results = dict(zip(computed, elements, strict=False))
@@ -118,7 +118,7 @@ def make_state(
         in_collections = set(map(id, tf.compat.v1.global_variables()))
         for variable in variables:
             if id(variable) in in_collections:
-                _tensorflow.set_initializer(variable, tf.no_op("initialized"))
+                variable_internals.set_initializer(variable, tf.no_op("initialized"))
         if trainable:
             report_use(variables)
             for loss in import_rewritten(graph, variant, tensors, find_free_losses(variant), []):
@@ -129,7 +129,7 @@ def make_state(
 def report_use(variables: Iterable[Any]) -> None:
     """Tells the tapes and functions around that they depend on variables of an eager program."""
     for variable in variables:
-        _tensorflow.variable_accessed(variable)
+        variable_internals.variable_accessed(variable)
 
 
 def _make_eagerly(

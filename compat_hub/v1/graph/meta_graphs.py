@@ -26,7 +26,7 @@ from compat_hub.programs.gradients.block_cells import add_block_cell_gradients
 from compat_hub.programs.gradients.custom import replace_lost_gradients
 from compat_hub.programs.pipeline import check_graph, inline_functions, replace_ops
 from compat_hub.sources.fresh_copy import fresh_copy
-from compat_hub.tf_private import _tensorflow
+from compat_hub.tf_private import op_registry
 from compat_hub.v1.graph.tensor_array_gradients import add_tensor_array_gradients
 
 _CONTEXTS: Mapping[str, Any] = {
@@ -108,13 +108,13 @@ def _inline_replaced(meta_graph: Any) -> None:
     New nodes belong to the loop or branch that the node was in.
     """
     graph_def = meta_graph.graph_def
-    new = inline_substitutes(graph_def, _tensorflow.op_def)
+    new = inline_substitutes(graph_def, op_registry.op_def)
     nodes = index_nodes(graph_def)
     tensors = {
         node: [
             f"{name}:{k}"
             for name in names
-            for k in range(len(output_dtypes(nodes[name], _tensorflow.op_def)))
+            for k in range(len(output_dtypes(nodes[name], op_registry.op_def)))
         ]
         for node, names in new.items()
     }
@@ -252,4 +252,4 @@ def forget_state(meta_graph: Any, state: Mapping[str, tf.Tensor]) -> None:
 
 def state_nodes(variant: GraphVariant) -> list[str]:
     """The names of the nodes that hold state."""
-    return [name for name, node in variant.nodes.items() if _tensorflow.is_state_op(node.op)]
+    return [name for name, node in variant.nodes.items() if op_registry.is_state_op(node.op)]

@@ -14,7 +14,7 @@ from typing import Any
 import tensorflow as tf
 
 from compat_hub.graphdef.passes.inline_functions import CUSTOM_GRADIENT_ATTR
-from compat_hub.tf_private import _tensorflow
+from compat_hub.tf_private import gradient_registry
 
 _OPS = tuple(
     f"TensorArray{kind}V3" for kind in ("Read", "Write", "Gather", "Scatter", "Concat", "Split")
@@ -42,7 +42,7 @@ def control_flow_of_tf1() -> Iterator[None]:
 
 def _gradient(op_type: str, op: tf.Operation, *gradients: Any) -> Any:
     with control_flow_of_tf1():
-        return _tensorflow.gradient_function(op_type)(op, *gradients)
+        return gradient_registry.gradient_function(op_type)(op, *gradients)
 
 
 for _op in _OPS:

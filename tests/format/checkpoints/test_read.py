@@ -81,7 +81,7 @@ from compat_hub import _tensorflow
 from tensorflow.python.eager import context
 tf.compat.v1.disable_eager_execution()
 with context.eager_mode():
-    call = _tensorflow.as_called_here(lambda: print(tf.constant(3).numpy(), flush=True))
+    call = autograph_marks.as_called_here(lambda: print(tf.constant(3).numpy(), flush=True))
     thread = threading.Thread(target=call)
     thread.start()
     thread.join()

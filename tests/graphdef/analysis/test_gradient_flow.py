@@ -14,14 +14,14 @@ from compat_hub.graphdef.analysis.gradient_flow import (
     GradientFlow,
     is_differentiable,
 )
-from compat_hub.tf_private import _tensorflow
+from compat_hub.tf_private import gradient_registry, op_registry
 
 v1 = tf.compat.v1
 
 
 def _registered(op: str) -> Gradient:
     try:
-        found = _tensorflow.gradient_function(op)
+        found = gradient_registry.gradient_function(op)
     except LookupError:
         return Gradient.MISSING
     return Gradient.NONE if found is None else Gradient.FUNCTION
@@ -29,7 +29,7 @@ def _registered(op: str) -> Gradient:
 
 def _flow(graph: tf.Graph, outputs: list[tf.Tensor], sources: list[tf.Tensor]) -> Flow:
     names = [t.name for t in sources]
-    flow = GradientFlow(graph.as_graph_def(), names, _tensorflow.op_def, _registered)
+    flow = GradientFlow(graph.as_graph_def(), names, op_registry.op_def, _registered)
     return flow.of([t.name for t in outputs])
 
 

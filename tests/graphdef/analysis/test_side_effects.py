@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from compat_hub.graphdef.analysis.side_effects import find_effects, find_stateful, has_effect
-from compat_hub.tf_private import _tensorflow
+from compat_hub.tf_private import op_registry
 from tests.graphdef.graphs import FLOAT, RESOURCE, make_function, make_graph, make_node
 
 
@@ -30,7 +30,7 @@ from tests.graphdef.graphs import FLOAT, RESOURCE, make_function, make_graph, ma
     ],
 )
 def test_ops(op: str, expected: bool) -> None:
-    assert has_effect(make_node("n", op), _tensorflow.op_def, ()) is expected
+    assert has_effect(make_node("n", op), op_registry.op_def, ()) is expected
 
 
 def _function(name: str, *nodes: Any) -> Any:
@@ -62,7 +62,7 @@ FUNCTIONS = [
 
 
 def _effects(*nodes: Any, functions: list[Any] = FUNCTIONS) -> list[str]:
-    return find_effects(make_graph(*nodes, functions=functions), _tensorflow.op_def)
+    return find_effects(make_graph(*nodes, functions=functions), op_registry.op_def)
 
 
 def test_nodes_of_the_graph() -> None:
@@ -104,5 +104,5 @@ def test_what_is_registered_as_stateful_whether_it_changes_anything_or_not() -> 
         make_node("sum", "AddV2", "gather", "random", T=tf.float32),
     ]
     graph = make_graph(*nodes, functions=FUNCTIONS)
-    assert find_stateful(graph, _tensorflow.op_def) == ["gather", "random", "call"]
-    assert find_effects(graph, _tensorflow.op_def) == ["call"]
+    assert find_stateful(graph, op_registry.op_def) == ["gather", "random", "call"]
+    assert find_effects(graph, op_registry.op_def) == ["call"]

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from compat_hub.graphdef.analysis.variable_writes import written_variables
-from compat_hub.tf_private import _tensorflow
+from compat_hub.tf_private import op_registry
 from tests.authoring import control_flow_of_tf1
 from tests.graphdef.graphs import FLOAT, RESOURCE, make_function, make_graph, make_node
 
@@ -22,7 +22,7 @@ def _build(build: Callable[[Any, Any, Any], object], resource: bool) -> set[str]
         build(a, b, v1.placeholder(tf.float32, [2], "x"))
         graph_def = graph.as_graph_def()
     rest = [node for node in graph_def.node if node.name not in nodes]
-    return written_variables(rest, ["a", "b"], graph_def.library, _tensorflow.op_def)
+    return written_variables(rest, ["a", "b"], graph_def.library, op_registry.op_def)
 
 
 @pytest.mark.parametrize("resource", [False, True], ids=["reference", "resource"])
@@ -91,11 +91,11 @@ def test_functions_are_looked_into() -> None:
     inner = _function("inner", write, read)
     outer = _function("outer", _call("inner", "second", "first", "x"))
     graph_def = make_graph(_call("outer", "a", "b", "x"), functions=[inner, outer])
-    found = written_variables(graph_def.node, ["a", "b"], graph_def.library, _tensorflow.op_def)
+    found = written_variables(graph_def.node, ["a", "b"], graph_def.library, op_registry.op_def)
     assert found == {"a"}
 
 
 def test_an_op_that_nobody_knows_counts_as_one_that_writes() -> None:
     graph_def = make_graph(make_node("n", "NoSuchOp", "a"))
-    found = written_variables(graph_def.node, ["a", "b"], graph_def.library, _tensorflow.op_def)
+    found = written_variables(graph_def.node, ["a", "b"], graph_def.library, op_registry.op_def)
     assert found == {"a"}

@@ -15,7 +15,7 @@ from compat_hub.graphdef.passes.inline_functions import (
     called_function,
     inline_calls,
 )
-from compat_hub.tf_private import _tensorflow
+from compat_hub.tf_private import op_registry
 from tests.graphdef.graphs import (
     FLOAT,
     INT,
@@ -36,7 +36,7 @@ def _inline(graph: Any, asked: list[tuple[str, str]] | None = None) -> Any:
             asked.append((function, gradient))
         return f"registered_{function}"
 
-    return inline_calls(graph, _tensorflow.op_def, custom_gradient)
+    return inline_calls(graph, op_registry.op_def, custom_gradient)
 
 
 def _check(graph: Any, fetches: Sequence[str], **feeds: Any) -> Any:

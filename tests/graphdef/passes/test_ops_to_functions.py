@@ -7,7 +7,7 @@ from tensorflow.core.framework.function_pb2 import FunctionDefLibrary
 
 from compat_hub.graphdef.passes.inline_functions import inline_calls
 from compat_hub.graphdef.passes.ops_to_functions import inline_substitutes, substitute
-from compat_hub.tf_private import _tensorflow
+from compat_hub.tf_private import op_registry
 from tests.graphdef.graphs import make_graph, make_node, placeholder
 
 
@@ -99,7 +99,7 @@ def _value(graph_def: Any) -> float:
 def test_the_bodies_take_the_place_of_the_calls() -> None:
     graph_def = _graph()
     substitute(graph_def, _function_of)
-    assert _value(inline_calls(graph_def, _tensorflow.op_def, lambda *_: "")) == 12
-    new = inline_substitutes(graph_def, _tensorflow.op_def)
+    assert _value(inline_calls(graph_def, op_registry.op_def, lambda *_: "")) == 12
+    new = inline_substitutes(graph_def, op_registry.op_def)
     assert new == {"a": ["a/argument/x", "a/sum"], "b": ["b/argument/x", "b/sum"]}
     assert _value(graph_def) == 12

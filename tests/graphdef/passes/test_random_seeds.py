@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from compat_hub.graphdef.passes.random_seeds import draws, seed_nodes, takes_seeds, unseeded_nodes
-from compat_hub.tf_private import _tensorflow
+from compat_hub.tf_private import op_registry
 from tests.graphdef.graphs import FLOAT, make_function, make_graph, make_node, run
 
 SHAPE = make_node("shape", "Const", dtype=tf.int32, value=np.array([5], "int32"))
@@ -15,14 +15,14 @@ def _random(name: str, **seeds: int):
 
 
 def _unseeded(graph) -> list[str]:
-    return [n.name for n in unseeded_nodes(graph, _tensorflow.op_def)]
+    return [n.name for n in unseeded_nodes(graph, op_registry.op_def)]
 
 
 def test_ops_that_take_seeds() -> None:
     for op in ("RandomUniform", "TruncatedNormal", "RandomShuffle", "Multinomial"):
-        assert takes_seeds(_tensorflow.op_def(op)), op
+        assert takes_seeds(op_registry.op_def(op)), op
     for op in ("StatelessRandomUniform", "MatMul", "Frobnicate"):
-        assert not takes_seeds(_tensorflow.op_def(op)), op
+        assert not takes_seeds(op_registry.op_def(op)), op
 
 
 def test_nodes_without_seeds() -> None:
@@ -36,8 +36,8 @@ def test_nodes_without_seeds() -> None:
 
 
 def test_whether_a_graph_draws() -> None:
-    assert draws(make_graph(SHAPE, _random("seeded", seed=1)), _tensorflow.op_def)
-    assert not draws(make_graph(SHAPE), _tensorflow.op_def)
+    assert draws(make_graph(SHAPE, _random("seeded", seed=1)), op_registry.op_def)
+    assert not draws(make_graph(SHAPE), op_registry.op_def)
 
 
 def test_nodes_in_functions() -> None:
@@ -45,14 +45,14 @@ def test_nodes_in_functions() -> None:
     function = make_function("f", {"x": FLOAT}, {"y": ("inner:output:0", FLOAT)}, inner)
     graph = make_graph(SHAPE, _random("outer"), functions=[function])
     assert _unseeded(graph) == ["outer", "inner"]
-    seed_nodes(unseeded_nodes(graph, _tensorflow.op_def), 7)
+    seed_nodes(unseeded_nodes(graph, op_registry.op_def), 7)
     assert graph.library.function[0].node_def[0].attr["seed"].i == 7
 
 
 def test_seeds_make_runs_repeatable_and_nodes_differ() -> None:
     def seeded(seed: int):
         graph = make_graph(SHAPE, _random("a"), _random("b"))
-        seed_nodes(unseeded_nodes(graph, _tensorflow.op_def), seed)
+        seed_nodes(unseeded_nodes(graph, op_registry.op_def), seed)
         assert not _unseeded(graph)
         return run(graph, ["a:0", "b:0"])
 

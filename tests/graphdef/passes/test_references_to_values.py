@@ -8,14 +8,14 @@ import pytest
 import tensorflow as tf
 
 from compat_hub.graphdef.passes.references_to_values import ReferenceNeededError, to_values
-from compat_hub.tf_private import _tensorflow
+from compat_hub.tf_private import op_registry
 from tests.graphdef.graphs import constant, make_graph, make_node, placeholder, run
 
 T = tf.float32
 
 
 def _to_values(*nodes: Any) -> Any:
-    return to_values(make_graph(*nodes), {"w:0"}, _tensorflow.op_def)
+    return to_values(make_graph(*nodes), {"w:0"}, op_registry.op_def)
 
 
 def _run(graph: Any, fetch: str, value: float) -> Any:
@@ -26,7 +26,7 @@ def _run(graph: Any, fetch: str, value: float) -> Any:
 
 def test_what_only_reads_stays() -> None:
     graph = make_graph(make_node("y", "Identity", "w", T=T), make_node("z", "Neg", "y", T=T))
-    assert to_values(graph, {"w:0"}, _tensorflow.op_def) is graph
+    assert to_values(graph, {"w:0"}, op_registry.op_def) is graph
     assert _run(graph, "z:0", 3.0) == -3.0
 
 
@@ -85,5 +85,5 @@ def test_other_references_stay() -> None:
     assign = make_node("assign", "Assign", "own", "w", T=T)
     graph = make_graph(make_node("own", "VariableV2", dtype=T), assign)
     with pytest.raises(ReferenceNeededError):  # it takes the value of w, but says nothing of which
-        to_values(graph, {"w:0"}, _tensorflow.op_def)
-    assert to_values(graph, set(), _tensorflow.op_def) is graph
+        to_values(graph, {"w:0"}, op_registry.op_def)
+    assert to_values(graph, set(), op_registry.op_def) is graph

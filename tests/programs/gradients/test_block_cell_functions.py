@@ -12,7 +12,7 @@ import tensorflow as tf
 from compat_hub.graphdef.passes.inline_functions import inline_calls
 from compat_hub.programs.gradients.block_cell_functions import expand_block_cells
 from compat_hub.programs.gradients.block_cells import add_block_cell_gradients
-from compat_hub.tf_private import _tensorflow
+from compat_hub.tf_private import op_registry
 from tests.graphdef.graphs import make_graph, make_node, placeholder
 
 _BATCH, _INPUTS, _UNITS = 3, 4, 5
@@ -76,7 +76,7 @@ def _pair(
     add_block_cell_gradients(fused)
     expanded = _graph(op, names, attrs)
     expand_block_cells(expanded)
-    expanded = inline_calls(expanded, _tensorflow.op_def, lambda *_: "")
+    expanded = inline_calls(expanded, op_registry.op_def, lambda *_: "")
     assert op not in {node.op for node in expanded.node}
     assert not any(node.op.startswith("CompatHub") for node in expanded.node)
     return _function(fused, names, outputs), _function(expanded, names, outputs)

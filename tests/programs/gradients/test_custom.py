@@ -18,7 +18,7 @@ from compat_hub.programs.gradients.custom import (
     function_gradients,
     replace_lost_gradients,
 )
-from compat_hub.tf_private import _tensorflow
+from compat_hub.tf_private import gradient_registry, op_registry
 from tests.graphdef.graphs import FLOAT, make_function, make_graph, make_node, placeholder
 from tests.records import FIXTURES
 
@@ -174,14 +174,14 @@ def _graph_with_calls() -> object:
 
 def test_bound_gradients_know_their_call() -> None:
     graph_def = _graph_with_calls()
-    inlined = inline_calls(graph_def, _tensorflow.op_def, function_gradients(graph_def, "digest"))
+    inlined = inline_calls(graph_def, op_registry.op_def, function_gradients(graph_def, "digest"))
     with tf.Graph().as_default() as graph:
         (y,) = tf.graph_util.import_graph_def(inlined, return_elements=["b:0"], name="")
         x = graph.get_tensor_by_name("x:0")
-        before = {_tensorflow.gradient_name(op) for op in graph.get_operations()} - {None}
+        before = {gradient_registry.gradient_name(op) for op in graph.get_operations()} - {None}
         assert len(before) == 1
         bind_gradients(graph)
-        after = [_tensorflow.gradient_name(op) for op in graph.get_operations()]
+        after = [gradient_registry.gradient_name(op) for op in graph.get_operations()]
         bound = [name for name in after if name is not None]
         assert len(bound) == len(set(bound)) == 2
         assert not before & set(bound)
@@ -192,7 +192,7 @@ def test_bound_gradients_know_their_call() -> None:
 
 def test_a_bound_gradient_does_not_keep_its_graph() -> None:
     graph_def = _graph_with_calls()
-    inlined = inline_calls(graph_def, _tensorflow.op_def, function_gradients(graph_def, "digest"))
+    inlined = inline_calls(graph_def, op_registry.op_def, function_gradients(graph_def, "digest"))
     with tf.Graph().as_default() as graph:
         tf.graph_util.import_graph_def(inlined, name="")
         bind_gradients(graph)
