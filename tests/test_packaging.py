@@ -28,7 +28,7 @@ def test_installed_distribution() -> None:
     assert (command.name, command.load()) == ("compat-hub", main)
     if '"editable": true' not in (distribution.read_text("direct_url.json") or ""):
         files = {str(file) for file in distribution.files or ()}
-        assert "compat_hub/samples/pets/variables/variables.index" in files
+        assert "compat_hub/tools/samples/pets/variables/variables.index" in files
 
 
 def test_the_wheel(tmp_path: Path) -> None:
@@ -46,9 +46,9 @@ def test_the_wheel(tmp_path: Path) -> None:
         }
         assert names > {
             "compat_hub/py.typed",
-            "compat_hub/inspection/page.html",
-            "compat_hub/samples/pets/tfhub_module.pb",
-            "compat_hub/samples/pets/variables/variables.index",
+            "compat_hub/tools/inspection/page.html",
+            "compat_hub/tools/samples/pets/tfhub_module.pb",
+            "compat_hub/tools/samples/pets/variables/variables.index",
         }
         metadata_of_wheel = message_from_bytes(wheel.read(f"{info}/METADATA"))
         assert metadata_of_wheel["License-Expression"] == "Apache-2.0"

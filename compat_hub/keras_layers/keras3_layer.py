@@ -78,6 +78,8 @@ class KerasLayer(HubLayer, keras3_private.HeldWeights, keras.layers.Layer):
         UnsafeModuleError: The module's graph would touch the host.
     """
 
+    __module__ = "compat_hub.keras3"  # where users find it, and what saved files name
+
     _maker = config.Maker("keras", keras.saving, _PACKAGE)
 
     def call(self, inputs: Any, training: Any = None) -> Any:

@@ -64,6 +64,8 @@ class KerasLayer(HubLayer, tf_keras_private.AdoptedWeights, tf_keras.layers.Laye
         UnsafeModuleError: The module's graph would touch the host.
     """
 
+    __module__ = "compat_hub.keras2"  # where users find it, and what saved files name
+
     _maker = _layer_config.Maker("tf_keras", tf_keras.saving, _PACKAGE)
 
     def _adopt_weights(

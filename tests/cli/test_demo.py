@@ -26,7 +26,7 @@ def test_exit_status_of_the_demo(
     monkeypatch: pytest.MonkeyPatch, passed: bool, status: int
 ) -> None:
     monkeypatch.setattr(demo, "run_demo", lambda report: passed)
-    assert CliRunner().invoke(cli.main, ["demo"]).exit_code == status
+    assert CliRunner().invoke(cli, ["demo"]).exit_code == status
 
 
 def test_an_error_of_the_library_is_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,7 +34,7 @@ def test_an_error_of_the_library_is_one_message(monkeypatch: pytest.MonkeyPatch)
         raise compat_hub.ResolveError("The handle leads nowhere.")
 
     monkeypatch.setattr(demo, "run_demo", fail)
-    result = CliRunner().invoke(cli.main, ["demo"])
+    result = CliRunner().invoke(cli, ["demo"])
     assert result.exit_code == 1
     assert result.stderr == "Error: The handle leads nowhere.\n"
 
@@ -42,7 +42,7 @@ def test_an_error_of_the_library_is_one_message(monkeypatch: pytest.MonkeyPatch)
 def test_json(monkeypatch: pytest.MonkeyPatch) -> None:
     run = demo.run_demo
     monkeypatch.setattr(demo, "run_demo", lambda report: run(epochs=2, baskets=64, report=report))
-    result = CliRunner().invoke(cli.main, ["demo", "--json"])
+    result = CliRunner().invoke(cli, ["demo", "--json"])
     report = json.loads(result.stdout)
     assert len(report["checks"]) == 8
     assert report["passed"] == all(check["passed"] for check in report["checks"])

@@ -45,7 +45,7 @@ def test_export_text_embedding_of_bad_files(
     if content is not None:
         vectors.write_text(content)
     command = ["export-text-embedding", str(vectors), str(module), *options]
-    result = CliRunner().invoke(cli.main, command)
+    result = CliRunner().invoke(cli, command)
     assert result.exit_code == 2
     assert result.stdout == ""
     lines = [line for line in result.stderr.splitlines() if not line.startswith("Vectors of ")]
@@ -59,7 +59,7 @@ def test_json(tmp_path: Path) -> None:
     vectors, module = tmp_path / "vectors.txt", tmp_path / "module"
     vectors.write_text("cat 1 2\ndog 3 4\n")
     command = ["export-text-embedding", str(vectors), str(module), "--json"]
-    result = CliRunner().invoke(cli.main, command)
+    result = CliRunner().invoke(cli, command)
     expected = {"embedding_file": str(vectors), "path": str(module)}
     assert (result.exit_code, json.loads(result.stdout)) == (0, expected)
 
@@ -73,7 +73,7 @@ def test_export_text_embedding_passes_its_options_on(monkeypatch: pytest.MonkeyP
     options = ["--seed", "3", "--oov-stddev", "0.5", "--no-preprocess-text", "--no-header"]
     command = ["export-text-embedding", "vectors.txt", "module", *options]
     for arguments in command[:3], command:
-        assert CliRunner().invoke(cli.main, arguments).exit_code == 0
+        assert CliRunner().invoke(cli, arguments).exit_code == 0
     defaults = {
         p.name: p.default for p in signature.parameters.values() if p.kind is p.KEYWORD_ONLY
     }

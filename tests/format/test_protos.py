@@ -51,7 +51,7 @@ def test_messages_do_not_clash_with_tensorflow_hub_s_own() -> None:
     # tensorflow_hub registers descriptors of the same names in the default pool.
     code = """
 from google.protobuf import descriptor_pb2, descriptor_pool
-from compat_hub import protos
+from compat_hub.format import protos
 file = descriptor_pb2.FileDescriptorProto(
     name="tensorflow_hub/module_def.proto", package="tensorflow_hub", syntax="proto3")
 file.message_type.add(name="ModuleDef").field.add(name="other", number=1, type=9, label=1)

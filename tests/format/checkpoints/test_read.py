@@ -77,7 +77,7 @@ def test_parts_that_are_read_in_threads(fixture: str, monkeypatch: pytest.Monkey
 def test_threads_where_eager_execution_is_disabled() -> None:
     code = """
 import threading, tensorflow as tf
-from compat_hub import _tensorflow
+from compat_hub.tf_private import autograph_marks
 from tensorflow.python.eager import context
 tf.compat.v1.disable_eager_execution()
 with context.eager_mode():

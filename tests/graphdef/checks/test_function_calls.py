@@ -15,7 +15,7 @@ def _graph(**calls: str) -> Any:
     """A graph that calls `f`, with functions by what each calls."""
     graph_def = tf.compat.v1.GraphDef()
     graph_def.node.add(name="call", op="PartitionedCall").attr["f"].func.name = "f"
-    for name, called in function_calls.items():
+    for name, called in calls.items():
         function = graph_def.library.function.add()
         function.signature.name = name
         for k, other in enumerate(called.split()):

@@ -218,7 +218,7 @@ def test_tensorflow_1_has_the_ops(export, combiner: str, num_oov_buckets: int) -
 def test_large_vectors_are_written_in_blocks(
     export, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(text_embedding, "_BLOCK_BYTES", 3 * 2 * 4)
+    monkeypatch.setattr("compat_hub.v1.text_embedding.export._BLOCK_BYTES", 3 * 2 * 4)
     path = export(num_oov_buckets=7, oov_stddev=1.0)
     assert len(list((tmp_path / "module/variables").glob("*.data-*"))) == 2 + 3
     embeddings = compat_hub.load(path).variables[0].numpy()
