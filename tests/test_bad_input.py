@@ -404,6 +404,32 @@ def signature_with_an_unknown_dtype(copy: ModuleCopy) -> None:
         meta_graph.signature_def["default"].outputs["default"].dtype = 99
 
 
+@damage("fruit", "signature 'fruit_to_pet'", "'apples'", "float32 [None, 7]", "float32 [None, 4]")
+def signature_with_another_size_than_its_placeholder(copy: ModuleCopy) -> None:
+    with copy.meta_graph() as meta_graph:
+        apples = meta_graph.signature_def["fruit_to_pet"].inputs["apples"]
+        apples.tensor_shape.dim[1].size = 7
+
+
+@damage("fruit", "signature 'fruit_to_pet'", "'apples'", "float32 [4]", "float32 [None, 4]")
+def signature_with_another_rank_than_its_placeholder(copy: ModuleCopy) -> None:
+    with copy.meta_graph() as meta_graph:
+        apples = meta_graph.signature_def["fruit_to_pet"].inputs["apples"]
+        del apples.tensor_shape.dim[0]
+
+
+@damage("fruit", "signature 'fruit_to_pet'", "'apples'", "int32 [None, 4]", "float32 [None, 4]")
+def signature_with_another_dtype_than_its_placeholder(copy: ModuleCopy) -> None:
+    with copy.meta_graph() as meta_graph:
+        meta_graph.signature_def["fruit_to_pet"].inputs["apples"].dtype = types_pb2.DT_INT32
+
+
+@damage("sparse_io", "signature 'default'", "'sparse'", "int64 [None, 3]", "int64 [None, 2]")
+def sparse_input_with_another_rank_than_its_placeholder(copy: ModuleCopy) -> None:
+    with copy.meta_graph() as meta_graph:
+        meta_graph.signature_def["default"].inputs["sparse"].tensor_shape.dim.add(size=4)
+
+
 @damage("ragged_io", "set()", "signature 'default'", "components", advice="3")
 def composite_input_with_too_few_components(copy: ModuleCopy) -> None:
     with copy.meta_graph() as meta_graph:

@@ -15,6 +15,7 @@ from tensorflow.core.framework import variable_pb2
 
 from compat_hub.errors import ModuleFormatError
 from compat_hub.format import protos, tensor_info
+from compat_hub.format.placeholders import PLACEHOLDERS, complete_input
 from compat_hub.format.tensor_info import TensorInfo
 from compat_hub.graphdef.function_library import find_open_attribute, library_digest
 from compat_hub.graphdef.names import node_of, tensor_of
@@ -35,8 +36,6 @@ _SAVED_MODEL_ASSETS = "saved_model_assets"
 _ATTACHMENTS = "hub_module_attachments"
 
 _FRESH_COPY = "The module is damaged; get a fresh copy of it."
-
-PLACEHOLDERS = frozenset({"Placeholder", "PlaceholderV2"})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -282,14 +281,17 @@ class GraphVariant:
         for name in sorted(self.meta_graph.signature_def):
             proto = self.meta_graph.signature_def[name]
             try:
-                inputs = tensor_info.parse_map(proto.inputs)
+                inputs = {
+                    key: complete_input(key, info, self.nodes)
+                    for key, info in tensor_info.parse_map(proto.inputs).items()
+                }
                 outputs = tensor_info.parse_map(proto.outputs)
             except (ModuleFormatError, TypeError, ValueError) as error:
                 raise ModuleFormatError(
                     f"In {self.where}: signature {name!r} cannot be read: {_reason(error)} "
                     f"{_FRESH_COPY}"
                 ) from error
-            signatures[name] = Signature(name, inputs, outputs)
+            signatures[name] = Signature(name, MappingProxyType(inputs), outputs)
         return MappingProxyType(signatures)
 
     def _variable_defs(self, collection: str) -> list[Any]:

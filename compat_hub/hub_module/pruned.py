@@ -12,8 +12,9 @@ from tensorflow.core.framework.node_def_pb2 import NodeDef
 
 from compat_hub.errors import InputTypeError, SignatureError, UnknownNameError
 from compat_hub.format.inputs import convert_input
+from compat_hub.format.placeholders import PLACEHOLDERS
 from compat_hub.format.tensor_info import TensorInfo
-from compat_hub.format.variant import PLACEHOLDERS, GraphVariant
+from compat_hub.format.variant import GraphVariant
 from compat_hub.graphdef.analysis.control_flow_contexts import find_context
 from compat_hub.graphdef.names import NOTED_SHAPES, node_of, tensor_of
 from compat_hub.graphdef.op_outputs import output_dtypes

@@ -10,7 +10,8 @@ from typing import Any
 import tensorflow as tf
 
 from compat_hub.errors import HubError
-from compat_hub.format.variant import PLACEHOLDERS, GraphVariant, Signature
+from compat_hub.format.placeholders import PLACEHOLDERS
+from compat_hub.format.variant import GraphVariant, Signature
 from compat_hub.graphdef.analysis.gradient_flow import (
     GradientFlow,
     is_differentiable,

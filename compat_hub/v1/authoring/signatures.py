@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from compat_hub.errors import GraphError, InputTypeError, SignatureError
 from compat_hub.format import protos
-from compat_hub.format.variant import PLACEHOLDERS
+from compat_hub.format.placeholders import PLACEHOLDERS
 from compat_hub.tf_private import saved_models
 
 # Keys that are no strings are left out of exported MetaGraphs and of get_all_collection_keys().
