@@ -31,6 +31,7 @@ from compat_hub.graphdef.passes.control_flow.raise_control_flow import (
     raise_control_flow,
 )
 from compat_hub.graphdef.passes.embedding_lookups import keep_lookups_of_rows
+from compat_hub.graphdef.passes.ensured_ranks import ensure_ranks
 from compat_hub.graphdef.passes.hoist_reads import hoist_reads
 from compat_hub.graphdef.passes.inline_functions import inline_calls
 from compat_hub.graphdef.passes.random_seeds import seed_nodes, unseeded_nodes
@@ -140,6 +141,9 @@ def rewrite(
     _check_variables(variant, graph_def)
     if not portable:
         keep_lookups_of_rows(graph_def)
+        if any(spec.shape.rank is None for spec in given.values()):
+            ensure_ranks(graph_def)
+            _check_names(variant, graph_def)
     effects: list[str] = []
     refused: dict[str, str] = {}
     nodes = list(targets)

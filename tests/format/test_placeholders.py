@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import tensorflow as tf
 from tensorflow.core.framework.node_def_pb2 import NodeDef
@@ -60,3 +61,25 @@ def test_a_value_of_too_few_dimensions(tmp_path: Path) -> None:
     assert module.get_input_info_dict()["images"].get_shape().rank == 4
     with pytest.raises(compat_hub.HubError, match="expected float32"):
         module({"images": tf.ones([4])})
+
+
+def test_a_value_of_too_few_dimensions_where_nothing_tells_the_rank() -> None:
+    def module_fn() -> None:
+        x = tf.compat.v1.placeholder(tf.float32)
+        filters = tf.ones([2, 2, 3, 4])
+        y = tf.nn.conv2d(x, filters, 1, "VALID")
+        compat_hub.add_signature(inputs=x, outputs=y)
+
+    module = compat_hub.load(compat_hub.create_module_spec(module_fn))
+    x = tf.ones([1, 3, 3, 3])
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = module(x)
+    np.testing.assert_array_equal(y, tf.fill([1, 2, 2, 4], 12.0))
+    gradient: Any = tape.gradient(y, x)
+    assert gradient[0, 1, 1, 0] == 16
+    unknown: Any = None
+    any_rank = [tf.TensorSpec(unknown, tf.float32)]
+    for call in module, tf.function(module, input_signature=any_rank):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=r"\[4\] is not compatible"):
+            call(tf.ones([4]))
