@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -13,7 +13,7 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorflow.core.framework import variable_pb2
 
-from compat_hub.errors import ModuleFormatError
+from compat_hub.errors import ModuleFormatError, UnknownNameError
 from compat_hub.format import protos, tensor_info
 from compat_hub.format.placeholders import PLACEHOLDERS, complete_input
 from compat_hub.format.tensor_info import TensorInfo
@@ -51,6 +51,22 @@ class Signature:
     name: str
     inputs: Mapping[str, TensorInfo]
     outputs: Mapping[str, TensorInfo]
+
+    def select_outputs(self, outputs: Sequence[str] | None, where: str) -> tuple[str, ...]:
+        """The names of the wanted outputs, all of them for None.
+
+        Raises:
+            UnknownNameError: The signature has no output of that name.
+        """
+        for name in outputs or ():
+            if name not in self.outputs:
+                existing = ", ".join(map(repr, self.outputs))
+                hint = " Or ask for all with as_dict=True." if name == "default" else ""
+                raise UnknownNameError(
+                    f"There is no output {name!r} in {where}, signature {self.name!r}. "
+                    f"It has: {existing}.{hint}"
+                )
+        return tuple(self.outputs if outputs is None else outputs)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -188,6 +204,23 @@ class GraphVariant:
         placeholders = [name for op in PLACEHOLDERS for name in self.nodes_by_op.get(op, ())]
         open_nodes = dependents(self.nodes, placeholders, fed)
         return [n for n in wanted if n in fed or node_of(n) not in open_nodes]
+
+    def runnable_update_ops(self, given: Sequence[str]) -> list[str]:
+        """The update ops that need no placeholder besides the tensors `given`."""
+        return self.runnable(self.update_ops, given)
+
+    def free_losses(self) -> list[str]:
+        """The regularization losses that depend on no input without a default."""
+        return self.runnable(self.regularization_losses)
+
+    def input_losses(self, given: Sequence[str]) -> list[str]:
+        """The regularization losses that need inputs, and can be computed from those `given`."""
+        free = set(self.free_losses())
+        return [n for n in self.runnable(self.regularization_losses, given) if n not in free]
+
+    def variables_missing_in(self, tensors: Container[str]) -> set[str]:
+        """The names of the variables whose tensors are not among `tensors`."""
+        return {info.name for info in self.variables if tensor_of(info.name) not in tensors}
 
     def has_default(self, info: TensorInfo) -> bool:
         """Whether an input may be left out: all its tensors are placeholders with a default."""

@@ -33,9 +33,7 @@ from compat_hub.hub_module.signature_function import (
     CallKey,
     CallResult,
     SignatureFunction,
-    find_free_losses,
     given_name,
-    select_outputs,
 )
 from compat_hub.programs.gaps import check_gap, check_usable, find_gap
 from compat_hub.programs.program import GraphFunction, Program, StateTensor, shared_program
@@ -203,7 +201,7 @@ class HubModule(tf.Module):
             variant = self.variant(training=True)
             self._regularization_losses = [
                 RegularizationLoss(self.state, variant, loss)
-                for loss in find_free_losses(variant)
+                for loss in variant.free_losses()
                 if not self._concerns_nothing(variant, loss)
             ]
         return list(self._regularization_losses)
@@ -338,10 +336,10 @@ class HubModule(tf.Module):
             SignatureError: No wanted output depends on one that is given.
         """
         variant = self.variant(training)
-        known = select_outputs(self.spec.signature(signature, variant.tags), None, variant.where)
+        known = self.spec.signature(signature, variant.tags).select_outputs(None, variant.where)
         wanted = tuple(n for n in known if n not in given) if as_dict else ("default",)
         choice = self._choose(signature, wanted, training)
-        names = select_outputs(choice.signature, list(given), variant.where)
+        names = choice.signature.select_outputs(list(given), variant.where)
         values = bind_inputs(
             choice.signature.inputs, inputs, choice.variant.has_default, choice.where, None
         )
@@ -511,7 +509,7 @@ class HubModule(tf.Module):
             choice = self._known.choices[key] = _Choice(
                 variant,
                 found,
-                select_outputs(found, outputs, variant.where),
+                found.select_outputs(outputs, variant.where),
                 f"{variant.where}, signature {found.name!r}",
             )
         return choice

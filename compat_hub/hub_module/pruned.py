@@ -18,7 +18,6 @@ from compat_hub.format.variant import GraphVariant
 from compat_hub.graphdef.analysis.control_flow_contexts import find_context
 from compat_hub.graphdef.names import NOTED_SHAPES, node_of, tensor_of
 from compat_hub.graphdef.op_outputs import output_dtypes
-from compat_hub.hub_module.signature_function import without_value
 from compat_hub.programs.gaps import check_gap
 from compat_hub.programs.program import GraphFunction, Program, StateTensor, shared_program
 from compat_hub.tf_private import autograph_marks, op_registry, saved_models
@@ -245,7 +244,7 @@ class PrunedFunction:
                     f"In {self._where}: {name!r} is a handle and no value. The variables are in "
                     "module.variable_map; or fetch a tensor that is computed from it."
                 )
-        missing = without_value(variant, {**self._state, **self._inputs})
+        missing = variant.variables_missing_in({**self._state, **self._inputs})
         check_gap(variant, self._wanted, self._inputs, missing, self._where)
 
     def __repr__(self) -> str:

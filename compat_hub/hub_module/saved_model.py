@@ -23,7 +23,7 @@ from compat_hub.format.spec import ModuleSpec
 from compat_hub.format.tensor_info import TensorInfo
 from compat_hub.format.variant import GraphVariant, Signature, format_tags
 from compat_hub.format.writer import new_folder
-from compat_hub.hub_module.signature_function import CallResult, find_update_ops
+from compat_hub.hub_module.signature_function import CallResult
 from compat_hub.programs.gaps import (
     Gap,
     IncompleteModuleWarning,
@@ -259,7 +259,7 @@ def _needed_variables(module: LoadedModule, names: Sequence[str]) -> set[str]:
             wanted = [t for info in signature.outputs.values() for t in info.components]
             if training:
                 state = module.state.tensors(variant)
-                wanted += find_update_ops(variant, [*given, *state])
+                wanted += variant.runnable_update_ops([*given, *state])
             needed |= _variables_of(variant, wanted, given)
     return needed
 

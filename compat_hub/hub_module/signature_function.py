@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from compat_hub.errors import SignatureError, UnknownNameError
+from compat_hub.errors import SignatureError
 from compat_hub.format.inputs import convert_input
 from compat_hub.format.variant import GraphVariant, Signature
-from compat_hub.graphdef.names import tensor_of
 from compat_hub.graphdef.subgraph import consumed_tensors
 from compat_hub.hub_module.fast_call import DirectCall
 from compat_hub.programs.gaps import check_gap, may_have_gaps
@@ -86,12 +85,12 @@ class SignatureFunction:
         self._check_is_used(variant, key.given, fetches, given)
 
         def losses() -> list[str]:
-            return find_input_losses(variant, given) if key.losses else []
+            return variant.input_losses(given) if key.losses else []
 
         def update_ops() -> list[str]:
-            return find_update_ops(variant, given) if key.update_ops else []
+            return variant.runnable_update_ops(given) if key.update_ops else []
 
-        missing = without_value(variant, state)
+        missing = variant.variables_missing_in(state)
         if may_have_gaps(variant, missing):
             wanted = [*fetches, *losses(), *update_ops()]
             check_gap(variant, wanted, feeds, missing, self.where)
@@ -167,49 +166,3 @@ class SignatureFunction:
 def given_name(output: str) -> str:
     """How the value of an output that the caller gives is called among the inputs."""
     return f"output {output}"
-
-
-def without_value(variant: GraphVariant, state: Container[str]) -> set[str]:
-    """The names of the variables of a variant that a module's state does not have."""
-    return {info.name for info in variant.variables if tensor_of(info.name) not in state}
-
-
-def find_update_ops(variant: GraphVariant, given: Sequence[str]) -> list[str]:
-    """The update ops that can run when the tensors `given` have values.
-
-    An update op that needs a placeholder of another signature cannot.
-    """
-    return variant.runnable(variant.update_ops, given)
-
-
-def find_input_losses(variant: GraphVariant, given: Sequence[str]) -> list[str]:
-    """The regularization losses that need inputs, and can be computed from those `given`."""
-    free = set(find_free_losses(variant))
-    runnable = variant.runnable(variant.regularization_losses, given)
-    return [loss for loss in runnable if loss not in free]
-
-
-def find_free_losses(variant: GraphVariant) -> list[str]:
-    """The regularization losses that depend on no input, or only on one with a default."""
-    return variant.runnable(variant.regularization_losses)
-
-
-def select_outputs(
-    signature: Signature, outputs: Sequence[str] | None, where: str
-) -> tuple[str, ...]:
-    """The names of the wanted outputs, all of them for None.
-
-    Raises:
-        UnknownNameError: The signature has no output of that name.
-    """
-    if outputs is None:
-        return tuple(signature.outputs)
-    for name in outputs:
-        if name not in signature.outputs:
-            existing = ", ".join(map(repr, signature.outputs))
-            hint = " Or ask for all with as_dict=True." if name == "default" else ""
-            raise UnknownNameError(
-                f"There is no output {name!r} in {where}, signature {signature.name!r}. "
-                f"It has: {existing}.{hint}"
-            )
-    return tuple(outputs)

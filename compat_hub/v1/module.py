@@ -14,7 +14,6 @@ from compat_hub.format.host_access import check_host_access
 from compat_hub.format.inputs import bind_inputs, convert_input
 from compat_hub.format.spec import ModuleSpec, Tags, load_module_spec
 from compat_hub.format.tensor_info import TensorInfo
-from compat_hub.hub_module.signature_function import select_outputs
 from compat_hub.programs.known_ops import find_unknown_ops
 from compat_hub.v1.graph.apply_graph import import_signature
 from compat_hub.v1.graph.function_graph import make_state, reserve_function_scope
@@ -165,7 +164,7 @@ class Module:
                 strict=True,
             )
         }
-        outputs = select_outputs(found, None if as_dict else ("default",), self._variant.where)
+        outputs = found.select_outputs(None if as_dict else ("default",), self._variant.where)
         results = iter(
             import_signature(
                 self._spec,

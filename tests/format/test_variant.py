@@ -193,3 +193,37 @@ def test_a_needed_node_that_is_missing(copy_of) -> None:
     for call in (variant.needed_nodes, lambda wanted: variant.subgraph(wanted, [])):
         with pytest.raises(compat_hub.ModuleFormatError, match="'MatMul_2/ReadVariableOp'"):
             call(["MatMul_2:0"])
+
+
+def test_update_ops_that_can_run() -> None:
+    variant = _variant("unfed_update", "train")
+    mean, total, steps = variant.update_ops
+    assert variant.runnable_update_ops(["x:0"]) == [mean, steps]
+    assert variant.runnable_update_ops(["z:0"]) == [total, steps]
+    # A hyperparameter has a default, fed or not.
+    variant = _variant("hparams", "train")
+    assert variant.runnable_update_ops(["x:0"]) == list(variant.update_ops)
+    assert variant.runnable_update_ops(["x:0", "batch_norm_momentum:0"]) == list(variant.update_ops)
+    assert variant.runnable_update_ops([]) == []
+
+
+def test_losses() -> None:
+    variant = _variant("activity")
+    free, of_input = variant.regularization_losses
+    assert variant.free_losses() == [free]
+    assert variant.input_losses(["x:0"]) == [of_input]
+    assert variant.input_losses([]) == []
+    variant = _variant("fruit")
+    assert variant.free_losses() == list(variant.regularization_losses)
+    assert variant.input_losses(["apples:0", "oranges:0"]) == []
+
+
+def test_selecting_outputs() -> None:
+    signature = _variant("fruit").signatures["fruit_to_pet"]
+    assert signature.select_outputs(None, "W") == ("cats", "dogs", "hidden")
+    assert signature.select_outputs(["hidden", "cats"], "W") == ("hidden", "cats")
+    assert signature.select_outputs([], "W") == ()
+    with pytest.raises(compat_hub.UnknownNameError, match=r"'birds' in W.*'cats', 'dogs'"):
+        signature.select_outputs(["cats", "birds"], "W")
+    with pytest.raises(compat_hub.UnknownNameError, match="as_dict=True"):
+        signature.select_outputs(["default"], "W")

@@ -3,57 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pytest
 import tensorflow as tf
 
 import compat_hub
-from compat_hub.format.variant import GraphVariant
-from compat_hub.hub_module.signature_function import (
-    find_free_losses,
-    find_input_losses,
-    find_update_ops,
-    select_outputs,
-)
 from tests.authoring import write_module
 from tests.records import FIXTURES
-
-
-def _variant(fixture: str, tags: str | None = None) -> GraphVariant:
-    return compat_hub.load_module_spec(FIXTURES / fixture / "module").variant(tags)
-
-
-def test_update_ops_that_can_run() -> None:
-    variant = _variant("unfed_update", "train")
-    mean, total, steps = variant.update_ops
-    assert find_update_ops(variant, ["x:0"]) == [mean, steps]
-    assert find_update_ops(variant, ["z:0"]) == [total, steps]
-    # A hyperparameter has a default, fed or not.
-    variant = _variant("hparams", "train")
-    assert find_update_ops(variant, ["x:0"]) == list(variant.update_ops)
-    assert find_update_ops(variant, ["x:0", "batch_norm_momentum:0"]) == list(variant.update_ops)
-    assert find_update_ops(variant, []) == []
-
-
-def test_losses() -> None:
-    variant = _variant("activity")
-    free, of_input = variant.regularization_losses
-    assert find_free_losses(variant) == [free]
-    assert find_input_losses(variant, ["x:0"]) == [of_input]
-    assert find_input_losses(variant, []) == []
-    variant = _variant("fruit")
-    assert find_free_losses(variant) == list(variant.regularization_losses)
-    assert find_input_losses(variant, ["apples:0", "oranges:0"]) == []
-
-
-def test_selecting_outputs() -> None:
-    signature = _variant("fruit").signatures["fruit_to_pet"]
-    assert select_outputs(signature, None, "W") == ("cats", "dogs", "hidden")
-    assert select_outputs(signature, ["hidden", "cats"], "W") == ("hidden", "cats")
-    assert select_outputs(signature, [], "W") == ()
-    with pytest.raises(compat_hub.UnknownNameError, match=r"'birds' in W.*'cats', 'dogs'"):
-        select_outputs(signature, ["cats", "birds"], "W")
-    with pytest.raises(compat_hub.UnknownNameError, match="as_dict=True"):
-        select_outputs(signature, ["default"], "W")
 
 
 def test_the_result_of_a_call() -> None:

@@ -17,7 +17,6 @@ from compat_hub.format.inputs import bind_inputs
 from compat_hub.format.spec import ModuleSpec, Tags, load_module_spec, normalize_tags
 from compat_hub.format.tensor_info import TensorInfo
 from compat_hub.hub_module.hub_module import HubModule, load
-from compat_hub.hub_module.signature_function import select_outputs
 from compat_hub.tools.batch.inputs.sources import Source, batches_of, parse_inputs, values_of
 from compat_hub.tools.batch.outputs.files import check_output, open_output
 from compat_hub.tools.batch.outputs.join_batches import array_of, rows_of
@@ -133,7 +132,7 @@ def run(
     variant = spec.variant(frozenset() if tags is None else normalize_tags(tags))
     found = spec.signature(signature, variant.tags)
     where = f"{variant.where}, signature {found.name!r}"
-    chosen = select_outputs(found, tuple(only) or None, variant.where)
+    chosen = found.select_outputs(tuple(only) or None, variant.where)
     infos = {name: found.outputs[name] for name in chosen}
     path = None if output is None else os.fspath(output)
     if path is not None:

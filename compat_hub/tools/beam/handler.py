@@ -14,7 +14,6 @@ from compat_hub.errors import InputTypeError, SignatureError
 from compat_hub.format.spec import ModuleSpec, Tags, load_module_spec, normalize_tags
 from compat_hub.format.variant import GraphVariant, Signature
 from compat_hub.hub_module.hub_module import HubModule, load
-from compat_hub.hub_module.signature_function import select_outputs
 from compat_hub.tools.beam.batching import Batcher, split
 
 try:
@@ -257,7 +256,7 @@ class HubModelHandler(ModelHandler[Any, PredictionResult, BatchModel]):
                 f"there are {', '.join(map(repr, signature.outputs))}. Pass one as `output_key`, "
                 "or signature_outputs_as_dict=True."
             )
-        return select_outputs(signature, (self._output_key or "default",), variant.where)
+        return signature.select_outputs((self._output_key or "default",), variant.where)
 
 
 @functools.lru_cache(maxsize=16)

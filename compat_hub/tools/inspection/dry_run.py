@@ -19,7 +19,6 @@ from compat_hub.graphdef.analysis.gradient_flow import (
 from compat_hub.graphdef.names import node_of, tensor_of
 from compat_hub.graphdef.passes.control_flow.raise_control_flow import has_control_flow
 from compat_hub.graphdef.subgraph import consumed_tensors
-from compat_hub.hub_module.signature_function import find_update_ops
 from compat_hub.programs.gradients.outputs import gradient_of, no_gradient
 from compat_hub.programs.pipeline import import_graph, infer_types, rewrite
 from compat_hub.tf_private import op_registry
@@ -97,7 +96,7 @@ class _Call:
         self.parts = {name: info.components for name, info in signature.outputs.items()}
         self.outputs = [tensor for components in self.parts.values() for tensor in components]
         given = [*state, *self.feeds]
-        self.update_ops = find_update_ops(variant, given) if variant.update_ops else []
+        self.update_ops = variant.runnable_update_ops(given) if variant.update_ops else []
         self.needed = variant.needed_nodes([*self.outputs, *self.update_ops], given)
         needed = self.needed
         if self.update_ops:

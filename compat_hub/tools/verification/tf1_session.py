@@ -11,7 +11,6 @@ import tensorflow as tf
 
 from compat_hub.format.spec import ModuleSpec
 from compat_hub.format.variant import GraphVariant, Signature
-from compat_hub.hub_module.signature_function import find_free_losses
 from compat_hub.v1.graph.tensor_array_gradients import control_flow_of_tf1
 from compat_hub.v1.module import Module
 
@@ -65,7 +64,7 @@ def run_in_session(
             for name, g in zip(trainable, found, strict=True)
         }
         losses = {
-            name: graph.get_tensor_by_name(f"module/{name}") for name in find_free_losses(variant)
+            name: graph.get_tensor_by_name(f"module/{name}") for name in variant.free_losses()
         }
         init = [v1.global_variables_initializer(), v1.tables_initializer()]
         session.run(init)

@@ -13,7 +13,6 @@ from compat_hub.format.spec import ModuleSpec
 from compat_hub.format.variant import GraphVariant
 from compat_hub.graphdef.names import node_of
 from compat_hub.graphdef.subgraph import consumed_tensors
-from compat_hub.hub_module.signature_function import find_update_ops
 from compat_hub.programs.tensorflow_errors import building
 from compat_hub.tf_private import graph_internals
 from compat_hub.v1.graph.function_graph import bring_in, import_rewritten, report_use
@@ -62,7 +61,7 @@ def import_signature(
     for tensor in inputs.values():
         _check_home(graph, tensor, variant.where)
     tensors = state.tensors
-    targets = find_update_ops(variant, [*tensors, *inputs]) if update_ops else []
+    targets = variant.runnable_update_ops([*tensors, *inputs]) if update_ops else []
     if graph.building_function:
         report_use(state.eager_variables)
         with tf.name_scope(name):

@@ -11,7 +11,6 @@ from compat_hub.errors import GraphError, HubError
 from compat_hub.format.checkpoints.read import Checkpoint
 from compat_hub.format.spec import ModuleSpec
 from compat_hub.format.variant import GraphVariant
-from compat_hub.hub_module.signature_function import find_free_losses
 from compat_hub.programs.pipeline import complete_handle_data, import_graph, rewrite
 from compat_hub.state.module_state import ModuleState
 from compat_hub.tf_private import bare_functions, graph_internals, variable_internals
@@ -121,7 +120,7 @@ def make_state(
                 variable_internals.set_initializer(variable, tf.no_op("initialized"))
         if trainable:
             report_use(variables)
-            for loss in import_rewritten(graph, variant, tensors, find_free_losses(variant), []):
+            for loss in import_rewritten(graph, variant, tensors, variant.free_losses(), []):
                 graph.add_to_collection(_Keys.REGULARIZATION_LOSSES, loss)
     return InstanceState(tensors, {}, state.variable_map, variables)
 
