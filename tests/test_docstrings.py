@@ -27,7 +27,7 @@ from tests.tools.inspection.modules import reading_files
 
 # Public names that are reached through another one, or made by one.
 _FURTHER = [
-    "_verify.VerificationReport",
+    "tools.verification.verify.VerificationReport",
     "beam.HubModelHandler",
     "common_signatures.CommonSignatureWarning",
     "common_signatures.check",

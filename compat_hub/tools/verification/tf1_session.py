@@ -1,18 +1,27 @@
-"""What a session of TensorFlow 1 computes with a module: the judge of the bridge."""
+"""What a session of TensorFlow 1 computes with a module: the judge of the bridge.
+
+The session runs the MetaGraph as the module's author wrote it: TensorFlow imports the graph,
+restores the checkpoint and builds the gradients. No pass over the graph is shared with what is
+judged, but for two that serve safety and this machine: nodes that touch the host are left out, and
+assets have their paths.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from compat_hub.format.host_access import leave_out_host_access
 from compat_hub.format.spec import ModuleSpec
 from compat_hub.format.variant import GraphVariant, Signature
 from compat_hub.v1.graph.tensor_array_gradients import control_flow_of_tf1
 from compat_hub.v1.module import Module
+
+v1 = tf.compat.v1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,68 +29,225 @@ class SessionResults:
     """What was computed.
 
     Attributes:
-        outputs: By name; sparse and ragged values as `SparseTensorValue` and `RaggedTensorValue`.
+        outputs: By name, the values of the components: one array for a dense tensor.
         gradients: Of `weighted_sum` of the outputs, by the variable's name in the graph; None where
             the outputs do not depend on the variable.
         losses: The regularization losses that depend on no input, by tensor name.
         variables: Of all variables, after the outputs and the update ops ran once.
         is_random: Whether a second run gave other outputs.
+        note: What was not computed with the graph as it was written, and why; or nothing.
     """
 
-    outputs: dict[str, Any]
+    outputs: dict[str, list[np.ndarray]]
     gradients: dict[str, np.ndarray | None]
     losses: dict[str, np.ndarray]
     variables: dict[str, np.ndarray]
     is_random: bool
+    note: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class _Applied:
+    """A signature in a graph, ready to run.
+
+    Attributes:
+        outputs: By name, the component tensors.
+        variables: By their nodes' names in the module.
+        trainable: The names of those that train.
+        losses: By tensor name, the regularization losses that depend on no input.
+        updates: The update ops.
+        initialize: Gives the variables their values, and fills the tables.
+        feeds: What each run is fed with.
+    """
+
+    outputs: Mapping[str, list[tf.Tensor]]
+    variables: Mapping[str, Any]
+    trainable: list[str]
+    losses: Mapping[str, tf.Tensor]
+    updates: list[Any]
+    initialize: Callable[[Any], None]
+    feeds: Mapping[Any, Any]
+
+
+_Apply = Callable[[ModuleSpec, GraphVariant, Signature, Mapping[str, Any]], _Applied]
 
 
 def run_in_session(
     spec: ModuleSpec, variant: GraphVariant, signature: Signature, inputs: Mapping[str, Any]
 ) -> SessionResults:
-    """Applies a signature with `compat_hub.Module`, which imports the graph as it is.
+    """Computes a signature, its gradients, and what its update ops leave in the variables.
 
-    The session does not optimize the graph: TensorFlow's optimizer drops assignments that only a
-    control dependency asks for.
+    Where today's TensorFlow cannot run or differentiate the graph as it was written, since an op is
+    gone or has no gradient, compat_hub.Module does, after the passes of graph mode; `note` says so.
     """
-    v1 = tf.compat.v1
+    given = (spec, variant, signature, inputs)
+    try:
+        return _run(_as_written, *given)
+    except Exception as error:  # whatever TensorFlow raises
+        first = error
+    why = f"today's TensorFlow cannot {{}} the graph as its author wrote it: {_in_short(first)}"
+    forward = _or_none(_as_written, *given, differentiate=False)
+    module = _or_none(_by_module, *given)
+    if forward is None and module is None:
+        raise first
+    if forward is None:
+        note = f"It was compared with compat_hub.Module, as {why.format('run')}."
+        return dataclasses.replace(module, note=note)
+    gradients = {} if module is None else module.gradients
+    verb = "were not compared" if module is None else "were compared with those of Module"
+    note = f"Its gradients {verb}, as {why.format('differentiate')}."
+    return dataclasses.replace(forward, gradients=gradients, note=note)
+
+
+def _in_short(error: Exception) -> str:
+    return " ".join([type(error).__name__, *str(error).split()][:30])
+
+
+def _or_none(*args: Any, **options: Any) -> Any:
+    try:
+        return _run(*args, **options)
+    except Exception:  # the first error is the one that is told
+        return None
+
+
+def _run(
+    apply: _Apply,
+    spec: ModuleSpec,
+    variant: GraphVariant,
+    signature: Signature,
+    inputs: Mapping[str, Any],
+    differentiate: bool = True,
+) -> SessionResults:
+    # TensorFlow's optimizer drops assignments that only a control dependency asks for.
     config = v1.ConfigProto()
     config.graph_options.rewrite_options.disable_meta_optimizer = True
     config.graph_options.optimizer_options.opt_level = -1
-    graph = tf.Graph()
-    with control_flow_of_tf1(), graph.as_default(), v1.Session(config=config) as session:
-        module = Module(spec, trainable=True, tags=variant.tags)
-        outputs = module(dict(inputs), signature=signature.name, as_dict=True)
-        variables = {v.op.name.removeprefix("module/"): v for v in module.variables}
-        trainable = [name for name, v in variables.items() if _is_trainable(variant, name)]
-        total = weighted_sum(outputs)
-        found = (
-            tf.gradients(total, [variables[n] for n in trainable])
-            if total is not None and trainable
-            else [None] * len(trainable)
-        )
-        gradients = {
-            name: None if g is None else tf.convert_to_tensor(g)
-            for name, g in zip(trainable, found, strict=True)
-        }
-        losses = {
-            name: graph.get_tensor_by_name(f"module/{name}") for name in variant.free_losses()
-        }
-        init = [v1.global_variables_initializer(), v1.tables_initializer()]
-        session.run(init)
+    with control_flow_of_tf1(), tf.Graph().as_default(), v1.Session(config=config) as session:
+        applied = apply(spec, variant, signature, inputs)
+        gradients = _gradients(applied) if differentiate else {}
         existing = {n: g for n, g in gradients.items() if g is not None}
-        first = session.run([outputs, existing])
-        second = session.run([outputs, existing])
-        session.run(v1.global_variables_initializer())
-        loss_values = session.run(losses) if losses else {}
-        session.run([outputs, v1.get_collection(v1.GraphKeys.UPDATE_OPS)])
-        after = session.run(variables) if variables else {}
+        outputs = {n: list(tensors) for n, tensors in applied.outputs.items()}
+        applied.initialize(session)
+        first = session.run([outputs, existing], applied.feeds)
+        second = session.run([outputs, existing], applied.feeds)
+        applied.initialize(session)
+        losses = session.run(dict(applied.losses), applied.feeds) if applied.losses else {}
+        session.run([outputs, applied.updates], applied.feeds)
+        after = session.run(dict(applied.variables)) if applied.variables else {}
         return SessionResults(
             outputs=first[0],
             gradients={n: first[1].get(n) for n in gradients},
-            losses=loss_values,
+            losses=losses,
             variables=after,
             is_random=not _same(first, second),
         )
+
+
+def _as_written(
+    spec: ModuleSpec, variant: GraphVariant, signature: Signature, inputs: Mapping[str, Any]
+) -> _Applied:
+    """Imports the MetaGraph as hub.Module of TensorFlow 1 did, but feeds the inputs."""
+    graph = v1.get_default_graph()
+    meta_graph = type(variant.meta_graph)()
+    meta_graph.CopyFrom(variant.meta_graph)
+    meta_graph.ClearField("saver_def")
+    leave_out_host_access(spec, variant, meta_graph)
+    feeds: dict[Any, Any] = {}
+    nodes = {node.name: node for node in meta_graph.graph_def.node}
+    for tensor, file in variant.assets.items():
+        node = nodes.get(tensor.partition(":")[0])
+        if node is not None and node.op == "Const":
+            shape = [dim.size for dim in node.attr["value"].tensor.tensor_shape.dim]
+            path = tf.make_tensor_proto(spec.asset_files[file], tf.string, shape)
+            node.attr["value"].tensor.CopyFrom(path)
+        elif node is not None:
+            feeds[tensor] = spec.asset_files[file]
+    v1.train.import_meta_graph(meta_graph, clear_devices=True)
+    variables = {v.op.name: v for v in v1.global_variables()}
+    saver = v1.train.Saver(list(variables.values())) if variables else None
+    for name, value in inputs.items():
+        info = signature.inputs[name]
+        for tensor, part in zip(info.components, info.unpack(value), strict=True):
+            feeds[tensor] = np.asarray(part)
+
+    def initialize(session: Any) -> None:
+        if saver is None or spec.checkpoint_prefix is None:
+            session.run(v1.global_variables_initializer(), feeds)
+        else:
+            saver.restore(session, spec.checkpoint_prefix)
+        session.run(v1.tables_initializer(), feeds)
+
+    losses = {t.name: t for t in v1.get_collection(v1.GraphKeys.REGULARIZATION_LOSSES)}
+    return _Applied(
+        outputs={
+            name: [graph.get_tensor_by_name(tensor) for tensor in info.components]
+            for name, info in signature.outputs.items()
+        },
+        variables=variables,
+        trainable=[v.op.name for v in v1.trainable_variables()],
+        losses={name: t for name, t in losses.items() if not _lacks(t.op, ())},
+        updates=[
+            op
+            for op in map(_op_of, v1.get_collection(v1.GraphKeys.UPDATE_OPS))
+            if not _lacks(op, feeds)
+        ],
+        initialize=initialize,
+        feeds=feeds,
+    )
+
+
+def _by_module(
+    spec: ModuleSpec, variant: GraphVariant, signature: Signature, inputs: Mapping[str, Any]
+) -> _Applied:
+    """Applies compat_hub.Module."""
+    graph = v1.get_default_graph()
+    module = Module(spec, trainable=True, tags=variant.tags)
+    outputs = module(dict(inputs), signature=signature.name, as_dict=True)
+    variables = {v.op.name.removeprefix("module/"): v for v in module.variables}
+    infos = variant.variables_by_node
+
+    def initialize(session: Any) -> None:
+        session.run([v1.global_variables_initializer(), v1.tables_initializer()])
+
+    return _Applied(
+        outputs={n: signature.outputs[n].unpack(value) for n, value in outputs.items()},
+        variables=variables,
+        trainable=[name for name in variables if name in infos and infos[name].trainable],
+        losses={name: graph.get_tensor_by_name(f"module/{name}") for name in variant.free_losses()},
+        updates=v1.get_collection(v1.GraphKeys.UPDATE_OPS),
+        initialize=initialize,
+        feeds={},
+    )
+
+
+def _op_of(value: Any) -> tf.Operation:
+    return value if isinstance(value, tf.Operation) else value.op
+
+
+def _lacks(op: tf.Operation, fed: Collection[str]) -> bool:
+    """Whether an op needs an input of a signature that nothing is fed to."""
+    seen, stack = {op}, [op]
+    while stack:
+        node = stack.pop()
+        if node.type == "Placeholder":
+            return True
+        sources = [t.op for t in node.inputs if t.name not in fed]
+        new = {*sources, *node.control_inputs} - seen
+        seen |= new
+        stack += new
+    return False
+
+
+def _gradients(applied: _Applied) -> dict[str, tf.Tensor | None]:
+    total = weighted_sum(applied.outputs)
+    names = applied.trainable
+    if total is None or not names:
+        return dict.fromkeys(names)
+    found = tf.gradients(total, [applied.variables[name] for name in names])
+    return {
+        name: None if g is None else tf.convert_to_tensor(g)
+        for name, g in zip(names, found, strict=True)
+    }
 
 
 def weighted_sum(outputs: Mapping[str, Any]) -> tf.Tensor | None:
@@ -94,11 +260,6 @@ def weighted_sum(outputs: Mapping[str, Any]) -> tf.Tensor | None:
                 weights = tf.cos(tf.cast(tf.range(tf.size(flat)), tf.float64))
                 terms.append(tf.reduce_sum(flat * weights))
     return tf.add_n(terms) if terms else None
-
-
-def _is_trainable(variant: GraphVariant, name: str) -> bool:
-    info = variant.variables_by_node.get(name)
-    return info is not None and info.trainable
 
 
 def _same(first: Any, second: Any) -> bool:

@@ -141,6 +141,9 @@ def verify(
 ) -> VerificationReport:
     """Compares what compat_hub makes of a module with a session of TF1 in this TensorFlow.
 
+    The session runs the graph as the module's author wrote it, and shares no rewriting of graphs
+    with compat_hub. `notes` says where TensorFlow cannot do that any more.
+
     For every graph variant and signature: the outputs, the gradients of all trainable variables,
     all variables after a training call, and the regularization losses.
 
@@ -210,6 +213,7 @@ def verify(
                 continue
             compare = _Comparison(spec, variant, signature, rtol, atol)
             checks.extend(compare.run(given.get(signature.name), converted))
+            notes.extend(compare.notes)
             if (
                 converted is not None
                 and not variant.tags
@@ -274,6 +278,7 @@ class _Comparison:
         self._signature = signature
         self._rtol = rtol
         self._atol = atol
+        self.notes: list[str] = []
 
     def run(self, given: Mapping[str, Any] | None, converted: Any) -> Iterator[Check]:
         values = sample_inputs(self._spec, self._variant, self._signature)
@@ -291,6 +296,11 @@ class _Comparison:
             hint = "" if given else " Pass values that fit as `inputs`."
             yield self._failed("call", "", f"The session could not compute it: {reason}{hint}")
             return
+        if expected.note:
+            self.notes.append(
+                f"The signature {self._signature.name!r} of the variant "
+                f"{format_tags(self._variant.tags)}: {expected.note}"
+            )
         try:
             yield from self._bridge(values, expected)
             if converted is not None and self._signature.name in converted.signatures:
@@ -304,7 +314,7 @@ class _Comparison:
         trainable = {v.name.partition(":")[0]: v for v in module.trainable_variables}
         with tf.GradientTape() as tape:
             outputs = module(values, signature=self._signature.name, as_dict=True)
-            total = weighted_sum(outputs)
+            total = weighted_sum(outputs) if expected.gradients else None
         yield from self._outputs("output", outputs, expected)
         yield from self._gradients("gradient", tape, total, trainable, expected)
         for loss in module.regularization_losses:
@@ -346,7 +356,7 @@ class _Comparison:
                 name: info.pack([results[label] for label in info.component_labels(name)])
                 for name, info in self._signature.outputs.items()
             }
-            total = weighted_sum(outputs)
+            total = weighted_sum(outputs) if expected.gradients else None
         yield from self._outputs("converted output", outputs, expected)
         yield from self._gradients("converted gradient", tape, total, trainable, expected)
 
@@ -373,12 +383,7 @@ class _Comparison:
         self, kind: str, outputs: Mapping[str, Any], expected: SessionResults
     ) -> Iterator[Check]:
         for name, info in self._signature.outputs.items():
-            want = tf.nest.flatten(expected.outputs[name], expand_composites=True)
-            if hasattr(expected.outputs[name], "to_list"):  # a RaggedTensorValue
-                want = [
-                    expected.outputs[name].flat_values,
-                    *expected.outputs[name].nested_row_splits,
-                ]
+            want = expected.outputs[name]
             labels = info.component_labels(name)
             for label, got, value in zip(labels, info.unpack(outputs[name]), want, strict=True):
                 yield self._compare(kind, label, got, value, expected.is_random)
