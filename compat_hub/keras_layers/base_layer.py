@@ -7,11 +7,19 @@ from typing import Any, ClassVar
 
 import tensorflow as tf
 
-from compat_hub.errors import ModuleFormatError, ResolveError, UnsafeModuleError
+from compat_hub.errors import (
+    ConfigError,
+    HubError,
+    ModuleFormatError,
+    ResolveError,
+    SignatureError,
+    UnsafeModuleError,
+)
 from compat_hub.format.spec import Tags, normalize_tags
 from compat_hub.hub_module.hub_module import HubModule
 from compat_hub.keras_layers import config as _layer_config
 from compat_hub.keras_layers import other_keras
+from compat_hub.keras_layers.arguments import check_arguments
 from compat_hub.keras_layers.targets import as_shapes, make_target
 from compat_hub.keras_layers.weights_file import load_weights, save_weights
 from compat_hub.state.module_state import Missing
@@ -49,6 +57,15 @@ class HubLayer:
         layer: Any = super()
         # The module's graph fixes its dtypes: the layer's policy casts nothing.
         layer.__init__(trainable=trainable, autocast=False, **kwargs)
+        check_arguments(
+            {
+                "arguments": arguments or None,
+                "load_options": load_options,
+                "output_key": output_key,
+                "signature_outputs_as_dict": signature_outputs_as_dict,
+                "train_only": train_only,
+            }
+        )
         options = {
             "arguments": dict(arguments) if arguments else None,
             "tags": None if tags is None else sorted(normalize_tags(tags)),
@@ -70,7 +87,7 @@ class HubLayer:
         self._options = options
         self._load_options = load_options
         shape = options["output_shape"]
-        self._output_shape = None if shape is None else as_shapes(shape)
+        self._output_shape = None if shape is None else self._read_output_shape(shape)
         self._target = make_target(
             handle,
             load_options=load_options,
@@ -156,6 +173,7 @@ class HubLayer:
             config: What `get_config` gave.
 
         Raises:
+            ConfigError: Arguments in the config are none that a layer has, or do not fit.
             ResolveError: The handle leads to no folder.
             ModuleFormatError: The folder holds no module that can be read.
             UnsafeModuleError: The module's graph would touch the host, or the config says that it
@@ -169,6 +187,16 @@ class HubLayer:
         except (ResolveError, ModuleFormatError, UnsafeModuleError) as error:
             where = f"The layer {config.get('name')!r}"
             raise _layer_config.explain(where, config.get("handle"), error, cls._maker) from error
+        except Warning:
+            raise
+        except Exception as error:
+            # Keras 3 puts an error of its own in the place of a TypeError.
+            if isinstance(error, HubError) and not isinstance(error, TypeError):
+                raise
+            raise ConfigError(
+                f"The layer {config.get('name')!r} cannot be made from its config: {error} The "
+                "config is damaged, or of another layer, or of another version of the program."
+            ) from error
 
     def save_own_variables(self, store: Any) -> None:
         """Writes the weights to a `.keras` or `.weights.h5` file, by name; Keras calls it."""
@@ -181,7 +209,7 @@ class HubLayer:
         Raises:
             CheckpointError: The file has other weights.
         """
-        load_weights(store, self._weights_by_name(), self._where)
+        load_weights(store, self._weights_by_name(), self._where, self._weights_file())
 
     def __repr__(self) -> str:
         return other_keras.describe(self, self._maker.keras)
@@ -237,6 +265,11 @@ class HubLayer:
         raise NotImplementedError
 
     @staticmethod
+    def _weights_file() -> Any:
+        """The HDF5 file that weights are being read from, None where it is not known."""
+        raise NotImplementedError
+
+    @staticmethod
     def _loads_file() -> bool:
         """Whether a layer is being made for a file that is not trusted."""
         raise NotImplementedError
@@ -250,4 +283,19 @@ class HubLayer:
         def check(tensor: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:
             return tf.ensure_shape(tensor, batch.concatenate(shape))
 
-        return tf.nest.map_structure(check, output, self._output_shape)
+        try:
+            return tf.nest.map_structure(check, output, self._output_shape)
+        except (TypeError, ValueError) as error:
+            raise SignatureError(
+                f"The output of {self._where} does not have the shape that `output_shape` says: "
+                f"{error}"
+            ) from error
+
+    def _read_output_shape(self, shape: Any) -> Any:
+        try:
+            return as_shapes(shape)
+        except (TypeError, ValueError) as error:
+            raise SignatureError(
+                f"The `output_shape` of {self._where} is {shape!r:.200}, and neither a shape nor a "
+                f"nest of shapes: {error}"
+            ) from error

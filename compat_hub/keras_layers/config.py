@@ -17,9 +17,10 @@ import numpy as np
 import tensorflow as tf
 
 from compat_hub.common.masking import masked
-from compat_hub.errors import ConfigError, HubError, UnsafeModuleError
+from compat_hub.errors import ConfigError, HubError, InputTypeError, UnsafeModuleError
 from compat_hub.format.spec import ModuleSpec, is_module_directory
 from compat_hub.hub_module.hub_module import HubModule, load
+from compat_hub.keras_layers.arguments import check_arguments
 from compat_hub.keras_layers.untrusted_handle import UntrustedHandleError, check_untrusted_handle
 
 SHARED_MODULE = "shared_module"
@@ -190,12 +191,18 @@ class SharedModule:
         if not config:
             return cls()
         allowed = _allowed.get()
+        handle: Any = config.get("handle")
+        options = config.get("load_options")
         if allowed is None:  # Keras makes it for a config in a file
-            check_untrusted_handle(config["handle"])
+            check_untrusted_handle(handle)
         permissions: dict[str, Any] = dict.fromkeys(allowed or (), True)
-        return load(
-            config["handle"], tags=config["tags"], options=config["load_options"], **permissions
-        )
+        try:
+            check_arguments({"load_options": options})
+            return load(handle, tags=config.get("tags"), options=options, **permissions)
+        except InputTypeError as error:  # Keras 3 puts an error of its own in a TypeError's place
+            raise ConfigError(
+                f"The module that layers share cannot be loaded as its config says: {error}"
+            ) from error
 
     def get_config(self) -> dict[str, Any]:
         """The config of the object without a handle."""

@@ -199,5 +199,9 @@ class KerasLayer(HubLayer, keras3_private.HeldWeights, keras.layers.Layer):
         return [v.value for v in self.weights if not isinstance(v, keras3_private.HeldVariable)]
 
     @staticmethod
+    def _weights_file() -> Any:
+        return keras3_private.weights_file()
+
+    @staticmethod
     def _loads_file() -> bool:
         return keras3_private.loads_keras_file()

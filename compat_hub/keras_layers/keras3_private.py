@@ -13,6 +13,7 @@ from typing import Any
 import tensorflow as tf
 
 from compat_hub.keras_layers.keras3_backend import import_keras
+from compat_hub.keras_layers.weights_file import find_open_file
 
 keras: Any = import_keras()
 
@@ -215,6 +216,11 @@ def is_stateless_call(layer: Any) -> bool:
     """Whether the layer is called with values that shall stand for those of its variables."""
     held = [v for v in layer.weights if isinstance(v, HeldVariable)]
     return any(v.value is not v._held for v in held)
+
+
+def weights_file() -> Any:
+    """The HDF5 file that weights are being read from, None where it is not known."""
+    return find_open_file("keras.src.saving.saving_lib")
 
 
 def loads_keras_file() -> bool:

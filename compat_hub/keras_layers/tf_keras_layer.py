@@ -89,6 +89,10 @@ class KerasLayer(HubLayer, tf_keras_private.AdoptedWeights, tf_keras.layers.Laye
         return _make_again, (type(self), self.get_config(), self.get_weights())
 
     @staticmethod
+    def _weights_file() -> Any:
+        return tf_keras_private.weights_file()
+
+    @staticmethod
     def _loads_file() -> bool:
         return tf_keras_private.loads_keras_file()
 

@@ -13,6 +13,7 @@ from tensorflow.python.distribute import load_context
 from tensorflow.python.saved_model import save_context
 from tensorflow.python.util import tf_inspect
 
+from compat_hub.keras_layers.weights_file import find_open_file
 from compat_hub.tf_private.tracking import untracked
 
 
@@ -26,6 +27,11 @@ def has_training_argument(function: Any) -> bool:
         if "training" in (*spec.args, *spec.kwonlyargs):
             return True
     return False
+
+
+def weights_file() -> Any:
+    """The HDF5 file that weights are being read from, None where it is not known."""
+    return find_open_file("tf_keras.src.saving.saving_lib")
 
 
 def loads_keras_file() -> bool:

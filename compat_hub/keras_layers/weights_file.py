@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,10 @@ from compat_hub.errors import CheckpointError, UnsafeModuleError
 
 # What HDF5 has types for: not strings of any bytes, and not bfloat16.
 _NATIVE_KINDS = "biufc"
+_RISK = (
+    "Whoever makes such a file makes a program read files of the machine that it runs on. If you "
+    "trust who made it, copy the values into it."
+)
 
 
 def save_weights(store: Any, weights: Mapping[str, tf.Variable], shared_id: str | None) -> None:
@@ -33,18 +38,27 @@ def save_weights(store: Any, weights: Mapping[str, tf.Variable], shared_id: str 
         store[key] = _encode(variable) if first is None else first[key]
 
 
-def load_weights(store: Any, weights: Mapping[str, tf.Variable], where: str) -> None:
+def load_weights(
+    store: Any, weights: Mapping[str, tf.Variable], where: str, file: Any = None
+) -> None:
     """Reads what `save_weights` wrote.
 
     Args:
         store: What Keras passes to `load_own_variables`.
         weights: The variables by name.
         where: How messages name the layer.
+        file: The HDF5 file that is read, None where it is not known. The layer's part may be behind
+            a link to another one, or be copied out of the file already.
 
     Raises:
         CheckpointError: The file has other weights.
         UnsafeModuleError: It takes some from another file.
     """
+    elsewhere = None if file is None else _find_elsewhere(file, set())
+    if elsewhere is not None:
+        raise UnsafeModuleError(
+            f"The file that {where} is read from leads to another one, at {elsewhere!r}. {_RISK}"
+        )
     variables = {_escape(name): variable for name, variable in weights.items()}
     missing = sorted(variables.keys() - store.keys())
     extra = sorted(store.keys() - variables.keys())
@@ -58,8 +72,7 @@ def load_weights(store: Any, weights: Mapping[str, tf.Variable], where: str) -> 
         if _is_elsewhere(store[key], store):
             raise UnsafeModuleError(
                 f"The weight {variable.name!r} of {where} is not in the file, which leads to "
-                "another one for it. Whoever makes such a file makes a program read files of the "
-                "machine that it runs on. If you trust who made it, copy the values into it."
+                f"another one for it. {_RISK}"
             )
     # Before a value is made: one of another shape may take all memory, and next to nothing in the
     # file.
@@ -98,6 +111,47 @@ def _encode(variable: tf.Variable) -> np.ndarray:
         return variable.numpy()
     message = tf.io.serialize_tensor(variable.read_value()).numpy()
     return np.frombuffer(message, np.uint8)
+
+
+def find_open_file(saving: str) -> Any:
+    """The HDF5 file that Keras is reading weights from, None where it reads none.
+
+    Keras passes a layer its part of the file alone.
+
+    Args:
+        saving: The module of Keras that does it.
+    """
+    frame = inspect.currentframe()
+    while frame is not None:
+        if frame.f_globals.get("__name__") == saving:
+            file = getattr(frame.f_locals.get("weights_store"), "h5_file", None)
+            if file is not None:
+                return file
+        frame = frame.f_back
+    return None
+
+
+def _find_elsewhere(group: Any, seen: set[int]) -> str | None:
+    """The name of something below a group that HDF5 would read from another file, or None."""
+    import h5py  # noqa: PLC0415
+
+    for name in group:
+        where = f"{group.name.rstrip('/')}/{name}"
+        kind = group.get(name, getclass=True, getlink=True)
+        if kind is h5py.ExternalLink:
+            return where
+        if kind is not h5py.HardLink:
+            continue  # what a soft link leads to is in the file, under another name
+        value = group[name]
+        if isinstance(value, h5py.Dataset) and (value.external or value.is_virtual):
+            return where
+        address = h5py.h5o.get_info(value.id).addr
+        if isinstance(value, h5py.Group) and address not in seen:
+            seen.add(address)
+            found = _find_elsewhere(value, seen)
+            if found is not None:
+                return found
+    return None
 
 
 def _is_elsewhere(value: Any, store: Any) -> bool:

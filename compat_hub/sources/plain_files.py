@@ -144,15 +144,21 @@ def check_tree(where: str, folder: str, allow_links: bool = False) -> None:
 
 
 def checkpoint_files(prefix: str) -> list[str]:
-    """The local files that make up a checkpoint: none where there is no such folder."""
+    """The local files that make up a checkpoint: none where there is no such folder.
+
+    Raises:
+        ModuleFormatError: The folder cannot be listed: files in it may be opened by name.
+    """
     local = local_path(prefix)
     if local is None:
         return []
     folder, name = os.path.split(local)
     try:
         return [os.path.join(folder, n) for n in sorted(os.listdir(folder)) if n.startswith(name)]
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
+    except OSError as error:
+        raise _unlisted(error) from error
 
 
 def _files_of_saved_model(folder: str) -> Iterator[str]:
@@ -165,9 +171,25 @@ def _files_of_saved_model(folder: str) -> Iterator[str]:
 
 
 def _walk(folder: str) -> Iterator[str]:
-    """The files in a folder and below; of links to folders, which are not followed, the links."""
+    """The files in a folder and below; of links to folders, which are not followed, the links.
+
+    Raises:
+        ModuleFormatError: A folder cannot be listed: files in it may be opened by name.
+    """
+
+    def fail(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError | NotADirectoryError):
+            raise _unlisted(error) from error
+
     if os.path.islink(folder):
         yield folder
-    for parent, folders, names in os.walk(folder):
+    for parent, folders, names in os.walk(folder, onerror=fail):
         links = [name for name in folders if os.path.islink(os.path.join(parent, name))]
         yield from (os.path.join(parent, name) for name in (*names, *links))
+
+
+def _unlisted(error: OSError) -> ModuleFormatError:
+    return ModuleFormatError(
+        f"The folder {error.filename!r} cannot be listed ({error.strerror}), so nobody can tell "
+        "whether there are links in it. Give yourself the permission to read it (chmod u+rx)."
+    )

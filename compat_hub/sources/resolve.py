@@ -55,6 +55,8 @@ def resolve(handle: str | os.PathLike[str], *, allow_links: bool = False) -> str
     text = os.fspath(handle) if isinstance(handle, str | os.PathLike) else None
     if not isinstance(text, str) or not text:
         raise ResolveError(f"A handle is a non-empty string or path, found {handle!r}.")
+    if "\0" in text:
+        raise ResolveError(f"The handle {text!r} has a null character in it, which no path has.")
     path = _resolve_address(text) if _WEB_ADDRESS.match(text) else _resolve_path(text)
     file = settings.digest_file()
     if file is not None:
@@ -72,7 +74,7 @@ def is_web_address(handle: str) -> bool:
 def is_here(handle: str) -> bool:
     """Whether a handle leads to this machine: a path, or a module that is in the cache already."""
     if not is_web_address(handle):
-        scheme, mark, _ = handle.partition("://")
+        scheme, mark, _ = _without_file_scheme(handle).partition("://")
         return not mark or scheme.lower() in {"file", "ram"}
     if _MASK in handle and handle not in _unmasked:
         return True  # it is looked up in the cache, and nowhere else
@@ -129,12 +131,17 @@ def _known_by_mask(handle: str) -> str:
 
 
 def _resolve_path(handle: str) -> str:
-    path = handle.removeprefix("file://")
+    path = _without_file_scheme(handle)
     if "://" not in path:
         path = os.path.expanduser(path)
     if archives.is_archive_name(path) and _is_file(handle, path):
         return _unpack(handle, path)
     return _check_folder(handle, path.rstrip("/") or path)
+
+
+def _without_file_scheme(handle: str) -> str:
+    """What `tf.io.gfile` is given. It may have a scheme again."""
+    return handle.removeprefix("file://")
 
 
 def _is_file(handle: str, path: str) -> bool:

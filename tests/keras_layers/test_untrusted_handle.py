@@ -128,6 +128,66 @@ def test_an_address(
     assert not evil.marker.exists()
 
 
+@pytest.mark.parametrize("handle", ["gs://bucket/module", "file://gs://bucket/module"])
+@pytest.mark.parametrize("package", KERAS)
+def test_a_bucket(
+    tmp_path: Path, package: str, handle: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = _file(tmp_path, package, "keras", handle)
+    asked = []
+    monkeypatch.setattr(tf.io.gfile, "isdir", asked.append)
+    monkeypatch.setattr(tf.io.gfile, "exists", asked.append)
+    with pytest.raises(compat_hub.UnsafeModuleError, match=r"not on this machine"):
+        KERAS[package][0].models.load_model(file)
+    # Whoever asks a bucket fetches the user's token for it.
+    assert not [path for path in asked if "gs:" in str(path)]
+
+
+@pytest.mark.parametrize("name", ["weights.weights.h5", "model.keras"])
+@pytest.mark.parametrize("package", KERAS)
+def test_weights_behind_a_link_to_another_file(tmp_path: Path, package: str, name: str) -> None:
+    library, layer_class = KERAS[package]
+    model = library.Sequential([layer_class(HPARAMS, name="hub")])
+    model(X)
+    before = model.get_weights()
+    file = tmp_path / name
+    model.save_weights(file) if name.endswith(".h5") else model.save(file)
+    weights = file
+    if name == "model.keras":
+        with zipfile.ZipFile(file) as archive:
+            parts = {part: archive.read(part) for part in archive.namelist()}
+        weights = tmp_path / "inner.h5"
+        weights.write_bytes(parts["model.weights.h5"])
+    _put_elsewhere(weights, tmp_path / "other.h5")
+    if name == "model.keras":
+        with zipfile.ZipFile(file, "w") as archive:
+            for part, data in {**parts, "model.weights.h5": weights.read_bytes()}.items():
+                archive.writestr(part, data)
+    found = model
+    with contextlib.suppress(Exception):
+        if name == "model.keras":
+            found = library.models.load_model(file)
+        else:
+            model.load_weights(file)
+    for old, new in zip(before, found.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def _put_elsewhere(file: Path, other: Path) -> None:
+    """Puts the group with the weights into another file, with other values and a link to it."""
+    with h5py.File(file, "a") as content, h5py.File(other, "w") as secret:
+        groups: list[str] = []
+        content.visit(groups.append)
+        parts: Any = content
+        group = max((g for g in groups if g.endswith("vars")), key=lambda g: len(parts[g]))
+        content.copy(group, secret, "private")
+        private: Any = secret["private"]
+        for value in private.values():
+            value[...] = 7919
+        del content[group]
+        content[group] = h5py.ExternalLink(str(other), "private")
+
+
 @pytest.mark.parametrize("package", KERAS)
 def test_what_the_program_allows(
     tmp_path: Path, server: web.Server, package: str, monkeypatch: pytest.MonkeyPatch
@@ -205,7 +265,10 @@ def test_convert_does_not_run_what_it_refuses(
 def test_what_is_here(tmp_path: Path, server: web.Server) -> None:
     for handle in ("module", "~/module.tar.gz", "file:///module", "ram://module"):
         assert is_here(handle)
-    for handle in ("https://example.com/m.tgz", "gs://bucket/module", "s3://bucket/m.tgz"):
+    for handle in (
+        *("https://example.com/m.tgz", "gs://bucket/module", "s3://bucket/m.tgz"),
+        *("file://gs://bucket/module", "file://hdfs://host/module"),
+    ):
         assert not is_here(handle)
     url = server.url("/module.tar.gz", web.file(web.archive_of("hparams")))
     url = url.replace("://", "://me:secret@")

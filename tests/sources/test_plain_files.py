@@ -17,7 +17,7 @@ from click.testing import CliRunner
 import compat_hub
 from compat_hub.cli.main import main
 from compat_hub.sources import cache_layout, digests
-from compat_hub.sources.plain_files import local_path
+from compat_hub.sources.plain_files import checkpoint_files, local_path
 from tests.copies import ModuleCopy
 
 _SECRET = "the secret words\n"
@@ -333,3 +333,29 @@ def test_assets_of_a_module_that_is_made(make: Callable[[Path], None], tmp_path:
 )
 def test_paths_of_this_machine(path: str, expected: str | None) -> None:
     assert local_path(path) == expected
+
+
+@pytest.mark.parametrize("name", ["variables", "assets"])
+def test_a_folder_that_cannot_be_listed(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files in it can be opened by their names, and may be links."""
+    folder = tmp_path / "model"
+    tf.saved_model.save(tf.Module(), str(folder))
+    (folder / name).mkdir(exist_ok=True)
+
+    def closed(list_folder: Callable[..., object]) -> Callable[..., object]:
+        def call(path: str) -> object:
+            if str(path) == str(folder / name):
+                raise PermissionError(13, "Permission denied", str(path))
+            return list_folder(path)
+
+        return call
+
+    monkeypatch.setattr(os, "listdir", closed(os.listdir))
+    monkeypatch.setattr(os, "scandir", closed(os.scandir))
+    with pytest.raises(compat_hub.ModuleFormatError, match=r"cannot be listed.*chmod"):
+        compat_hub.load(folder)
+    if name == "variables":
+        with pytest.raises(compat_hub.ModuleFormatError, match="cannot be listed"):
+            checkpoint_files(str(folder / "variables/variables"))

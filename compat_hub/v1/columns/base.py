@@ -10,7 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from compat_hub.errors import ConfigError, InputTypeError
+from compat_hub.errors import ConfigError, HubError, InputTypeError
 from compat_hub.format.spec import ModuleSpec, is_module_directory, load_module_spec
 from compat_hub.keras_layers import tf_keras_private
 from compat_hub.keras_layers.tf_keras_layer import KerasLayer
@@ -101,10 +101,18 @@ class ModuleColumn(_DenseColumn):
         if tf_keras_private.loads_keras_file():
             for name in ("module_path", "module_spec_path"):
                 check_untrusted_handle(config.get(name))
-        key = feature_columns.deserialize_feature_column(
-            config["key"], custom_objects, columns_by_name
-        )
-        return cls(**{**config, "key": key})
+        try:
+            key = feature_columns.deserialize_feature_column(
+                config["key"], custom_objects, columns_by_name
+            )
+            return cls(**{**config, "key": key})
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            if isinstance(error, HubError) and not isinstance(error, TypeError):
+                raise
+            raise ConfigError(
+                f"The {cls.__name__} cannot be made from its config: {error!r}. The config is "
+                "damaged, or of another column."
+            ) from error
 
     def __deepcopy__(self, memo: Any) -> Any:
         # An Estimator copies its `params`, with columns among them; a column never changes.
