@@ -1,4 +1,4 @@
-"""Compares tools by programs that do the same with each; writes the table of README.md anew.
+"""Compares tools by programs that do the same with each; writes docs/comparison.md anew.
 
     python -m tests.comparison FOLDER [--tensorflow-hub PYTHON] [--row NAME ...]
 
@@ -32,7 +32,7 @@ from tests.roads.environments import HUB, Environment
 
 ROOT = Path(__file__).parents[2]
 RECORD = Path(__file__).parent / "record.json"
-PAGES = {ROOT / "README.md": False, ROOT / "docs/comparison.md": True}
+PAGE = ROOT / "docs/comparison.md"
 _HERE = Environment("here", "", (), ("compat-hub", "tensorflow", "tf-keras", "keras", "setuptools"))
 # The same, with a setuptools that has no pkg_resources.
 _TODAY = Environment("hub_today", HUB.python, (*HUB.requirements[:-1], "setuptools>=82"), HUB.shown)
@@ -91,9 +91,8 @@ def main() -> None:
         "rows": [{**rows[name], "title": title} for name, title in titles.items() if name in rows],
     }
     RECORD.write_text(json.dumps(record, indent=1) + "\n")
-    for page, notes in PAGES.items():
-        text = page.read_text(encoding="utf-8")
-        page.write_text(table.update(text, table.render(record, notes)), encoding="utf-8")
+    text = PAGE.read_text(encoding="utf-8")
+    PAGE.write_text(table.update(text, table.render(record)), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The record of the comparison as tables of README.md and docs/comparison.md."""
+"""The record of the comparison as the table of docs/comparison.md."""
 
 from __future__ import annotations
 
@@ -15,25 +15,24 @@ def update(text: str, table: str) -> str:
     return with_written(text, BEGIN, table)
 
 
-def render(record: dict[str, Any], notes: bool) -> str:
-    """A row for each probe, with or without notes on the answers, and what it was made with."""
+def render(record: dict[str, Any]) -> str:
+    """A row for each probe, notes on the answers, and what it was made with."""
     lines = [f"| | {' | '.join(TOOLS.values())} |", "|" + " --- |" * (1 + len(TOOLS))]
     numbers: dict[str, int] = {}
     for row in record["rows"]:
-        cells = [row["title"], *(_cell(row[tool], numbers, notes) for tool in TOOLS)]
+        cells = [row["title"], *(_cell(row[tool], numbers) for tool in TOOLS)]
         lines.append(f"| {' | '.join(cells)} |")
-    if notes:
-        lines += ["", *(f"{number}. {note}" for note, number in numbers.items())]
-        lines += ["", "| in the environment of | versions |", "| --- | --- |"]
-        for tool, versions in record["versions"].items():
-            shown = ", ".join(f"{package} {version}" for package, version in versions.items())
-            lines.append(f"| {tool} | {shown} |")
-        lines += ["", f"Of {record['date']}."]
+    lines += ["", *(f"{number}. {note}" for note, number in numbers.items())]
+    lines += ["", "| in the environment of | versions |", "| --- | --- |"]
+    for tool, versions in record["versions"].items():
+        shown = ", ".join(f"{package} {version}" for package, version in versions.items())
+        lines.append(f"| {tool} | {shown} |")
+    lines += ["", f"Of {record['date']}."]
     return "\n".join(lines) + "\n"
 
 
-def _cell(found: dict[str, str], numbers: dict[str, int], notes: bool) -> str:
-    if not notes or not found["note"]:
+def _cell(found: dict[str, str], numbers: dict[str, int]) -> str:
+    if not found["note"]:
         return found["answer"]
     note = found["note"].replace("|", "\\|")
     return f"{found['answer']} ({numbers.setdefault(note, len(numbers) + 1)})"

@@ -8,7 +8,7 @@ import compat_hub
 from compat_hub.samples import sample_path
 from tests.records import FIXTURES
 
-SAMPLES = ["pets"]
+SAMPLES = ["pets", "words"]
 _MAX_BYTES = 60_000
 
 
@@ -26,5 +26,5 @@ def test_a_sample_is_the_fixture_of_its_name(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["fruit", "", "..", "pets/variables"])
 def test_unknown_samples(name: str) -> None:
-    with pytest.raises(compat_hub.ResolveError, match="It has: pets"):
+    with pytest.raises(compat_hub.ResolveError, match="It has: pets, words"):
         sample_path(name)
