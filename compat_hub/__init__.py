@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from compat_hub import text_embedding as text_embedding
     from compat_hub.format.spec import ModuleSpec, load_module_spec
     from compat_hub.hub_module.convert import convert
-    from compat_hub.hub_module.hub_module import HubModule, load
+    from compat_hub.hub_module.hub_module import HubModule
+    from compat_hub.hub_module.load import load
     from compat_hub.keras_layers.keras3_layer import KerasLayer
     from compat_hub.sources.resolve import resolve
     from compat_hub.tools.inspection.inspect import inspect

@@ -23,7 +23,7 @@ HOMES = {
     "get_num_image_channels": "compat_hub.v1.image_modules",
     "image_embedding_column": "compat_hub.v1.columns.columns",
     "inspect": "compat_hub.tools.inspection.inspect",
-    "load": "compat_hub.hub_module.hub_module",
+    "load": "compat_hub.hub_module.load",
     "load_module_spec": "compat_hub.format.spec",
     "migrate": "compat_hub.tools.migration.migrate",
     "register_module_for_export": "compat_hub.v1.exporter",

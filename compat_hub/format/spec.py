@@ -37,6 +37,7 @@ _ATTACHMENTS = "hub_module_attachments"
 _IS_EMPTY = " It is empty: copying or downloading it broke off, so do that again."
 _SUPPORTED_FEATURES: frozenset[str] = frozenset()
 
+# By handle, path, permissions and the stamp of the files: stale entries are not found.
 _read: weakref.WeakValueDictionary[Any, ModuleSpec] = weakref.WeakValueDictionary()
 
 Tags = str | Iterable[str] | None

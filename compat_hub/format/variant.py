@@ -155,6 +155,7 @@ class GraphVariant:
         self.table_initializers = tuple(map(node_of, self._node_list(_TABLE_INITIALIZERS)))
         self.assets = self._read_assets()
         self.attachments = self._read_attachments()
+        # Never stale: a program that draws random numbers is not in it.
         self.programs: dict[Any, Any] = {}
         self._check_references()
         self._check_function_names()

@@ -12,8 +12,10 @@ from compat_hub.format.spec import (
     check_plain,
     is_module_directory,
     is_saved_model,
+    load_module_spec,
 )
-from compat_hub.hub_module.hub_module import HubModule, load
+from compat_hub.hub_module.hub_module import HubModule
+from compat_hub.hub_module.load import load
 from compat_hub.sources.resolve import resolve
 from compat_hub.state.module_state import Missing
 
@@ -81,9 +83,10 @@ def convert(
     else:
         if not isinstance(handle, ModuleSpec):
             _check_format(handle, resolve(handle))
-        module = load(handle, tags=tags, missing=missing)
-        if tags is None and len(module.spec.variants) == 1:
-            (module.tags,) = module.spec.variants
+        spec = load_module_spec(handle)
+        if tags is None and len(spec.variants) == 1:
+            (tags,) = spec.variants
+        module = load(spec, tags=tags, missing=missing)
     return module.save(path, signatures=signatures)
 
 

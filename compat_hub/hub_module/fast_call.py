@@ -8,11 +8,11 @@ from typing import Any
 import tensorflow as tf
 
 from compat_hub.format.tensor_info import TensorInfo
-from compat_hub.programs.program import GraphFunction
+from compat_hub.programs.graph_function import GraphFunction
 from compat_hub.tf_private import eager_runtime
 
 
-class DirectCall:
+class FastCall:
     """A call with eager tensors for all inputs, which need no conversion.
 
     A small signature takes some microseconds. Naming, converting and checking the inputs one after
@@ -38,7 +38,7 @@ class DirectCall:
         Args:
             values: A dict by input name, or the only input.
         """
-        if eager_runtime.may_record() or self._function.program.is_stale:
+        if eager_runtime.may_record():
             return None
         inputs = self._inputs
         if type(values) is not dict and len(inputs) == 1:

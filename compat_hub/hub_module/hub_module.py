@@ -1,97 +1,30 @@
-"""HubModule and `load`: a module in TF1 Hub format as an object of TensorFlow 2."""
+"""HubModule: a module in TF1 Hub format as an object of TensorFlow 2."""
 
 from __future__ import annotations
 
-import functools
 import os
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import tensorflow as tf
 
-from compat_hub.errors import GraphError, InputTypeError, ResolveError, UnknownNameError
+from compat_hub.errors import GraphError, UnknownNameError
 from compat_hub.format.host_access import check_host_access, check_run
-from compat_hub.format.inputs import bind_inputs, join_components
 from compat_hub.format.signature_table import signature_tables
-from compat_hub.format.spec import (
-    ModuleSpec,
-    Tags,
-    check_plain,
-    is_module_directory,
-    is_saved_model,
-    load_module_spec,
-    normalize_tags,
-    read_module_spec,
-)
+from compat_hub.format.spec import ModuleSpec, Tags, normalize_tags
 from compat_hub.format.tensor_info import TensorInfo
-from compat_hub.format.variant import GraphVariant, Signature, format_tags
-from compat_hub.hub_module.fast_call import DirectCall
+from compat_hub.format.variant import GraphVariant, format_tags
+from compat_hub.hub_module.dispatch import INFERENCE, Dispatcher, IsWatched, watch_all
 from compat_hub.hub_module.pruned import PrunedFunction
+from compat_hub.hub_module.regularization_loss import RegularizationLoss
 from compat_hub.hub_module.saved_model import save_reusable
-from compat_hub.hub_module.signature_function import (
-    CallKey,
-    CallResult,
-    SignatureFunction,
-    given_name,
-)
-from compat_hub.programs.gaps import check_gap, check_usable, find_gap
-from compat_hub.programs.program import GraphFunction, Program, StateTensor, shared_program
+from compat_hub.hub_module.signature_function import CallResult
+from compat_hub.hub_module.signatures import SignatureCallable, Signatures
+from compat_hub.programs.gaps import check_usable, find_gap
 from compat_hub.programs.tensorflow_errors import check_process
-from compat_hub.sources import digests
-from compat_hub.sources.fresh_copy import naming_fresh_copy
-from compat_hub.sources.plain_files import check_saved_model
-from compat_hub.sources.resolve import resolve
 from compat_hub.state.module_state import Missing, ModuleState
 from compat_hub.state.tables import MutableTable
-from compat_hub.tf_private import autograph_marks, eager_runtime, graph_internals, saved_models
-from compat_hub.tf_private.keras3_callers import is_untracked, warn_of_untracked
-
-_INFERENCE: frozenset[str] = frozenset()
-_TRAIN = frozenset({"train"})
-
-IsWatched = Callable[[StateTensor], bool]
-
-
-def _watch_all(_: StateTensor) -> bool:
-    return True
-
-
-class _Choice(NamedTuple):
-    """What a caller asks for, found and checked."""
-
-    variant: GraphVariant
-    signature: Signature
-    outputs: tuple[str, ...]
-    where: str
-
-
-def _key(
-    choice: _Choice,
-    inputs: Iterable[str],
-    training: bool,
-    losses: bool = False,
-    portable: bool = False,
-) -> CallKey:
-    return CallKey(
-        choice.variant.tags,
-        choice.signature.name,
-        choice.outputs,
-        tuple(inputs),
-        training and bool(choice.variant.update_ops),
-        losses and bool(choice.variant.regularization_losses),
-        portable,
-    )
-
-
-class _Known:
-    """What calls have looked up and built; tf.Module wraps dicts of its own, which are slower."""
-
-    def __init__(self) -> None:
-        self.choices: dict[Any, _Choice] = {}
-        self.functions: dict[CallKey, SignatureFunction] = {}
-        self.direct: dict[Any, DirectCall | None] = {}
-        self.warned = False  # of a layer that does not find the variables
+from compat_hub.tf_private import autograph_marks, eager_runtime
 
 
 class HubModule(tf.Module):
@@ -137,12 +70,11 @@ class HubModule(tf.Module):
         check_usable(variants, frozenset())
         check_host_access(spec, variants, initial_values=missing == "initial")
         self.state = ModuleState(spec, variants, missing)
-        self._known = _Known()
-        self._lock = threading.RLock()
+        self.dispatcher = Dispatcher(spec, tags, self.state)
         self.variable_map = self.state.variable_map
         self.asset_paths = [asset.asset for asset in self.state.assets.values()]
         self._tables = self.state.tables  # what a SavedModel contains is found by attributes
-        self.signatures: Mapping[str, SignatureCallable] = _Signatures(self)
+        self.signatures: Mapping[str, SignatureCallable] = Signatures(self)
         self._regularization_losses: list[RegularizationLoss] | None = None
 
     @autograph_marks.unconverted
@@ -172,7 +104,8 @@ class HubModule(tf.Module):
             CheckpointError: The call needs a variable that the module's checkpoint does not have.
             ModuleFormatError: It needs an op that this TensorFlow does not have.
         """
-        found = self._outputs(inputs, signature, None if as_dict else ("default",), training)
+        outputs = None if as_dict else ("default",)
+        found = self.dispatcher.outputs(inputs, signature, outputs, training)
         return found if as_dict else found["default"]
 
     @property
@@ -183,7 +116,7 @@ class HubModule(tf.Module):
     @property
     def trainable_variables(self) -> tuple[tf.Variable, ...]:
         """The variables in the TRAINABLE_VARIABLES collection of some variant."""
-        return tuple(v for n, v in self.state.variables.items() if n in self.state.trainable)
+        return self.state.trainable_variables
 
     @property
     def non_trainable_variables(self) -> tuple[tf.Variable, ...]:
@@ -335,17 +268,11 @@ class HubModule(tf.Module):
             InputTypeError: An input or a given output is missing, or of the wrong dtype or shape.
             SignatureError: No wanted output depends on one that is given.
         """
-        variant = self.variant(training)
-        known = self.spec.signature(signature, variant.tags).select_outputs(None, variant.where)
-        wanted = tuple(n for n in known if n not in given) if as_dict else ("default",)
-        choice = self._choose(signature, wanted, training)
-        names = choice.signature.select_outputs(list(given), variant.where)
-        values = bind_inputs(
-            choice.signature.inputs, inputs, choice.variant.has_default, choice.where, None
-        )
-        key = _key(choice, values, False)._replace(given=names, portable=saved_models.is_saving())
-        values = {**values, **{given_name(name): given[name] for name in names}}
-        outputs = self._function(key)(values, _watch_all).outputs
+        chosen = self.dispatcher.choose(signature, training)
+        wanted = [n for n in chosen.outputs if n not in given] if as_dict else ["default"]
+        chosen = self.dispatcher.choose(signature, training, wanted)._replace(update_ops=False)
+        chosen.signature.select_outputs(list(given), chosen.variant.where)
+        outputs = self.dispatcher.run(chosen, chosen.bind(inputs), given=given).outputs
         return outputs if as_dict else outputs["default"]
 
     def prune(
@@ -416,7 +343,7 @@ class HubModule(tf.Module):
         training: Any = False,
         arguments: Mapping[str, Any] | None = None,
         losses: bool = False,
-        is_watched: IsWatched = _watch_all,
+        is_watched: IsWatched = watch_all,
         portable: bool = False,
     ) -> CallResult:
         """Applies a signature, with a say in what is computed and watched.
@@ -435,125 +362,16 @@ class HubModule(tf.Module):
         Returns:
             The outputs by name, and the losses.
         """
-        self._check_name(signature)
-        constant = constant_bool(training)
-        if constant is None:
-            return self.call_either(
-                training,
-                lambda flag: self.call_signature(
-                    inputs,
-                    signature,
-                    outputs,
-                    training=flag,
-                    arguments=arguments,
-                    losses=losses,
-                    is_watched=is_watched,
-                    portable=portable,
-                ),
-                losses,
-            )
-        choice = self._choose(signature, None if outputs is None else tuple(outputs), constant)
-        values = bind_inputs(
-            choice.signature.inputs, inputs, choice.variant.has_default, choice.where, arguments
+        return self.dispatcher.call(
+            inputs,
+            signature,
+            outputs,
+            training=training,
+            arguments=arguments,
+            losses=losses,
+            is_watched=is_watched,
+            portable=portable,
         )
-        if is_watched is _watch_all and not self._known.warned:
-            self._warn_of_untracked()
-        key = _key(choice, values, constant, losses, portable or saved_models.is_saving())
-        return self._function(key)(values, is_watched)
-
-    def _warn_of_untracked(self) -> None:
-        """Warns, once, where a layer of Keras 3 calls the module and finds no variables in it."""
-        if is_untracked(lambda: self.trainable_variables):
-            self._known.warned = True
-            warn_of_untracked(self.spec.handle, len(self.trainable_variables))
-
-    def _outputs(
-        self, inputs: Any, signature: str | None, outputs: tuple[str, ...] | None, training: Any
-    ) -> dict[str, Any]:
-        """The outputs of a call that has nothing more to say."""
-        self._check_name(signature)
-        plain = (signature, outputs, training)
-        is_known = isinstance(training, bool)
-        direct = self._known.direct.get(plain) if is_known else None
-        found = None if direct is None else direct(inputs)
-        if found is not None:
-            return found
-        found = self.call_signature(inputs, signature, outputs, training=training).outputs
-        if is_known:
-            self._remember(plain)
-        return found
-
-    def _check_name(self, signature: object) -> None:
-        if signature is not None and not isinstance(signature, str):
-            raise InputTypeError(
-                f"Module {self.spec.handle!r}: `signature` is a name, found a "
-                f"{type(signature).__name__}. Several inputs are passed in one dict, by name."
-            )
-
-    def _remember(self, plain: tuple[str | None, tuple[str, ...] | None, bool]) -> None:
-        """Keeps the short way of calls with all inputs, where there has been such a call."""
-        choice = self._choose(*plain)
-        function = self._known.functions.get(_key(choice, choice.signature.inputs, plain[-1]))
-        if function is not None:
-            self._known.direct[plain] = function.direct
-
-    def _choose(
-        self, signature: str | None, outputs: tuple[str, ...] | None, training: bool
-    ) -> _Choice:
-        """Looked up once: a call of a small signature takes no longer than this would."""
-        key = (signature, outputs, training)
-        choice = self._known.choices.get(key)
-        if choice is None:
-            variant = self.variant(training)
-            found = self.spec.signature(signature, variant.tags)
-            choice = self._known.choices[key] = _Choice(
-                variant,
-                found,
-                found.select_outputs(outputs, variant.where),
-                f"{variant.where}, signature {found.name!r}",
-            )
-        return choice
-
-    def _function(self, key: CallKey) -> SignatureFunction:
-        functions = self._known.functions
-        known = functions.get(key)
-        if known is None or known.function.program.is_stale:
-            with self._lock:
-                known = functions.get(key)
-                if known is None or known.function.program.is_stale:
-                    variant = self.spec.variant(key.tags)
-                    known = functions[key] = SignatureFunction(
-                        variant,
-                        variant.signatures[key.signature],
-                        key,
-                        self.state.tensors(variant),
-                    )
-        return known
-
-    def call_either(
-        self, training: tf.Tensor, call: Callable[[bool], CallResult], losses: bool
-    ) -> CallResult:
-        """A call of which only the running program knows whether it is one in training.
-
-        Args:
-            training: A boolean scalar tensor.
-            call: Makes the call of inference, or of training.
-            losses: Whether it computes the losses that depend on inputs.
-
-        Returns:
-            The outputs and the losses of the call that is made.
-        """
-
-        def branch(flag: bool) -> Callable[[], tuple[dict[str, Any], list[tf.Tensor]]]:
-            def run() -> tuple[dict[str, Any], list[tf.Tensor]]:
-                result = call(flag)
-                terms = [tf.cast(loss, tf.float32) for loss in result.losses]
-                return result.outputs, [tf.add_n([tf.zeros([]), *terms])] if losses else []
-
-            return run
-
-        outputs, total = tf.cond(tf.cast(training, tf.bool), branch(True), branch(False))
-        return CallResult(outputs, total)
 
     def variant(self, training: bool) -> GraphVariant:
         """The variant that a call uses.
@@ -568,16 +386,12 @@ class HubModule(tf.Module):
         Raises:
             UnknownNameError: There is no such variant.
         """
-        if self.tags is not None:
-            return self.spec.variant(self.tags)
-        return self.spec.variant(
-            _TRAIN if training and _TRAIN in self.spec.variants else _INFERENCE
-        )
+        return self.dispatcher.variant(training)
 
     def _tags_or_own(self, tags: Tags) -> frozenset[str]:
         if tags is not None:
             return normalize_tags(tags)
-        return self.tags or _INFERENCE
+        return self.tags or INFERENCE
 
     def save(self, path: str | os.PathLike[str], *, signatures: Sequence[str] | None = None) -> str:
         """Writes a SavedModel of TensorFlow 2, with the current values of the variables.
@@ -676,94 +490,6 @@ class HubModule(tf.Module):
         return signature_tables(title, variants or self.spec.variants.values())
 
 
-class SignatureCallable:
-    """One entry of `HubModule.signatures`.
-
-    Attributes:
-        name: The signature's name.
-    """
-
-    def __init__(self, module: HubModule, name: str) -> None:
-        self._module = module
-        self.name = name
-        infos = module.get_input_info_dict(name)
-        self._composites = infos if any(i.is_composite for i in infos.values()) else None
-        self._where = module.spec.variant(module.tags).where
-
-    @autograph_marks.unconverted
-    def __call__(self, /, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """Applies the signature in inference.
-
-        Args:
-            *args: The only input, where there is one.
-            **kwargs: Inputs by name. A sparse one may also be given as `x_indices`, `x_values`
-                and `x_dense_shape`, a ragged one as `x_component_0`, `x_component_1`, ...
-
-        Returns:
-            All outputs by name.
-        """
-        if len(args) > 1 or (args and kwargs):
-            raise InputTypeError(
-                f"Module {self._module.spec.handle!r}: the signature {self.name!r} takes its "
-                "inputs by keyword, or its only one by position."
-            )
-        inputs: Any = args[0] if args else kwargs
-        infos = self._composites
-        if infos and isinstance(inputs, Mapping):
-            inputs = join_components(infos, inputs, f"{self._where}, signature {self.name!r}")
-        return self._module._outputs(inputs, self.name, None, False)
-
-    @functools.cached_property
-    def concrete_function(self) -> Any:
-        """The signature as a `tf.types.experimental.ConcreteFunction`, for tools that take these.
-
-        `tf.lite.TFLiteConverter.from_concrete_functions`, say. Its inputs are those without a
-        default, in their declared shapes.
-        """
-        infos = self._module.get_input_info_dict(self.name)
-        has_default = self._module.spec.variant(self._module.tags).has_default
-        specs = {n: info.named_spec(n) for n, info in infos.items() if not has_default(info)}
-        with tf.init_scope():
-            return tf.function(self, autograph=False).get_concrete_function(**specs)
-
-    @property
-    def inputs(self) -> list[tf.Tensor]:
-        """The tensors of `graph` that stand for inputs and captured variables."""
-        return self.concrete_function.inputs
-
-    @property
-    def outputs(self) -> list[tf.Tensor]:
-        """The tensors of `graph` that are returned."""
-        return self.concrete_function.outputs
-
-    @property
-    def graph(self) -> tf.Graph:
-        """The graph of `concrete_function`."""
-        return self.concrete_function.graph
-
-    @property
-    def variables(self) -> tuple[tf.Variable, ...]:
-        """The variables that the signature uses."""
-        return tuple(self.concrete_function.variables)
-
-    @property
-    def trainable_variables(self) -> tuple[tf.Variable, ...]:
-        """Those of them that train."""
-        return tuple(v for v in self.variables if v.trainable)
-
-    @property
-    def structured_input_signature(self) -> tuple[tuple[()], dict[str, Any]]:
-        """The type specs of positional and keyword arguments, as of a `ConcreteFunction`."""
-        infos = self._module.get_input_info_dict(self.name)
-        return (), {name: info.type_spec for name, info in infos.items()}
-
-    @property
-    def structured_outputs(self) -> dict[str, Any]:
-        """The type specs of the outputs, as of a `ConcreteFunction`."""
-        infos = self._module.get_output_info_dict(self.name)
-        return {name: info.type_spec for name, info in infos.items()}
-
-
 def _load_again(
     spec: ModuleSpec,
     tags: frozenset[str] | None,
@@ -779,161 +505,4 @@ def _load_again(
         tables = [table for table in module.state.tables if isinstance(table, MutableTable)]
         for table, content in zip(tables, contents, strict=True):
             table.set_content(content)
-    return module
-
-
-class _Signatures(Mapping[str, SignatureCallable]):
-    """The inference signatures of a module, or those of the variant that it is pinned to."""
-
-    def __init__(self, module: HubModule) -> None:
-        self._module = module
-
-    def __getitem__(self, name: str) -> SignatureCallable:
-        # In a call None is the default; as a key it is none.
-        signature = self._module.spec.signature(str(name), self._module.tags)
-        return SignatureCallable(self._module, signature.name)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._module.get_signature_names())
-
-    def __len__(self) -> int:
-        return len(self._module.get_signature_names())
-
-    def __repr__(self) -> str:
-        return f"<signatures {', '.join(self)}>"
-
-
-class RegularizationLoss:
-    """A callable without arguments that gives one regularization loss, a differentiable scalar.
-
-    Attributes:
-        name: The name of the loss tensor in the module's graph.
-    """
-
-    def __init__(self, state: ModuleState, variant: GraphVariant, name: str) -> None:
-        self.name = name
-        self._state = state
-        self._variant = variant
-        self._lock = threading.Lock()
-        self._functions: dict[bool, GraphFunction] = {}
-
-    @autograph_marks.unconverted
-    def __call__(self, portable: bool = False) -> tf.Tensor:
-        """The loss for the variables' values of now.
-
-        Args:
-            portable: As for `HubModule.call_signature`.
-        """
-        portable = portable or saved_models.is_saving()
-        with self._lock:
-            if portable not in self._functions:
-                self._functions[portable] = self._make_function(portable)
-        return self._functions[portable]([])[0]
-
-    def _make_function(self, portable: bool) -> GraphFunction:
-        tensors = self._state.tensors(self._variant)
-        where = f"{self._variant.where}, regularization loss {self.name!r}"
-        check_gap(self._variant, [self.name], [], self._state.lacking, where)
-
-        def build() -> Program:
-            name = "regularization_loss"
-            return Program(self._variant, {}, tensors, [self.name], (), name, portable)
-
-        key = ("regularization loss", self.name, portable)
-        return GraphFunction(shared_program(self._variant, key, build), tensors)
-
-    def __repr__(self) -> str:
-        return f"<compat_hub regularization loss {self.name!r}>"
-
-
-def constant_bool(value: Any) -> bool | None:
-    """A flag as a Python bool, or None where only the running program knows it."""
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, tf.Variable):
-        value = value.read_value()
-    if tf.is_tensor(value):
-        value = tf.get_static_value(value)
-        return None if value is None else bool(value)
-    return bool(value)
-
-
-def load(
-    handle: str | os.PathLike[str] | ModuleSpec,
-    tags: Tags = None,
-    options: tf.saved_model.LoadOptions | None = None,
-    *,
-    allow_host_access: bool = False,
-    allow_links: bool = False,
-    sha256: str | None = None,
-    missing: Missing = "error",
-) -> Any:
-    """Loads a module: one in TF1 Hub format, or a plain SavedModel.
-
-    Examples:
-        >>> module = compat_hub.load("path/to/text_module")
-        >>> module(["hello", "world"]).shape
-        TensorShape([2, 4])
-        >>> compat_hub.load("path/to/module", tags={"train"}).tags
-        frozenset({'train'})
-
-    Args:
-        handle: What `compat_hub.resolve` takes: a path of a folder or archive, or a web address.
-            Or a `ModuleSpec`.
-        tags: Which graph variant to pin every call to: a set, a list or one string. None keeps
-            every variant available.
-        options: As for `tf.saved_model.load`. For a module in TF1 Hub format only
-            `experimental_io_device` has a meaning: the device that reads the checkpoint.
-        allow_host_access: Whether the module's graph may touch the host: read and write files
-            other than its own assets, call Python, reach the network. A `ModuleSpec` may allow it
-            already. A plain SavedModel is not looked into.
-        allow_links: Whether files of the module may be behind links that lead out of its folder,
-            as in stores that are laid out with links. A `ModuleSpec` may allow it already.
-        sha256: The digest that the module has to have, in hexadecimal digits: one over the names
-            and contents of all its files, which `compat-hub cache verify` prints. It is computed
-            anew for each call.
-        missing: What becomes of variables that the module's checkpoint does not have, as where it
-            was exported from a variant with fewer. With `"error"` they are not among the module's
-            variables, and a call that needs one raises; all other calls work. With `"initial"` they
-            have the initial values of the graph.
-
-    Returns:
-        A `HubModule`. For a folder without `tfhub_module.pb`: what `tf.saved_model.load` returns.
-
-    Raises:
-        ResolveError: The handle leads to no module, or to one with another digest.
-        ModuleFormatError: The folder holds no module that can be read, or this TensorFlow lacks
-            ops that all signatures need.
-        CheckpointError: Files of the checkpoint are missing or damaged, or it lacks variables that
-            all signatures need.
-        UnknownNameError: The module has no variant with these tags.
-        UnsafeModuleError: The module's graph would touch the host, or a file of it is behind a
-            link that leads out of its folder.
-    """
-    if isinstance(handle, ModuleSpec):
-        if sha256 is not None:
-            raise ResolveError(
-                f"Module {handle.handle!r}: a ModuleSpec was read before its digest was known. "
-                "With sha256, pass the handle that the spec was read from."
-            )
-        spec = load_module_spec(
-            handle, allow_host_access=allow_host_access, allow_links=allow_links
-        )
-    else:
-        path = resolve(handle, allow_links=allow_links)
-        if sha256 is not None:
-            source = "the expected one (sha256)"
-            digests.check(os.fspath(handle), path, sha256, source, allow_links)
-        if not is_module_directory(path) and is_saved_model(path):
-            check_saved_model(f"The SavedModel {os.fspath(handle)!r}", path, allow_links)
-            check_plain(os.fspath(handle), path, allow_links, tags is not None)
-            plain_tags = None if tags is None else sorted(normalize_tags(tags))
-            return tf.saved_model.load(path, tags=plain_tags, options=options)
-        spec = read_module_spec(os.fspath(handle), path, allow_host_access, allow_links)
-    pinned = None if tags is None else normalize_tags(tags)
-    io_device = options.experimental_io_device if options else None
-    outside = graph_internals.outside_of_functions()
-    with outside, tf.device(io_device), naming_fresh_copy(spec.handle):
-        module = HubModule(spec, pinned, missing)
-    graph_internals.keep_with_functions(module)
     return module

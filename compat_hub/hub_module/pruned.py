@@ -19,7 +19,9 @@ from compat_hub.graphdef.analysis.control_flow_contexts import find_context
 from compat_hub.graphdef.names import NOTED_SHAPES, node_of, tensor_of
 from compat_hub.graphdef.op_outputs import output_dtypes
 from compat_hub.programs.gaps import check_gap
-from compat_hub.programs.program import GraphFunction, Program, StateTensor, shared_program
+from compat_hub.programs.graph_function import GraphFunction
+from compat_hub.programs.program import Program, shared_program
+from compat_hub.programs.state_tensor import StateTensor
 from compat_hub.tf_private import autograph_marks, op_registry, saved_models
 
 _SHOWN = 4
@@ -88,7 +90,7 @@ class PrunedFunction:
         portable = saved_models.is_saving()
         with self._lock:
             known = self._functions.get(portable)
-            if known is None or known.program.is_stale:
+            if known is None:
                 known = self._functions[portable] = self._make_function(portable)
         return known
 
@@ -101,7 +103,7 @@ class PrunedFunction:
             )
 
         key = ("prune", *map(tuple, (specs, self._tensors, self._targets)), portable)
-        return GraphFunction(shared_program(self._variant, key, build), self._state)
+        return GraphFunction(lambda: shared_program(self._variant, key, build), self._state)
 
     def _bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Any]:
         """The values, one for each of the fed tensors."""

@@ -12,9 +12,11 @@ from compat_hub.errors import SignatureError
 from compat_hub.format.inputs import convert_input
 from compat_hub.format.variant import GraphVariant, Signature
 from compat_hub.graphdef.subgraph import consumed_tensors
-from compat_hub.hub_module.fast_call import DirectCall
+from compat_hub.hub_module.fast_call import FastCall
 from compat_hub.programs.gaps import check_gap, may_have_gaps
-from compat_hub.programs.program import GraphFunction, Program, StateTensor, shared_program
+from compat_hub.programs.graph_function import GraphFunction
+from compat_hub.programs.program import Program, shared_program
+from compat_hub.programs.state_tensor import StateTensor
 
 
 class CallKey(NamedTuple):
@@ -106,7 +108,7 @@ class SignatureFunction:
                 portable=key.portable,
             )
 
-        self.function = GraphFunction(shared_program(variant, key, build), state)
+        self.function = GraphFunction(lambda: shared_program(variant, key, build), state)
 
     def __call__(
         self, values: Mapping[str, Any], is_watched: Callable[[StateTensor], bool]
@@ -124,14 +126,14 @@ class SignatureFunction:
         return CallResult(outputs, list(results))
 
     @functools.cached_property
-    def direct(self) -> DirectCall | None:
+    def fast_call(self) -> FastCall | None:
         """The shortest way through it, or None where values are made of several tensors."""
         infos = [*self._inputs.values(), *self._outputs.values()]
         # Two inputs may name one tensor.
         fed = {tensor for info in self._inputs.values() for tensor in info.components}
         if any(info.is_composite for info in infos) or len(fed) != len(self._inputs):
             return None
-        return DirectCall(self.function, self._inputs, list(self._outputs))
+        return FastCall(self.function, self._inputs, list(self._outputs))
 
     def _check_is_used(
         self,

@@ -20,7 +20,8 @@ from compat_hub.hub_module.hub_module import HubModule
 from compat_hub.keras_layers import config as _layer_config
 from compat_hub.keras_layers import other_keras
 from compat_hub.keras_layers.arguments import check_arguments
-from compat_hub.keras_layers.targets import as_shapes, make_target
+from compat_hub.keras_layers.targets.make_target import make_target
+from compat_hub.keras_layers.targets.target import as_shapes
 from compat_hub.keras_layers.weights_file import load_weights, save_weights
 from compat_hub.state.module_state import Missing
 from compat_hub.tf_private import tracking

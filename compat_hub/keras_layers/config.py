@@ -19,7 +19,8 @@ import tensorflow as tf
 from compat_hub.common.masking import masked
 from compat_hub.errors import ConfigError, HubError, InputTypeError, UnsafeModuleError
 from compat_hub.format.spec import ModuleSpec, is_module_directory
-from compat_hub.hub_module.hub_module import HubModule, load
+from compat_hub.hub_module.hub_module import HubModule
+from compat_hub.hub_module.load import load
 from compat_hub.keras_layers.arguments import check_arguments
 from compat_hub.keras_layers.untrusted_handle import UntrustedHandleError, check_untrusted_handle
 

@@ -1,12 +1,12 @@
-"""Graph functions: one callable of TensorFlow 2 for a part of a graph variant."""
+"""A part of a graph variant, rewritten for TensorFlow 2 and imported."""
 
 from __future__ import annotations
 
-import enum
+import dataclasses
 import functools
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Literal
 
 import tensorflow as tf
 
@@ -32,49 +32,29 @@ from compat_hub.programs.pipeline import (
     import_graph,
     rewrite,
 )
-from compat_hub.programs.tensorflow_errors import building, check_process, differentiating
+from compat_hub.programs.state_tensor import StateTensor
+from compat_hub.programs.tensorflow_errors import building, differentiating
 from compat_hub.tf_private import bare_functions, eager_runtime, op_registry, partly_differentiated
 
-
-class StateTensor(Protocol):
-    """What stands for a tensor that the module's state gives: a variable's handle, say."""
-
-    def spec(self) -> tf.TensorSpec:
-        """That of `tensor()`, of which there may be none yet."""
-        ...
-
-    def tensor(self) -> tf.Tensor:
-        """One such tensor, with its dtype and what is known of what is behind it."""
-        ...
-
-    def argument(self, writes: bool) -> tf.Tensor:
-        """The tensor to pass in this context, eager, tf.function or replica, to a call."""
-        ...
-
-    def prepare(self, placeholder: tf.Tensor) -> None:
-        """Tells the placeholder that will receive `tensor()` what it needs to know."""
-        ...
-
-    def accessed(self, watched: bool = True) -> None:
-        """Reports to surrounding functions that a call uses it, and to tapes if it is watched."""
-        ...
-
-    def written(self) -> None:
-        """Makes what a call has written to `argument()` known to all replicas."""
-        ...
+# Who calls a program; each has an import of the graph for itself. Eager tapes and functions that
+# are being built differ in how they take gradients, and both change loops and conditionals in
+# place, under fixed names: the second would find what the first has left, and miss some gradients.
+# A graph without any has one import for both. Calls that nobody records need no Python graph.
+Use = Literal["unrecorded", "eager", "function"]
 
 
-class _Use(enum.Enum):
-    """Who calls a program; each has an import of the graph for itself.
+@dataclasses.dataclass
+class Import:
+    """The graph as a function of TensorFlow.
 
-    Eager tapes and functions that are being built take gradients of it in ways of their own, and
-    both change its loops and conditionals in place, under fixed names: the second would find what
-    the first has left, and miss some gradients. Without any, they share one.
+    Attributes:
+        function: A ConcreteFunction, or a BareFunction.
+        recorded: The same for calls that a tape, or a function that is being built, may see; made
+            with the first such call.
     """
 
-    UNWATCHED = enum.auto()  # nobody looks at the graph
-    EAGER = enum.auto()
-    FUNCTION = enum.auto()
+    function: Any
+    recorded: Callable[[list[tf.Tensor]], list[tf.Tensor]] | None = None
 
 
 class Program:
@@ -129,14 +109,13 @@ class Program:
         names = [tensor for tensor in state if tensor in used]
         written = self._find_written(names)
         self.uses = {tensor: tensor in written for tensor in names}
-        self._shapes: dict[Any, list[tf.TensorShape]] = {}
         self._specs = [*self._feeds.values(), *(specs[tensor] for tensor in names)]
         self._name = name
         self._lock = threading.Lock()
-        self._functions: dict[_Use, Any] = {}
-        self._differentiated: dict[_Use, Callable[[list[tf.Tensor]], list[tf.Tensor]]] = {}
-        self._unrecorded: Any = None  # the one for calls that nobody records, once it is known
-        self._function([state[tensor] for tensor in names], eager_runtime.may_record())
+        # Neither becomes stale: a program has one graph, and arguments of the same kinds.
+        self._imports: dict[Use, Import] = {}
+        self._shapes: dict[Any, list[tf.TensorShape]] = {}  # of the outputs, by those of the inputs
+        self._import_for([state[tensor] for tensor in names], eager_runtime.may_record())
 
     @property
     def is_stale(self) -> bool:
@@ -157,36 +136,17 @@ class Program:
             HubError: A gradient is asked for and cannot be built; or the graph failed, over a
                 string that is no text.
         """
-        function = None if recorded else self._unrecorded
-        if function is None:
-            function = self._function(states, recorded)
-            if not recorded:
-                self._unrecorded = function
         try:
             if not recorded:
-                return bare_functions.call_unrecorded(function, arguments, self._fusible)
+                found = self._imports.get("unrecorded") or self._import_for(states, recorded)
+                return bare_functions.call_unrecorded(found.function, arguments, self._fusible)
             with differentiating(self._variant.where):
-                return self._call_recorded(function, arguments)
+                return self._recorded(states)(arguments)
         except UnicodeDecodeError as error:  # in place of TensorFlow's error
             raise HubError(
                 f"In {self._variant.where}: the graph failed on the values of this call, and what "
                 f"TensorFlow says of it is no text: {error.object!r:.500}. Check these values."
             ) from error
-
-    def _call_recorded(self, function: Any, arguments: list[tf.Tensor]) -> list[tf.Tensor]:
-        """Calls a function such that the outputs that a loss uses are differentiated, no others."""
-        if not self._is_partly_differentiated:
-            return function(*arguments)
-        use = self._use(recorded=True)
-        with self._lock:
-            differentiated = self._differentiated.get(use)
-            if differentiated is None:
-                differentiated = self._differentiated[use] = (
-                    partly_differentiated.PartlyDifferentiated(
-                        function, self._output_gradients.of, not self._has_control_flow
-                    )
-                )
-        return differentiated(arguments)
 
     @functools.cached_property
     def _is_partly_differentiated(self) -> bool:
@@ -255,25 +215,41 @@ class Program:
         for output, shape in zip(outputs, self._shapes[key], strict=True):
             output.set_shape(shape)
 
-    def _function(self, states: Sequence[StateTensor], recorded: bool) -> Any:
+    def _import_for(self, states: Sequence[StateTensor], recorded: bool) -> Import:
         """The import of the graph that calls in this context use."""
-        use = self._use(recorded)
-        function = self._functions.get(use)
-        if function is None:
+        in_graph = recorded and not tf.executing_eagerly() and self._has_control_flow
+        use: Use = "function" if in_graph else "eager" if recorded else "unrecorded"
+        found = self._imports.get(use)
+        if found is None:
             with self._lock, building(self._variant.where):
-                function = self._functions.get(use)
-                if function is None:
-                    if use is _Use.UNWATCHED:
-                        function = self._make_bare(states)
-                    else:
-                        function = self._wrap(self._specs, states, self._name)
-                    self._functions[use] = function
-        return function
+                found = self._imports.get(use) or self._make_import(use, states)
+                self._imports[use] = found
+        return found
 
-    def _use(self, recorded: bool) -> _Use:
-        if not recorded and self._can_be_bare and _Use.EAGER not in self._functions:
-            return _Use.UNWATCHED
-        return _Use.EAGER if tf.executing_eagerly() or not self._has_control_flow else _Use.FUNCTION
+    def _make_import(self, use: Use, states: Sequence[StateTensor]) -> Import:
+        if use == "unrecorded":
+            if "eager" not in self._imports and self._can_be_bare:
+                return Import(self._make_bare(states))
+            return self._imports.get("eager") or self._imports.setdefault(
+                "eager", self._make_import("eager", states)
+            )
+        return Import(self._wrap(self._specs, states, self._name))
+
+    def _recorded(self, states: Sequence[StateTensor]) -> Callable[[list[Any]], list[tf.Tensor]]:
+        """The function such that the outputs that a loss uses are differentiated, no others."""
+        found = self._import_for(states, recorded=True)
+        if found.recorded is None:
+            with self._lock:
+                if found.recorded is None:
+                    found.recorded = self._differentiate(found.function)
+        return found.recorded
+
+    def _differentiate(self, function: Any) -> Callable[[list[Any]], list[tf.Tensor]]:
+        if not self._is_partly_differentiated:
+            return lambda arguments: function(*arguments)
+        return partly_differentiated.PartlyDifferentiated(
+            function, self._output_gradients.of, not self._has_control_flow
+        )
 
     @functools.cached_property
     def _ops(self) -> Mapping[str, int]:
@@ -369,56 +345,6 @@ def shared_program(variant: GraphVariant, key: Any, build: Callable[[], Program]
         if not program.draws:
             variant.programs[key] = program
     return program
-
-
-class GraphFunction:
-    """A callable from a list of tensors to a list of tensors: a program, and a module's state.
-
-    The state enters as arguments at each call, not as captures: so one program serves the eager
-    program, a `tf.function`, every replica of a strategy, and other modules.
-
-    Args:
-        program: What it runs.
-        state: The state tensors of the variant, by the name of the graph's tensor.
-    """
-
-    def __init__(self, program: Program, state: Mapping[str, StateTensor]) -> None:
-        self.program = program
-        self._uses = [(state[tensor], writes) for tensor, writes in program.uses.items()]
-        self._states = [state for state, _ in self._uses]
-        self._written = [state for state, writes in self._uses if writes]
-
-    def __call__(
-        self,
-        inputs: Sequence[tf.Tensor],
-        is_watched: Callable[[StateTensor], bool] = lambda _: True,
-    ) -> list[tf.Tensor]:
-        """Runs it.
-
-        Args:
-            inputs: One tensor for each of the program's feeds, in their order.
-            is_watched: Which of the state a gradient tape shall see.
-
-        Raises:
-            HubError: A gradient is asked for and cannot be computed; or the graph failed, over a
-                string that is no text.
-            GraphError: The process was forked from one that had used TensorFlow.
-        """
-        check_process()
-        program = self.program
-        # In a program that is written there is no strategy.
-        states = [s.tensor() if program.portable else s.argument(w) for s, w in self._uses]
-        recorded = eager_runtime.may_record()
-        if recorded or eager_runtime.is_recording_stopped():
-            for state, _ in self._uses:
-                state.accessed(is_watched(state))
-        outputs = program.run([*inputs, *states], recorded, self._states)
-        if not program.portable:
-            for state in self._written:
-                state.written()
-        if recorded and not tf.executing_eagerly():
-            program.refine_shapes(inputs, outputs, self._states)
-        return outputs
 
 
 def _constant_to_gradients(tensor: tf.Tensor) -> tf.Tensor:

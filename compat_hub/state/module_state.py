@@ -19,45 +19,16 @@ from compat_hub.format.spec import ModuleSpec
 from compat_hub.format.variant import GraphVariant, VariableInfo
 from compat_hub.graphdef.names import node_of, tensor_of
 from compat_hub.programs.gaps import check_complete, check_usable, tables_without_ops
-from compat_hub.programs.program import GraphFunction, Program, StateTensor
+from compat_hub.programs.graph_function import GraphFunction
+from compat_hub.programs.program import Program
+from compat_hub.programs.state_tensor import StateTensor
 from compat_hub.sources.fresh_copy import fresh_copy
+from compat_hub.state.assets import StateAsset
 from compat_hub.state.tables import SHARING_ATTRS, Table, make_table
 from compat_hub.state.variables import StateVariable, make_variable, written_in_calls
 from compat_hub.tf_private import op_registry
 
 Missing = Literal["error", "initial"]
-
-
-class StateAsset:
-    """The path of an asset file as an argument of graph functions."""
-
-    def __init__(self, path: str) -> None:
-        self.asset = tf.saved_model.Asset(path)
-        if not tf.executing_eagerly():  # what writes the graph as a SavedModel takes it along
-            keys = tf.compat.v1.GraphKeys
-            tf.compat.v1.add_to_collection(keys.ASSET_FILEPATHS, self.asset.asset_path)
-
-    def spec(self) -> tf.TensorSpec:
-        """A string scalar."""
-        return tf.TensorSpec([], tf.string)
-
-    def tensor(self) -> tf.Tensor:
-        """The path, a string scalar."""
-        return self.asset.asset_path
-
-    def argument(self, writes: bool = False) -> tf.Tensor:
-        """The same for every replica of a strategy."""
-        del writes
-        return self.tensor()
-
-    def prepare(self, placeholder: tf.Tensor) -> None:
-        """A path needs no more than its dtype."""
-
-    def accessed(self, watched: bool = True) -> None:
-        """No tape watches a path."""
-
-    def written(self) -> None:
-        """A call cannot write to a path."""
 
 
 class ModuleState:
@@ -108,6 +79,11 @@ class ModuleState:
         self.trainable = frozenset(v.name for v in infos if v.trainable)
         self.variables: Mapping[str, tf.Variable] = self._make_variables(infos, values, variants)
         self.variable_map = _variable_map(infos, self.variables)
+
+    @property
+    def trainable_variables(self) -> tuple[tf.Variable, ...]:
+        """The variables that are `trainable`."""
+        return tuple(v for name, v in self.variables.items() if name in self.trainable)
 
     def tensors(self, variant: GraphVariant) -> Mapping[str, StateTensor]:
         """The state by the name of the variant's tensor that it stands for."""
@@ -302,8 +278,9 @@ class ModuleState:
             return []
         tensors = self._tensors[variant.tags]
         try:
-            program = Program(variant, {}, tensors, fetches, targets, name)
-            return GraphFunction(program, tensors)([])
+            return GraphFunction(
+                lambda: Program(variant, {}, tensors, fetches, targets, name), tensors
+            )([])
         except (tf.errors.OpError, UnicodeDecodeError) as error:
             files = _files_of(variant, [*fetches, *targets])
             culprits = f", or its asset files: {', '.join(files)}" if files else ""

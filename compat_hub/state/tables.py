@@ -14,6 +14,7 @@ from compat_hub.format.variant import GraphVariant
 from compat_hub.graphdef.function_library import needed_functions, rename_functions
 from compat_hub.graphdef.subgraph import strip_placement
 from compat_hub.programs.pipeline import check_graph
+from compat_hub.programs.state_tensor import StateTensor
 from compat_hub.tf_private import op_registry, saved_models, tracking
 
 # Reference-counted twins: a table then lives as long as any function or dataset that captured it.
@@ -34,7 +35,7 @@ _VARIANT = tf.variant.as_datatype_enum
 SHARING_ATTRS = frozenset({"container", "shared_name", "use_node_name_sharing"})
 
 
-class Table(tracking.RESOURCE_BASE):
+class Table(tracking.RESOURCE_BASE, StateTensor):
     """One resource of the module, created from the node that makes it in the graph.
 
     Mostly it is a lookup table; it may be an iterator over a dataset, a queue, or what an extension
@@ -111,20 +112,6 @@ class Table(tracking.RESOURCE_BASE):
 
     def _made_handle(self) -> tf.Tensor:
         return self.resource_handle
-
-    def argument(self, writes: bool = False) -> tf.Tensor:
-        """The same for all replicas of a strategy that this process has."""
-        del writes
-        return self.tensor()
-
-    def prepare(self, placeholder: tf.Tensor) -> None:
-        """A table's handle tells no more than its dtype."""
-
-    def accessed(self, watched: bool = True) -> None:
-        """No tape watches a table."""
-
-    def written(self) -> None:
-        """There is one table, and the call has written to it."""
 
 
 class MutableTable(Table):

@@ -12,6 +12,7 @@ import tensorflow as tf
 from compat_hub.errors import GraphError, HubError
 from compat_hub.format.variant import GraphVariant, VariableInfo
 from compat_hub.graphdef.analysis.variable_writes import written_variables
+from compat_hub.programs.state_tensor import StateTensor
 from compat_hub.tf_private import graph_internals, op_registry, variable_internals
 
 _T = TypeVar("_T")
@@ -79,7 +80,7 @@ def make_variable(info: VariableInfo, value: tf.Tensor, written: bool, where: st
     return variable
 
 
-class StateVariable:
+class StateVariable(StateTensor):
     """A variable of the module as an argument of graph functions.
 
     In a replica a call reads and writes the replica's copy. Elsewhere it reads what the variable is

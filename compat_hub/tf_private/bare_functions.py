@@ -170,6 +170,7 @@ def call_unrecorded(
             raise
 
 
+# Never stale: its arguments are all that it depends on.
 @functools.lru_cache(maxsize=32)
 def _lean_attrs(serialized: bytes, executor: str | None, fusible: bool) -> tuple[Any, ...]:
     """Names and values of attributes of a call in which little time goes into a faster graph.

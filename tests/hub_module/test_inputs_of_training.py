@@ -13,6 +13,7 @@ import tf_keras
 
 import compat_hub
 from compat_hub import keras2, keras3
+from tests.authoring import Signatures, write_module
 from tests.records import FIXTURES, OUTPUT_TOLERANCE, STEP_TOLERANCE, Record, assert_close
 
 RECORD = Record(FIXTURES / "inputs_of_training" / "teacher_forcing")
@@ -115,3 +116,31 @@ def test_what_convert_writes(tmp_path: Path) -> None:
         loss = tf.reduce_sum(tf.square(again(inputs, training=True)))
     found = tape.gradient(loss, again.trainable_variables)
     assert all(gradient is not None for gradient in found)
+
+
+def _write_training_only(folder: Path) -> str:
+    def build(training: bool) -> Signatures:
+        x = tf.compat.v1.placeholder(tf.float32, [None], name="x")
+        w = tf.compat.v1.get_variable("w", initializer=2.0, use_resource=True)
+        outputs = {"default": w * x, **({"logits": 3.0 * w * x} if training else {})}
+        pairs = {"pairs": ({"x": x}, {"default": w + x})} if training else {}
+        return {"default": ({"x": x}, outputs), **pairs}
+
+    return write_module(folder, none=lambda: build(False), train=lambda: build(True))
+
+
+@LAYERS
+def test_what_only_the_variant_for_training_has(layer_class: Any, tmp_path: Path) -> None:
+    path = _write_training_only(tmp_path / "module")
+    x = tf.constant([1.0, 2.0])
+    pairs = layer_class(path, trainable=True, signature="pairs")
+    np.testing.assert_allclose(pairs(x, training=True), [3.0, 4.0])
+    with pytest.raises(compat_hub.UnknownNameError, match=r"'pairs' in .*variant set\(\)"):
+        pairs(x, training=False)
+    logits = layer_class(path, trainable=True, output_key="logits")
+    np.testing.assert_allclose(logits(x, training=True), [6.0, 12.0])
+    with pytest.raises(compat_hub.UnknownNameError, match=r"'logits' in .*variant set\(\)"):
+        logits(x, training=False)
+    for wrong in {"signature": "nothing"}, {"output_key": "nothing"}:
+        with pytest.raises(compat_hub.UnknownNameError, match="nothing"):
+            layer_class(path, trainable=True, **wrong)

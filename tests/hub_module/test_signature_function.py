@@ -52,3 +52,23 @@ def test_an_input_that_is_no_placeholder(tmp_path: Path) -> None:
     outputs = module([3.0], "second_half", as_dict=True)
     np.testing.assert_allclose(outputs["default"], [6.0])
     np.testing.assert_allclose(outputs["middle"], [3.0])
+
+
+def test_all_that_draws_follows_set_seed(tmp_path: Path) -> None:
+    def build():
+        x = tf.compat.v1.placeholder(tf.float32, [4], "x")
+        noise = tf.random.normal([4], name="noise")
+        keys = tf.compat.v1.GraphKeys
+        tf.compat.v1.add_to_collection(keys.REGULARIZATION_LOSSES, tf.reduce_sum(noise))
+        return {"default": ({"x": x}, {"default": x + noise})}
+
+    module = compat_hub.load(write_module(tmp_path / "module", none=build))
+    (loss,) = module.regularization_losses
+    pruned = module.prune([], "noise:0")
+    runs = []
+    for _ in range(2):
+        tf.random.set_seed(3)
+        runs.append([loss(), pruned(), module(tf.zeros([4])), loss(), pruned()])
+    for first, second in zip(*runs, strict=True):
+        np.testing.assert_array_equal(first, second)
+    assert runs[0][0] != runs[0][3]

@@ -9,7 +9,8 @@ import pytest
 import tensorflow as tf
 
 import compat_hub
-from compat_hub.keras_layers.targets import as_shapes, make_target
+from compat_hub.keras_layers.targets.make_target import make_target
+from compat_hub.keras_layers.targets.target import as_shapes
 from tests.records import FIXTURES
 
 X = np.random.default_rng(0).normal(size=[4, 5]).astype("float32")

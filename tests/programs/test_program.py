@@ -9,7 +9,8 @@ import pytest
 import tensorflow as tf
 
 import compat_hub
-from compat_hub.programs.program import GraphFunction, Program, _Use
+from compat_hub.programs.graph_function import GraphFunction
+from compat_hub.programs.program import Program
 from compat_hub.tf_private import eager_runtime, op_registry
 from tests.authoring import write_module
 from tests.copies import ModuleCopy, node
@@ -23,8 +24,9 @@ def _function(
     variant = module.spec.variant()
     specs = {name: tf.TensorSpec(shape) for name, shape in feeds.items()}
     state = module.state.tensors(variant)
-    program = Program(variant, specs, state, fetches, targets or [])
-    return module, GraphFunction(program, state)
+    return module, GraphFunction(
+        lambda: Program(variant, specs, state, fetches, targets or []), state
+    )
 
 
 def test_it_returns_the_fetches_in_order() -> None:
@@ -50,7 +52,7 @@ def test_it_holds_what_the_fetches_need_and_no_more() -> None:
 def test_variables_are_arguments_and_no_captures() -> None:
     with tf.GradientTape():  # only those who watch need a graph
         module, function = _function("fruit", {"Placeholder:0": [None, 5]}, ["MatMul_2:0"])
-    concrete = function.program._functions[_Use.EAGER]
+    concrete = function.program._imports["eager"].function
     assert not concrete.captured_inputs
     assert [i.dtype for i in concrete.inputs] == [tf.float32, tf.resource]
     module.variable_map["from_apples"].assign(tf.zeros([4, 5]))
@@ -161,10 +163,10 @@ def test_each_import_has_functions_of_its_own() -> None:
     with tf.GradientTape():
         module(inputs, as_dict=True)
     tf.function(lambda: module(inputs, as_dict=True))()
-    (function,) = module._known.functions.values()
+    (function,) = {*module.dispatcher._functions.values()}
     libraries = [
-        {f.signature.name for f in imported.graph.as_graph_def().library.function}
-        for imported in function.function.program._functions.values()
+        {f.signature.name for f in imported.function.graph.as_graph_def().library.function}
+        for imported in function.function.program._imports.values()
     ]
     assert len(libraries) == 2
     assert not set.intersection(*libraries)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import tensorflow as tf
 
-from compat_hub.keras_layers.targets import make_target
+from compat_hub.keras_layers.targets.make_target import make_target
 from compat_hub.programs.xla import find_uncompilable_op
 from tests.records import FIXTURES, Record
 

@@ -16,7 +16,8 @@ from compat_hub.errors import HubError, InputTypeError, SignatureError
 from compat_hub.format.inputs import bind_inputs
 from compat_hub.format.spec import ModuleSpec, Tags, load_module_spec, normalize_tags
 from compat_hub.format.tensor_info import TensorInfo
-from compat_hub.hub_module.hub_module import HubModule, load
+from compat_hub.hub_module.hub_module import HubModule
+from compat_hub.hub_module.load import load
 from compat_hub.tools.batch.inputs.sources import Source, batches_of, parse_inputs, values_of
 from compat_hub.tools.batch.outputs.files import check_output, open_output
 from compat_hub.tools.batch.outputs.join_batches import array_of, rows_of

@@ -13,7 +13,8 @@ import tensorflow as tf
 from compat_hub.errors import InputTypeError, SignatureError
 from compat_hub.format.spec import ModuleSpec, Tags, load_module_spec, normalize_tags
 from compat_hub.format.variant import GraphVariant, Signature
-from compat_hub.hub_module.hub_module import HubModule, load
+from compat_hub.hub_module.hub_module import HubModule
+from compat_hub.hub_module.load import load
 from compat_hub.tools.beam.batching import Batcher, split
 
 try:

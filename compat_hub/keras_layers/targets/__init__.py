@@ -1,0 +1,1 @@
+"""What the Keras layers call: a target, which knows nothing of Keras."""

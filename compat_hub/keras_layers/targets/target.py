@@ -1,0 +1,126 @@
+"""The interface of targets: a layer asks one for variables and losses once, and calls it."""
+
+from __future__ import annotations
+
+import abc
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from compat_hub.errors import SignatureError
+
+
+class Target(abc.ABC):
+    """What a layer calls.
+
+    Attributes:
+        resolved_object: What the layer's handle led to.
+        trainable_variables: The variables that the layer trains when it is trainable.
+        frozen_variables: Its other variables.
+        variable_names: A name of its own for each of the trainable, then of the frozen variables;
+            the same wherever and however often the handle is loaded.
+        regularization_losses: Callables without arguments that give a scalar each.
+    """
+
+    resolved_object: Any
+    trainable_variables: list[tf.Variable]
+    frozen_variables: list[tf.Variable]
+    variable_names: list[str]
+    regularization_losses: list[Callable[[], tf.Tensor]]
+
+    @abc.abstractmethod
+    def __call__(self, inputs: Any, training: Any, trainable: bool) -> tuple[Any, list[tf.Tensor]]:
+        """Gives the layer's output, and the losses that depend on the inputs.
+
+        Args:
+            inputs: What the layer was called with.
+            training: Whether this is a training call; a bool or a boolean scalar tensor.
+            trainable: Whether a gradient tape shall see the trainable variables.
+        """
+
+    @abc.abstractmethod
+    def output_shapes(self, input_shapes: Any, dtype: tf.DType) -> Any:
+        """The nest of output shapes for a nest of input shapes.
+
+        Args:
+            input_shapes: A nest of `tf.TensorShape`.
+            dtype: Of the inputs, where the target does not know it.
+        """
+
+    @abc.abstractmethod
+    def output_specs(self, inputs: Any, training: bool) -> Any:
+        """The nest of `tf.TypeSpec` that a call gives, traced and not run.
+
+        Args:
+            inputs: What the layer is called with, with a `tf.TypeSpec` for each symbolic tensor.
+            training: Whether it is a training call.
+        """
+
+    @abc.abstractmethod
+    def input_dtype(self) -> tf.DType | None:
+        """The dtype of the one input that a call has to give; None where it is not known."""
+
+    @abc.abstractmethod
+    def uncompilable_op(self, trainable: bool) -> str | None:
+        """What XLA does not compile of the target, None if it compiles all.
+
+        Args:
+            trainable: Whether there are training calls, and gradients.
+        """
+
+
+def trace(function: Callable[[Any], Any], inputs: Any) -> Any:
+    """What a function gives for a nest of type specs, and of values that are fixed."""
+    flat = tf.nest.flatten(inputs)
+    # TensorFlow warns of names that no parameter can have, such as numbers.
+    specs = {f"leaf_{k}": leaf for k, leaf in enumerate(flat) if isinstance(leaf, tf.TypeSpec)}
+
+    def call(given: Mapping[str, Any]) -> Any:
+        values = [given.get(f"leaf_{k}", leaf) for k, leaf in enumerate(flat)]
+        return function(tf.nest.pack_sequence_as(inputs, values))
+
+    outputs = tf.function(call).get_concrete_function(specs).structured_outputs
+    return tf.nest.map_structure(tf.type_spec_from_value, outputs)
+
+
+def shapes_of(specs: Any) -> Any:
+    """The nest of shapes of a nest of type specs."""
+    return tf.nest.map_structure(lambda spec: spec.shape, specs)
+
+
+def split_variables(
+    trainable: Sequence[tf.Variable],
+    variables: Sequence[tf.Variable],
+    train_only: str | None,
+    what: str,
+) -> tuple[list[tf.Variable], list[tf.Variable]]:
+    """The variables to train and the others, each once."""
+    selected = list(trainable)
+    if train_only is not None:
+        try:
+            pattern = re.compile(train_only)
+        except re.error as error:
+            raise SignatureError(
+                f"train_only={train_only!r} is no regular expression: {error}."
+            ) from error
+        selected = [v for v in trainable if pattern.search(v.name)]
+        if not selected:
+            names = ", ".join(v.name for v in trainable) or "none at all"
+            raise SignatureError(
+                f"train_only={train_only!r} matches no trainable variable of {what}. "
+                f"It has: {names}."
+            )
+    ids = {id(v) for v in selected}
+    return selected, [v for v in variables if id(v) not in ids]
+
+
+def as_shapes(nest: Any) -> Any:
+    """A nest of tuples and lists of dimensions as a nest of `tf.TensorShape`."""
+    if isinstance(nest, Mapping):
+        return {key: as_shapes(value) for key, value in nest.items()}
+    kinds = (list, tuple, Mapping, tf.TensorShape)
+    if isinstance(nest, list | tuple) and any(isinstance(part, kinds) for part in nest):
+        return type(nest)(as_shapes(part) for part in nest)
+    return tf.TensorShape(nest)
