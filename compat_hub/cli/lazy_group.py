@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from compat_hub.cli.errors import usage_in_one_line
+from compat_hub.cli.interrupts import ended_by_interrupts
 
 
 class LazyGroup(click.Group):
@@ -44,5 +45,5 @@ class LazyGroup(click.Group):
             return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> Any:
-        with usage_in_one_line():
+        with ended_by_interrupts(), usage_in_one_line():
             return super().invoke(ctx)

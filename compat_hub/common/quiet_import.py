@@ -43,7 +43,7 @@ def _standard_error_set_aside() -> Iterator[None]:
         os.dup2(file.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except Exception:
             os.dup2(original, 2)
             file.seek(0)
             sys.stderr.write(file.read().decode(errors="replace"))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib
 import importlib.util
 
+from compat_hub.common.extras import install_command
 from compat_hub.tf_private import op_registry
 
 TEXT_PACKAGE = "tensorflow_text"
-_TEXT_EXTRA = "pip install 'compat-hub[text]'"
 # Of the releases from 1.15 to 2.21; later ones begin with TFText>.
 _TEXT_OPS = """
     CaseFoldUTF8 ConstrainedSequence FastBertNormalize FastWordpieceTokenizeWithOffsets
@@ -173,11 +173,12 @@ def explain_op(op: str) -> str:
             "import that package first."
         )
     if package == "tensorflow_text":
-        return f"{op!r} is of tensorflow_text: {_TEXT_EXTRA} or import the release that fits."
+        install = install_command("text")
+        return f"{op!r} is of tensorflow_text: {install} or import the release that fits."
     if package == "tf_sentencepiece":
         return (
             f"{op!r} was of tf_sentencepiece, which is gone; compat_hub computes it with "
-            f"tensorflow_text: {_TEXT_EXTRA}."
+            f"tensorflow_text: {install_command('text')}."
         )
     if package == "tensorflow":
         return f"{op!r} was of TensorFlow 1, and nothing has it today."

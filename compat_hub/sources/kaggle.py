@@ -6,13 +6,13 @@ import re
 import shutil
 import urllib.parse
 
+from compat_hub.common.extras import install_command
 from compat_hub.errors import HubError, ResolveError
 from compat_hub.sources import digests
 from compat_hub.sources.plain_files import check_tree
 
 _HOSTS = {"www.kaggle.com", "kaggle.com"}
 _LABELS = {"frameworks", "variations", "versions"}
-_INSTALL = "pip install 'compat-hub[kaggle]'"
 
 
 def kaggle_name(url: str) -> str | None:
@@ -60,7 +60,8 @@ def copy_from_kaggle(name: str, handle: str, target: str, refusal: str) -> dict[
     except ImportError as error:
         raise ResolveError(
             f"{refusal} A model on Kaggle that needs a login comes through the kagglehub package: "
-            f"install it by `{_INSTALL}`, log in as its documentation says, and try again."
+            f"install it by `{install_command('kaggle')}`, log in as its documentation says, and "
+            "try again."
         ) from error
     try:
         source = kagglehub.model_download(name)

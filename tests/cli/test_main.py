@@ -112,3 +112,29 @@ def test_an_empty_cache_as_a_process(tmp_path: Path) -> None:
     result = run_process("cache", "list", TFHUB_CACHE_DIR=str(tmp_path / "cache"))
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout == f"0 modules, 0 bytes, in {tmp_path / 'cache'}\n"
+
+
+@pytest.mark.parametrize("caught", [False, True])
+def test_an_interrupt_ends_with_one_line(caught: bool) -> None:
+    """Also one that is lost, as in TensorFlow's calls of Python."""
+    code = f"""
+import os, signal, click
+from compat_hub.cli.lazy_group import LazyGroup
+
+class Group(LazyGroup):
+    def get_command(self, ctx, name):
+        @click.command()
+        def wait():
+            try:
+                os.kill(os.getpid(), signal.SIGINT)
+            except KeyboardInterrupt:
+                if not {caught}:
+                    raise
+        return wait
+
+Group(package="", helps={{}})(["wait"])
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert (result.returncode, result.stdout, result.stderr) == (130, "", "\nInterrupted.\n")

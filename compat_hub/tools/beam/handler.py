@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from compat_hub.common.extras import install_command
 from compat_hub.errors import InputTypeError, SignatureError
 from compat_hub.format.spec import ModuleSpec, Tags, load_module_spec, normalize_tags
 from compat_hub.format.variant import GraphVariant, Signature
@@ -24,7 +25,7 @@ try:
     )
 except ImportError as error:
     raise ImportError(
-        f"compat_hub.beam needs Apache Beam: {error}. Install it: pip install 'compat-hub[beam]'"
+        f"compat_hub.beam needs Apache Beam: {error}. Install it: {install_command('beam')}"
     ) from error
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from compat_hub.common.extras import install_command
 from compat_hub.errors import HubError, ResolveError
 from compat_hub.format.spec import ModuleSpec
 from compat_hub.format.variant import format_tags
@@ -45,8 +46,8 @@ def check_installed() -> None:
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         raise HubError(
-            f"The page is made with {' and '.join(missing)}, which is not installed. Install the "
-            "extra: pip install 'compat-hub[html]'."
+            f"The page is made with {' and '.join(missing)}, which is not installed: "
+            f"{install_command('html')}"
         )
 
 

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from compat_hub.common.extras import install_command
 from compat_hub.errors import HubError, ResolveError
 from compat_hub.tools.migration.name_table import PACKAGE
 from compat_hub.tools.migration.report import FileReport, MigrationReport, Use
@@ -57,7 +58,7 @@ def migrate(
     try:
         import libcst  # noqa: F401, PLC0415
     except ImportError as error:
-        raise HubError("This needs libcst: pip install 'compat-hub[migrate]'") from error
+        raise HubError(f"This needs libcst: {install_command('migrate')}") from error
     if not os.path.exists(path):
         raise ResolveError(f"There is no file or folder {path!r}. Check the path.")
     paths = list(_programs(path)) if os.path.isdir(path) else [path]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from compat_hub.common.extras import install_command
 from compat_hub.errors import InputTypeError, ResolveError
 from compat_hub.format.tensor_info import TensorInfo
 
@@ -96,9 +97,7 @@ def _decode(path: str, mode: str) -> np.ndarray:
     try:
         from PIL import Image, ImageOps  # noqa: PLC0415
     except ImportError as error:
-        raise ResolveError(
-            f"Reading {path!r} needs Pillow: pip install 'compat-hub[images]'"
-        ) from error
+        raise ResolveError(f"Reading {path!r} needs Pillow: {install_command('images')}") from error
     try:
         with Image.open(path) as opened:
             image: Any = opened
