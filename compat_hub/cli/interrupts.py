@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import sys
 import threading
@@ -27,7 +26,8 @@ def ended_by_interrupts() -> Iterator[None]:
         nonlocal count
         count += 1
         if count > 1:
-            os._exit(_STATUS)
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            signal.raise_signal(signal.SIGINT)
         raise KeyboardInterrupt
 
     is_main = threading.current_thread() is threading.main_thread()
