@@ -22,6 +22,7 @@ import pytest
 import tensorflow as tf
 
 import compat_hub
+from compat_hub.format.signature_info import SignatureInfo
 from tests.records import FIXTURES
 from tests.tools.inspection.modules import reading_files
 
@@ -56,7 +57,8 @@ def _members() -> Iterator[tuple[str, Any]]:
         found = _find(name)
         yield name, found
         if inspect.isclass(found) and not issubclass(found, Exception):
-            for key, value in vars(found).items():
+            parts = [vars(kind) for kind in found.__mro__ if kind is found or kind is SignatureInfo]
+            for key, value in {**parts[-1], **parts[0]}.items():
                 ours = key == "__call__" or not key.startswith("_")
                 if ours and (inspect.isfunction(value) or isinstance(value, property)):
                     yield f"{name}.{key}", value

@@ -6,7 +6,7 @@ import functools
 import os
 import shlex
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -17,11 +17,11 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from compat_hub.common.file_stamp import file_stamp
 from compat_hub.common.masking import masked
-from compat_hub.errors import InputTypeError, ModuleFormatError, SignatureError, UnknownNameError
+from compat_hub.errors import InputTypeError, ModuleFormatError, UnknownNameError
 from compat_hub.format import protos
 from compat_hub.format.checkpoints.copy import copy_variables
+from compat_hub.format.signature_info import SignatureInfo, Tags
 from compat_hub.format.signature_table import signature_tables
-from compat_hub.format.tensor_info import TensorInfo
 from compat_hub.format.variant import GraphVariant, Signature, format_tags
 from compat_hub.format.writer import MODULE_PROTO, write_module_directory
 from compat_hub.graphdef.checks.table_files import file_inputs, find_large_vocabulary
@@ -39,8 +39,6 @@ _SUPPORTED_FEATURES: frozenset[str] = frozenset()
 
 # By handle, path, permissions and the stamp of the files: stale entries are not found.
 _read: weakref.WeakValueDictionary[Any, ModuleSpec] = weakref.WeakValueDictionary()
-
-Tags = str | Iterable[str] | None
 
 
 def normalize_tags(tags: Tags) -> frozenset[str]:
@@ -61,7 +59,7 @@ def normalize_tags(tags: Tags) -> frozenset[str]:
     return found
 
 
-class ModuleSpec:
+class ModuleSpec(SignatureInfo):
     """What a module consists of: variants, signatures, collections, attachments.
 
     It holds no TensorFlow graph and no variables. `compat_hub.load`, `compat_hub.KerasLayer` and
@@ -244,91 +242,8 @@ class ModuleSpec:
         """The tags of each graph variant."""
         return list(self.variants)
 
-    def get_signature_names(self, tags: Tags = None) -> list[str]:
-        """The names of the signatures of one variant.
-
-        Args:
-            tags: The variant's tags: a set, a list or one string; None is `set()`.
-
-        Returns:
-            The names.
-
-        Raises:
-            UnknownNameError: There is no such variant.
-        """
-        return list(self.variant(tags).signatures)
-
-    def get_input_info_dict(
-        self, signature: str | None = None, tags: Tags = None
-    ) -> dict[str, TensorInfo]:
-        """What a signature takes.
-
-        Args:
-            signature: Its name, `"default"` when None.
-            tags: The variant's tags.
-
-        Returns:
-            By input name, an object with `dtype`, `get_shape()`, `is_sparse`, `is_composite` and
-            `type_spec`.
-
-        Raises:
-            UnknownNameError: There is no such variant or signature.
-        """
-        return dict(self.signature(signature, tags).inputs)
-
-    def get_output_info_dict(
-        self, signature: str | None = None, tags: Tags = None
-    ) -> dict[str, TensorInfo]:
-        """What a signature gives.
-
-        Args:
-            signature: Its name, `"default"` when None.
-            tags: The variant's tags: a set, a list or one string; None is `set()`.
-
-        Returns:
-            By output name, an object with `dtype`, `get_shape()`, `is_sparse`, `is_composite` and
-                `type_spec`.
-
-        Raises:
-            UnknownNameError: There is no such variant or signature.
-        """
-        return dict(self.signature(signature, tags).outputs)
-
-    def get_attached_message(
-        self, key: str, message_type: Any, tags: Tags = None, required: bool = False
-    ) -> Any:
-        """A protocol message that the module's author attached to a variant.
-
-        Args:
-            key: The name under which it was attached.
-            message_type: The class of the message.
-            tags: The variant's tags.
-            required: Whether a missing message is an error.
-
-        Returns:
-            The message, or None where there is none and `required` is false.
-
-        Raises:
-            UnknownNameError: There is no such variant, or no such message and it is required.
-            SignatureError: What is attached is not a message of that type.
-        """
-        variant = self.variant(tags)
-        if key not in variant.attachments:
-            if not required:
-                return None
-            existing = ", ".join(map(repr, variant.attachments)) or "none at all"
-            raise UnknownNameError(
-                f"There is no attached message {key!r} in {variant.where}. It has: {existing}."
-            )
-        message = message_type()
-        try:
-            message.ParseFromString(variant.attachments[key])
-        except DecodeError as error:
-            raise SignatureError(
-                f"The message attached as {key!r} in {variant.where} is not a "
-                f"{message_type.__name__}: {error}. Pass the type that its author used."
-            ) from error
-        return message
+    def _described(self, tags: Tags) -> tuple[ModuleSpec, Tags]:
+        return self, tags
 
     def export(
         self,

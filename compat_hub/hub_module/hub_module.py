@@ -10,9 +10,9 @@ import tensorflow as tf
 
 from compat_hub.errors import GraphError, UnknownNameError
 from compat_hub.format.host_access import check_host_access, check_run
+from compat_hub.format.signature_info import SignatureInfo, Tags
 from compat_hub.format.signature_table import signature_tables
-from compat_hub.format.spec import ModuleSpec, Tags, normalize_tags
-from compat_hub.format.tensor_info import TensorInfo
+from compat_hub.format.spec import ModuleSpec, normalize_tags
 from compat_hub.format.variant import GraphVariant, format_tags
 from compat_hub.hub_module.dispatch import INFERENCE, Dispatcher, IsWatched, watch_all
 from compat_hub.hub_module.pruned import PrunedFunction
@@ -27,7 +27,7 @@ from compat_hub.state.tables import MutableTable
 from compat_hub.tf_private import autograph_marks, eager_runtime
 
 
-class HubModule(tf.Module):
+class HubModule(SignatureInfo, tf.Module):
     """A module in TF1 Hub format, loaded: `compat_hub.load` makes it.
 
     Examples:
@@ -147,79 +147,8 @@ class HubModule(tf.Module):
             info.name in needed and info.name not in gap.variables for info in variant.variables
         )
 
-    def get_signature_names(self, tags: Tags = None) -> list[str]:
-        """The names of a variant's signatures.
-
-        Args:
-            tags: The variant's tags: a set, a list or one string; None is the variant that the
-                module is pinned to, or else `set()`.
-
-        Returns:
-            The names.
-
-        Raises:
-            UnknownNameError: There is no such variant.
-        """
-        return self.spec.get_signature_names(self._tags_or_own(tags))
-
-    def get_input_info_dict(
-        self, signature: str | None = None, tags: Tags = None
-    ) -> dict[str, TensorInfo]:
-        """What a signature takes.
-
-        Args:
-            signature: Its name, `"default"` when None.
-            tags: The variant's tags: a set, a list or one string; None is the variant that the
-                module is pinned to, or else `set()`.
-
-        Returns:
-            By input name, an object with `dtype`, `get_shape()`, `is_sparse`, `is_composite` and
-                `type_spec`.
-
-        Raises:
-            UnknownNameError: There is no such variant or signature.
-        """
-        return self.spec.get_input_info_dict(signature, self._tags_or_own(tags))
-
-    def get_output_info_dict(
-        self, signature: str | None = None, tags: Tags = None
-    ) -> dict[str, TensorInfo]:
-        """What a signature gives.
-
-        Args:
-            signature: Its name, `"default"` when None.
-            tags: The variant's tags: a set, a list or one string; None is the variant that the
-                module is pinned to, or else `set()`.
-
-        Returns:
-            By output name, an object with `dtype`, `get_shape()`, `is_sparse`, `is_composite` and
-                `type_spec`.
-
-        Raises:
-            UnknownNameError: There is no such variant or signature.
-        """
-        return self.spec.get_output_info_dict(signature, self._tags_or_own(tags))
-
-    def get_attached_message(
-        self, key: str, message_type: Any, tags: Tags = None, required: bool = False
-    ) -> Any:
-        """A protocol message that the module's author attached to a variant.
-
-        Args:
-            key: The name under which it was attached.
-            message_type: The class of the message.
-            tags: The variant's tags: a set, a list or one string; None is the variant that the
-                module is pinned to, or else `set()`.
-            required: Whether a missing message is an error.
-
-        Returns:
-            The message, or None where there is none and `required` is false.
-
-        Raises:
-            UnknownNameError: There is no such variant, or no such message and it is required.
-            SignatureError: What is attached is not a message of that type.
-        """
-        return self.spec.get_attached_message(key, message_type, self._tags_or_own(tags), required)
+    def _described(self, tags: Tags) -> tuple[ModuleSpec, Tags]:
+        return self.spec, (self.tags or INFERENCE) if tags is None else tags
 
     @autograph_marks.unconverted
     def call_with(
@@ -387,11 +316,6 @@ class HubModule(tf.Module):
             UnknownNameError: There is no such variant.
         """
         return self.dispatcher.variant(training)
-
-    def _tags_or_own(self, tags: Tags) -> frozenset[str]:
-        if tags is not None:
-            return normalize_tags(tags)
-        return self.tags or INFERENCE
 
     def save(self, path: str | os.PathLike[str], *, signatures: Sequence[str] | None = None) -> str:
         """Writes a SavedModel of TensorFlow 2, with the current values of the variables.

@@ -12,18 +12,16 @@ import keyword
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
 from compat_hub.common.folder_progress import byte_size, folder_progress
 from compat_hub.common.log_filter import no_word_of
 from compat_hub.errors import InputTypeError, UnknownNameError
-from compat_hub.format.spec import ModuleSpec
 from compat_hub.format.tensor_info import TensorInfo
 from compat_hub.format.variant import GraphVariant, Signature, format_tags
 from compat_hub.format.writer import new_folder
-from compat_hub.hub_module.signature_function import CallResult
 from compat_hub.programs.gaps import (
     Gap,
     IncompleteModuleWarning,
@@ -32,42 +30,14 @@ from compat_hub.programs.gaps import (
     gap_of_signature,
     require_signature,
 )
-from compat_hub.state.module_state import ModuleState
+
+if TYPE_CHECKING:
+    from compat_hub.hub_module.hub_module import HubModule
 
 _PARAMETERS = frozenset({"inputs", "training"})
 # What REST servers, saved_model_cli and Keras' TFSMLayer ask for unless they are told a name.
 _SERVED = "serving_default"
 _WITH_OPTIONS = "_with_options"
-
-
-class LoadedModule(Protocol):
-    """What of a `HubModule` is used here."""
-
-    spec: ModuleSpec
-    state: ModuleState
-    asset_paths: list[tf.saved_model.Asset]
-
-    @property
-    def regularization_losses(self) -> list[Any]:
-        """The losses that depend on no input."""
-        ...
-
-    def variant(self, training: bool) -> GraphVariant:
-        """The variant that a call uses."""
-        ...
-
-    def call_signature(
-        self,
-        inputs: Any,
-        signature: str | None,
-        outputs: Any,
-        *,
-        training: Any,
-        arguments: Any,
-        portable: bool,
-    ) -> CallResult:
-        """Applies a signature."""
-        ...
 
 
 class _Reusable(tf.Module):
@@ -79,7 +49,7 @@ class _Reusable(tf.Module):
 
 
 def save_reusable(
-    module: LoadedModule, path: str | os.PathLike[str], signatures: Sequence[str] | None = None
+    module: HubModule, path: str | os.PathLike[str], signatures: Sequence[str] | None = None
 ) -> str:
     """Writes a module as a SavedModel.
 
@@ -117,7 +87,7 @@ def save_reusable(
 
 
 def make_reusable(
-    module: LoadedModule, names: Sequence[str], everything: bool
+    module: HubModule, names: Sequence[str], everything: bool
 ) -> tuple[tf.Module, dict[str, Callable[..., Any]]]:
     """Builds the object to save, and the functions that become its signatures.
 
@@ -150,7 +120,7 @@ def make_reusable(
     return obj, _signature_functions(module, inference, names, everything)
 
 
-def find_left_out(module: LoadedModule, signatures: Sequence[str] | None = None) -> dict[str, str]:
+def find_left_out(module: HubModule, signatures: Sequence[str] | None = None) -> dict[str, str]:
     """What of a module cannot be written, and why: an op or variables that it needs are missing.
 
     Args:
@@ -175,11 +145,11 @@ def find_left_out(module: LoadedModule, signatures: Sequence[str] | None = None)
     return found
 
 
-def _gap_of_loss(module: LoadedModule, loss: Any) -> Gap | None:
+def _gap_of_loss(module: HubModule, loss: Any) -> Gap | None:
     return find_gap(module.variant(training=True), [loss.name], [], module.state.lacking)
 
 
-def _why_not_in_training(module: LoadedModule, called: Signature) -> str | None:
+def _why_not_in_training(module: HubModule, called: Signature) -> str | None:
     """Why training calls of the signature that the loaded object applies cannot be written."""
     variant = module.variant(training=True)
     signature = variant.signatures.get(called.name)
@@ -196,7 +166,7 @@ def _called_outputs(signature: Signature) -> tuple[str, ...] | None:
     return ("default",) if "default" in signature.outputs else None
 
 
-def _choose(module: LoadedModule, signatures: Sequence[str] | None) -> list[str]:
+def _choose(module: HubModule, signatures: Sequence[str] | None) -> list[str]:
     try:
         variant = module.variant(training=False)
     except UnknownNameError as error:
@@ -244,7 +214,7 @@ def _called_signature(
     return with_inputs[0] if len(with_inputs) == 1 else None
 
 
-def _needed_variables(module: LoadedModule, names: Sequence[str]) -> set[str]:
+def _needed_variables(module: HubModule, names: Sequence[str]) -> set[str]:
     needed: set[str] = set()
     called = _called_signature(module.variant(training=False), names, everything=False)
     for training in False, True:
@@ -300,7 +270,7 @@ def _arguments(variant: GraphVariant, signature: Signature) -> _Arguments:
     )
 
 
-def _call_function(module: LoadedModule, signature: Signature) -> Callable[..., Any]:
+def _call_function(module: HubModule, signature: Signature) -> Callable[..., Any]:
     """What the loaded object does when it is called.
 
     Its parameters: `inputs`, the one tensor or the dict of those without a default; `training`,
@@ -368,7 +338,7 @@ def _choices(names: Mapping[str, Any]) -> list[tuple[str, ...]]:
 
 
 def _signature_functions(
-    module: LoadedModule, variant: GraphVariant, names: Sequence[str], everything: bool
+    module: HubModule, variant: GraphVariant, names: Sequence[str], everything: bool
 ) -> dict[str, Callable[..., Any]]:
     """The functions that become signatures, for `tf.saved_model.save`.
 
@@ -395,7 +365,7 @@ def _signature_functions(
 
 
 def _signature_function(
-    module: LoadedModule, signature: Signature, taken: Mapping[str, TensorInfo]
+    module: HubModule, signature: Signature, taken: Mapping[str, TensorInfo]
 ) -> Callable[..., Any]:
     """A function of dense tensors by keyword, of the inputs that are `taken`.
 
