@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
+import uuid
 from collections.abc import Container, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -243,6 +244,11 @@ class GraphVariant:
     def library_digest(self) -> str:
         """A digest of the graph's function library."""
         return library_digest(self.meta_graph.graph_def.library)
+
+    @functools.cached_property
+    def resource_prefix(self) -> str:
+        """What the names of its resources begin with in this process, and no others."""
+        return uuid.uuid4().hex
 
     @functools.cached_property
     def function_names(self) -> frozenset[str]:

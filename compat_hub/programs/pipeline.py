@@ -18,6 +18,7 @@ from compat_hub.graphdef.analysis.side_effects import find_effects, find_statefu
 from compat_hub.graphdef.checks.call_depth import find_deep_call
 from compat_hub.graphdef.checks.constants import find_bad_constant
 from compat_hub.graphdef.checks.function_calls import find_bad_call
+from compat_hub.graphdef.checks.handles import find_foreign_handle
 from compat_hub.graphdef.checks.loops import find_bad_iteration
 from compat_hub.graphdef.checks.shapes import find_bad_shape
 from compat_hub.graphdef.checks.table_files import find_bad_column
@@ -34,6 +35,7 @@ from compat_hub.graphdef.passes.embedding_lookups import keep_lookups_of_rows
 from compat_hub.graphdef.passes.ensured_ranks import ensure_ranks
 from compat_hub.graphdef.passes.hoist_reads import hoist_reads
 from compat_hub.graphdef.passes.inline_functions import inline_calls
+from compat_hub.graphdef.passes.own_resources import fill_memory, own_resources
 from compat_hub.graphdef.passes.random_seeds import seed_nodes, unseeded_nodes
 from compat_hub.graphdef.passes.references_to_resources import (
     VARIABLE_OPS,
@@ -158,6 +160,8 @@ def rewrite(
         effects = _effects_besides(graph_def, nodes, portable)
     if portable:
         drop_gradients_in_functions(graph_def, variant.where)
+    own_resources(graph_def, variant.resource_prefix, op_registry.op_def)
+    fill_memory(graph_def)
     random_nodes = unseeded_nodes(graph_def, op_registry.op_def)
     if random_nodes and eager_runtime.seed_epoch() is not None:
         seed_nodes(random_nodes, eager_runtime.operation_seed())
@@ -297,6 +301,7 @@ def check_graph(variant: GraphVariant, graph_def: Any) -> None:
         or find_bad_iteration(graph_def)
         or find_bad_call(graph_def, op_registry.is_registered_op)
         or find_deep_call(graph_def)
+        or find_foreign_handle(graph_def, op_registry.op_def)
     )
     if problem:
         raise ModuleFormatError(

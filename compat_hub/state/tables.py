@@ -11,7 +11,12 @@ import tensorflow as tf
 
 from compat_hub.errors import ModuleFormatError
 from compat_hub.format.variant import GraphVariant
-from compat_hub.graphdef.function_library import needed_functions, rename_functions
+from compat_hub.graphdef.function_library import (
+    library_digest,
+    needed_functions,
+    rename_functions,
+)
+from compat_hub.graphdef.passes.own_resources import fill_memory, own_resources_of_functions
 from compat_hub.graphdef.subgraph import strip_placement
 from compat_hub.programs.pipeline import check_graph
 from compat_hub.programs.state_tensor import StateTensor
@@ -201,7 +206,9 @@ def make_table(variant: GraphVariant, node: Any) -> Table:
     """A table, or another resource, for the node of a variant that makes one in the graph."""
     graph_def = _alone(variant, node)
     check_graph(variant, graph_def)
-    rename_functions(graph_def, f"__{variant.library_digest}")
+    own_resources_of_functions(graph_def, variant.resource_prefix, op_registry.op_def)
+    fill_memory(graph_def)
+    rename_functions(graph_def, f"__{library_digest(graph_def.library)}")
     if node.op == "OneShotIterator":
         return OneShotIterator(graph_def, variant.where)
     kind = MutableTable if node.op in _MUTABLE_TABLES else Table

@@ -455,8 +455,7 @@ _OPS = (
     Unpack UnravelIndex UnsortedSegmentMax UnsortedSegmentMin UnsortedSegmentProd UnsortedSegmentSum
     UpperBound Where WindowOp Xdivy Xlog1py Xlogy ZerosLike Zeta _CopyFromGpuToHost
     _CopyFromHostToGpu _EagerConst _HostCast _NcclBroadcastRecv _NcclBroadcastSend _NcclReduceRecv
-    _NcclReduceSend _ParallelConcatStart _ParallelConcatUpdate _ScopedAllocator
-    _ScopedAllocatorConcat _ScopedAllocatorSplit _UnaryOpsComposition
+    _NcclReduceSend _ParallelConcatUpdate _UnaryOpsComposition
     """,
     # What the interpreter of TFLite registers when it is imported.
     """

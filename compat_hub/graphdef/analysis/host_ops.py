@@ -23,6 +23,7 @@ _PROGRAMS = "runs programs that are not in the graph"
 _END = "ends the process"
 _OBJECTS_OF_BYTES = "makes objects of the process out of bytes"
 _WAIT = "makes the program wait"
+_MEMORY = "reads memory that it has not written"
 _UNKNOWN = "is an op that compat_hub does not know"
 
 # Whatever the nodes' attributes and inputs are.
@@ -67,6 +68,7 @@ _ALWAYS = {
         _XlaCompileMlirPlaceholderProgramKey _XlaHostComputeMlir _XlaRun
         """,
     _END: "Abort WorkerHeartbeat",
+    _MEMORY: "_ParallelConcatStart _ScopedAllocator _ScopedAllocatorConcat _ScopedAllocatorSplit",
     _WAIT: "ExperimentalSleepDataset SleepDataset SleepIdentityOp SleepOp",
 }
 _OPS = {op: what for what, ops in _ALWAYS.items() for op in ops.split()}

@@ -20,6 +20,7 @@ from compat_hub.graphdef.names import node_of, tensor_of
 from compat_hub.graphdef.op_outputs import output_dtypes
 from compat_hub.graphdef.passes.control_flow.raise_control_flow import CONTROL_FLOW_V1
 from compat_hub.graphdef.passes.ops_to_functions import inline_substitutes
+from compat_hub.graphdef.passes.own_resources import fill_memory, own_resources_of_functions
 from compat_hub.graphdef.passes.strip_machine import clear_devices
 from compat_hub.graphdef.subgraph import drop_met_controls, index_nodes
 from compat_hub.programs.gradients.block_cells import add_block_cell_gradients
@@ -99,6 +100,7 @@ def prepare(
     rename_functions(meta_graph.graph_def, f"__{variant.library_digest}_{next(_numbers)}")
     add_block_cell_gradients(meta_graph.graph_def)
     add_tensor_array_gradients(meta_graph.graph_def)
+    fill_memory(meta_graph.graph_def)
     return meta_graph
 
 
@@ -184,6 +186,10 @@ def prefix_shared_names(meta_graph: Any, scope: str) -> None:
     for node in meta_graph.graph_def.node:
         if "shared_name" in node.attr and node.attr["shared_name"].s:
             node.attr["shared_name"].s = f"{scope}/".encode() + node.attr["shared_name"].s
+        if node.op == "_VarHandlesOp":
+            names = node.attr["shared_names"].list.s
+            names[:] = [f"{scope}/".encode() + name for name in names]
+    own_resources_of_functions(meta_graph.graph_def, scope, op_registry.op_def)
 
 
 def initialize_from_checkpoint(

@@ -1,0 +1,87 @@
+"""Whether the names of resources that nodes take as strings come from nodes that make them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tensorflow.core.framework import types_pb2
+
+from compat_hub.graphdef.names import is_control
+
+GraphDef = Any
+NodeDef = Any
+
+_FIRST = ("Enter", "Exit", "Identity", "NextIteration", "Switch")
+_MERGES = frozenset({"Merge", "RefMerge"})
+_PASS_ON = _MERGES.union(_FIRST, (f"Ref{op}" for op in _FIRST))
+_GIVEN = frozenset({"Placeholder", "PlaceholderV2"})
+
+
+def find_foreign_handle(graph_def: GraphDef, op_def: Callable[[str], Any]) -> str | None:
+    """A message on a node that takes a resource by a name from elsewhere, or None.
+
+    Before there were handles, ops had the names of tables, queues and arrays as strings; iterators
+    and tensors that a session keeps still have. Whoever can write such a string reaches what other
+    parts of the program hold. What a caller feeds is the caller's own.
+
+    Args:
+        graph_def: The graph, without what is fed; its functions are looked at, too.
+        op_def: Gives the OpDef of an op, or None.
+    """
+    takers: dict[str, list[int]] = {}
+    for body in (graph_def, *graph_def.library.function):
+        is_graph = body is graph_def
+        nodes: Mapping[str, NodeDef] = {}
+        for node in body.node if is_graph else body.node_def:
+            if node.op not in takers:
+                takers[node.op] = _handles_in(op_def(node.op))
+            for number in takers[node.op]:
+                if not nodes:
+                    nodes = {n.name: n for n in (body.node if is_graph else body.node_def)}
+                if not _is_made(node, number, nodes, is_graph, op_def):
+                    return (
+                        f"the node {node.name!r} ({node.op}) takes a resource by a name that no "
+                        "node of the graph makes, and so may reach what other parts of the "
+                        "program hold"
+                    )
+    return None
+
+
+def _handles_in(found: Any) -> list[int]:
+    args = found.input_arg if found else ()
+    return [k for k, a in enumerate(args) if a.type == types_pb2.DT_STRING and "handle" in a.name]
+
+
+def _is_made(
+    node: NodeDef,
+    number: int,
+    nodes: Mapping[str, NodeDef],
+    is_graph: bool,
+    op_def: Callable[[str], Any],
+) -> bool:
+    """Whether all that an input may be comes from nodes that make handles, or is fed."""
+    data = [source for source in node.input if not is_control(source)]
+    stack, seen = data[number : number + 1], set[str]()
+    if not stack:
+        return False
+    while stack:
+        name = stack.pop().partition(":")[0]
+        if name in seen:
+            continue
+        seen.add(name)
+        source = nodes.get(name)
+        if source is None:
+            if not is_graph:  # an argument of the function: nobody knows from where
+                return False
+        elif source.op in _PASS_ON:
+            data = [s for s in source.input if not is_control(s)]
+            stack += data if source.op in _MERGES else data[:1]
+        elif source.op not in _GIVEN and not _makes_handle(op_def(source.op)):
+            return False
+    return True
+
+
+def _makes_handle(found: Any) -> bool:
+    args = found.output_arg if found else ()
+    return any(a.type == types_pb2.DT_STRING and "handle" in a.name for a in args)

@@ -1,0 +1,61 @@
+"""Resources kept apart by their names from those of the program and of other modules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from compat_hub.graphdef.function_library import all_nodes
+
+GraphDef = Any
+NodeDef = Any
+
+# The op of a list of variables has them in a list.
+_NAMES, _LIST = "shared_name", "shared_names"
+_BY_NODE = "use_node_name_sharing"
+
+
+def own_resources(graph_def: GraphDef, prefix: str, op_def: Callable[[str], Any]) -> None:
+    """Makes the names that nodes share resources by begin with a prefix, in place.
+
+    TensorFlow has all resources of a process, or of a session, under one namespace. Two nodes with
+    one name have one resource still; without a name, it is that of the node.
+
+    Args:
+        graph_def: The graph; its functions are changed, too.
+        prefix: What no other names begin with.
+        op_def: Gives the OpDef of an op, or None.
+    """
+    _rename(all_nodes(graph_def), prefix, op_def)
+
+
+def own_resources_of_functions(
+    graph_def: GraphDef, prefix: str, op_def: Callable[[str], Any]
+) -> None:
+    """The same for what is in functions alone: nodes of a graph have the name of its scope."""
+    for function in graph_def.library.function:
+        _rename(function.node_def, prefix, op_def)
+
+
+def fill_memory(graph_def: GraphDef) -> None:
+    """Lets no node give memory as others have left it, in place."""
+    for node in all_nodes(graph_def):
+        if node.op == "Empty":
+            node.attr["init"].b = True
+
+
+def _rename(nodes: Iterable[NodeDef], prefix: str, op_def: Callable[[str], Any]) -> None:
+    known: dict[str, frozenset[str]] = {}
+    for node in nodes:
+        if node.op not in known:
+            found = op_def(node.op)
+            known[node.op] = frozenset(attr.name for attr in found.attr) if found else frozenset()
+        attrs = known[node.op]
+        if _NAMES in attrs:
+            name = node.attr[_NAMES].s
+            if not name and _BY_NODE in attrs and not node.attr[_BY_NODE].b:
+                continue  # it is of this node alone
+            node.attr[_NAMES].s = f"{prefix}/".encode() + (name or node.name.encode())
+        if _LIST in attrs:
+            names = node.attr[_LIST].list.s
+            names[:] = [f"{prefix}/".encode() + (name or node.name.encode()) for name in names]
