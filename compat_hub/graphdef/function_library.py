@@ -9,6 +9,13 @@ from typing import Any
 NodeDef = Any
 FunctionDefLibrary = Any
 
+_NAMES_OF_OTHERS = frozenset(
+    {
+        *("api_implements", "api_preferred_device"),
+        *("forward_function_name", "backward_function_name"),
+    }
+)
+
 
 def all_nodes(graph_def: Any) -> Iterator[Any]:
     """The nodes of a graph, and those of the functions in its library."""
@@ -117,7 +124,13 @@ def rename_functions(graph_def: Any, suffix: str) -> None:
     TensorFlow's eager context holds all functions of a program under one namespace. Two modules may
     each have a `swish` of their own; the same module loaded twice has the same one. With a digest
     of the library as the suffix, the first stay apart and the second meet.
+
+    The attributes _NAMES_OF_OTHERS are dropped: by them TensorFlow's optimizer puts one function of
+    the program into the place of another (grappler/optimizers/implementation_selector.cc).
     """
+    for function in graph_def.library.function:
+        for key in _NAMES_OF_OTHERS.intersection(function.attr):
+            del function.attr[key]
     names = {f.signature.name: f.signature.name + suffix for f in graph_def.library.function}
     if not names:
         return

@@ -15,6 +15,7 @@ from tensorflow.core.framework.node_def_pb2 import NodeDef
 from compat_hub.common.folder_progress import byte_size, folder_progress
 from compat_hub.errors import InputTypeError, ModuleFormatError, SignatureError
 from compat_hub.format.checkpoints.read import Checkpoint, may_be_without_checkpoint
+from compat_hub.format.host_access import check_host_access
 from compat_hub.format.spec import ModuleSpec
 from compat_hub.format.variant import GraphVariant, VariableInfo
 from compat_hub.graphdef.names import node_of, tensor_of
@@ -62,6 +63,14 @@ class ModuleState:
     ) -> None:
         check_missing(missing)
         self._spec = spec
+        self._variants = variants
+        self._unregistered = {
+            op
+            for variant in variants
+            for op in variant.ops - variant.function_names
+            if not op_registry.is_registered_op(op)
+        }
+        self._initial_values = missing == "initial"
         self.assets = self._open_assets(variants)
         self.tables: list[Table] = []
         self._tensors: dict[frozenset[str], dict[str, StateTensor]] = {
@@ -86,7 +95,16 @@ class ModuleState:
         return tuple(v for name, v in self.variables.items() if name in self.trainable)
 
     def tensors(self, variant: GraphVariant) -> Mapping[str, StateTensor]:
-        """The state by the name of the variant's tensor that it stands for."""
+        """The state by the name of the variant's tensor that it stands for.
+
+        Raises:
+            UnsafeModuleError: The module would touch the host, by an op of a package that was
+                imported since the module was loaded.
+        """
+        new = set(filter(op_registry.is_registered_op, self._unregistered))
+        if new:
+            check_host_access(self._spec, self._variants, self._initial_values)
+            self._unregistered -= new
         return MappingProxyType(self._tensors[variant.tags])
 
     def save_checkpoint(self, prefix: str) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from compat_hub.graphdef.function_library import all_nodes
 from compat_hub.graphdef.passes.inline_functions import CUSTOM_GRADIENT_ATTR, inline_calls
 from compat_hub.graphdef.subgraph import consumed_tensors
 from compat_hub.tf_private import gradient_registry, op_registry
@@ -40,7 +41,8 @@ def replace_lost_gradients(graph_def: Any, where: str, portable: bool = False) -
         portable: Whether the graph has to do without compat_hub: then the warning comes now, and
             not when a gradient is asked for.
     """
-    nodes = [n for n in graph_def.node if CUSTOM_GRADIENT_ATTR in n.attr]
+    # Those of functions, too: any function of the program may bear the name by now.
+    nodes = [n for n in all_nodes(graph_def) if CUSTOM_GRADIENT_ATTR in n.attr]
     if not nodes:
         return
     name = "CompatHubLost_" + hashlib.sha256(where.encode()).hexdigest()[:16]
@@ -144,6 +146,9 @@ def function_gradients(graph_def: Any, digest: str) -> Callable[[str, str], str]
         call.library.CopyFrom(graph_def.library)
         feeds = [f"feed_{k}:0" for k in range(inputs + outputs)]
         call.node.add(name="gradient", op=gradient_function, input=feeds)
+        for node in all_nodes(call):  # names of gradients that are not in the library
+            if CUSTOM_GRADIENT_ATTR in node.attr:
+                del node.attr[CUSTOM_GRADIENT_ATTR]
         body = inline_calls(call, op_registry.op_def, register)
 
         def gradient(op: tf.Operation, *grads: Any) -> list[Any]:
