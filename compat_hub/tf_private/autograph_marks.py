@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import tensorflow as tf
+from tensorflow.python.autograph.core import ag_ctx, converter
 from tensorflow.python.autograph.impl import api as autograph
 from tensorflow.python.eager import (
     context,
@@ -47,3 +48,16 @@ def unconverted(method: Any) -> Any:
         return (method if context.executing_eagerly() else inside)(*args, **kwargs)
 
     return autograph.autograph_artifact(call)
+
+
+def call_converted(function: Any, *args: Any, **kwargs: Any) -> Any:
+    """Calls a function; in a graph AutoGraph converts it, whatever is around.
+
+    So conditions on tensors become `tf.cond`, as in a layer of tf_keras. Keras 3 switches AutoGraph
+    off for its layers.
+    """
+    if context.executing_eagerly():
+        return function(*args, **kwargs)
+    options = converter.ConversionOptions(recursive=True, user_requested=True)
+    with ag_ctx.ControlStatusCtx(status=ag_ctx.Status.ENABLED, options=options):
+        return autograph.converted_call(function, args, kwargs, options=options)

@@ -1,4 +1,4 @@
-"""What the Keras layers share, without Keras; test_keras2.py has the layer."""
+"""What the Keras layers share, without Keras; test_layer.py has the layer."""
 
 from __future__ import annotations
 

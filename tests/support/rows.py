@@ -25,6 +25,7 @@ TESTS = (
     "tests/programs/test_known_ops.py",
     "tests/hub_module/test_hub_module.py",
     "tests/hub_module/test_convert.py",
+    "tests/keras_layers/test_layer.py",
     "tests/keras_layers/test_tf_keras_layer.py",
     "tests/keras_layers/test_keras3_layer.py",
     "tests/tools/demo/test_demo.py",

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
+import numpy as np
 import tensorflow as tf
 
 from compat_hub.errors import SignatureError, UnknownNameError
 from compat_hub.keras_layers import tf_keras_private
 from compat_hub.keras_layers.targets.target import Target, shapes_of, split_variables, trace
+from compat_hub.tf_private import autograph_marks
 
 
 class CallableTarget(Target):
@@ -56,6 +59,7 @@ class CallableTarget(Target):
 
     def __call__(self, inputs: Any, training: Any, trainable: bool) -> tuple[Any, list[tf.Tensor]]:
         del trainable  # such a callable reads its variables itself
+        inputs = tf.nest.map_structure(_as_tensor, inputs)
         if self._signature and isinstance(inputs, Mapping):
             args, kwargs = (), {**self._arguments, **inputs}
         else:
@@ -85,16 +89,21 @@ class CallableTarget(Target):
         return "a callable, of which it is not known what it does"
 
     def _call(self, training: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        call = functools.partial(autograph_marks.call_converted, self._callable, *args, **kwargs)
         if not self._has_training:
-            return self._callable(*args, **kwargs)
+            return call()
         constant = tf.get_static_value(training) if tf.is_tensor(training) else training
         if constant is not None:
-            return self._callable(*args, training=bool(constant), **kwargs)
+            return call(training=bool(constant))
         return tf.cond(
-            tf.cast(training, tf.bool),
-            lambda: self._callable(*args, training=True, **kwargs),
-            lambda: self._callable(*args, training=False, **kwargs),
+            tf.cast(training, tf.bool), lambda: call(training=True), lambda: call(training=False)
         )
+
+
+def _as_tensor(value: Any) -> Any:
+    """Numbers as tensors; tf_keras makes them before it calls the layer, and Keras 3 does not."""
+    is_number = isinstance(value, np.ndarray | np.generic | float | int)
+    return tf.convert_to_tensor(cast(Any, value)) if is_number else value
 
 
 def _find_callable(obj: Any, signature: str | None) -> Callable[..., Any]:
