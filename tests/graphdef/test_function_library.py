@@ -147,11 +147,11 @@ def test_renaming() -> None:
 def test_renaming_in_attributes_of_functions() -> None:
     function = _unary("f", "Sin")
     function.attr["_noinline"].b = True
-    function.attr["backward_function_name"].func.name = "f"
+    function.attr["_of"].func.name = "f"
     graph = make_graph(functions=[function])
     rename_functions(graph, "_1")
     (renamed,) = graph.library.function
-    assert renamed.attr["backward_function_name"].func.name == "f_1"
+    assert renamed.attr["_of"].func.name == "f_1"
     assert renamed.attr["_noinline"].b
 
 
