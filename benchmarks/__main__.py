@@ -70,6 +70,7 @@ def main() -> int:
             line = {
                 "target": target.name,
                 "what": target.what,
+                "unit": target.unit,
                 "case": case,
                 "figure": figure,
                 "limit": target.limit if math.isfinite(target.limit) else None,

@@ -17,13 +17,15 @@ _BEGIN = "<!-- Written by `python -m benchmarks`. -->"
 
 def write_table(lines: Sequence[dict[str, Any]], page: Path) -> None:
     """Writes the figures into a page, which has a place for them."""
-    rows = ["| what | of | figure | target | |", "| --- | --- | --- | --- | --- |"]
+    rows = ["| | module | measured | target | |", "| --- | --- | --- | --- | --- |"]
+    before = None
     for line in lines:
-        limit = "" if line["limit"] is None else f"{line['limit']:.2f}"
+        unit = line["unit"] if line["unit"] in "×%" else f" {line['unit']}"
+        limit = "" if line["limit"] is None else f"{line['limit']:.2f}{unit}"
         holds = "" if line["limit"] is None else "met" if line["holds"] else "**not met**"
-        rows.append(
-            f"| {line['what']} | {line['case']} | {line['figure']:.2f} | {limit} | {holds} |"
-        )
+        what = "" if line["what"] == before else line["what"]
+        before = line["what"]
+        rows.append(f"| {what} | {line['case']} | {line['figure']:.2f}{unit} | {limit} | {holds} |")
     when = f"{datetime.date.today()}, TensorFlow {tf.__version__}, {_processor()}."
     text = page.read_text(encoding="utf-8")
     page.write_text(

@@ -19,6 +19,7 @@ class Target:
     Attributes:
         name: What it is called on the command line.
         what: What the figure is.
+        unit: Its unit: "×" for a ratio.
         measure: The file in `benchmarks.measures`.
         cases: By what the line is called, the ways that are run in turn in fresh processes.
         figure: The figure, from the medians that these found.
@@ -30,6 +31,7 @@ class Target:
 
     name: str
     what: str
+    unit: str
     measure: str
     cases: Mapping[str, tuple[Run, ...]]
     figure: Callable[[Sequence[Figures]], float]
@@ -65,7 +67,8 @@ _IMAGES = ("resnet50_v2", "inception_v3")
 TARGETS = (
     Target(
         "load",
-        "load and first call, of tf.saved_model.load",
+        "Load and first call, relative to `tf.saved_model.load`",
+        "×",
         "loading",
         _each(
             (*_IMAGES, "bert_base", "albert_base", "ladder_3000", "ladder_5000"),
@@ -77,7 +80,8 @@ TARGETS = (
     ),
     Target(
         "load-hub",
-        "load and first call, of tensorflow_hub's",
+        "Load and first call, relative to tensorflow_hub",
+        "×",
         "loading",
         _each(("inception_v3", "bert_base", "albert_base"), "compat", "tensorflow_hub"),
         _ratio,
@@ -86,14 +90,16 @@ TARGETS = (
     ),
     Target(
         "load-session",
-        "load and first call, of a TF1 session",
+        "Load and first call, relative to a session of TF1",
+        "×",
         "loading",
         _each(("inception_v3", "bert_base"), "compat", "session"),
         _ratio,
     ),
     Target(
         "load-both",
-        "load and first call of both variants, of tf.saved_model.load for one",
+        "Load and first call of both variants, relative to `tf.saved_model.load` of one",
+        "×",
         "loading",
         _each((*_IMAGES, "bert_base"), "compat_both_variants", "saved_model"),
         _ratio,
@@ -101,7 +107,8 @@ TARGETS = (
     ),
     Target(
         "host-check",
-        "the check for host access makes load and first call longer, %",
+        "Time that the check for host access adds to load and first call",
+        "%",
         "checking",
         _each(("saver", "bert_base", "inception_v3", "text_1e6"), "compat"),
         lambda found: 100 * found[0]["again"] / found[0]["seconds"],
@@ -110,7 +117,8 @@ TARGETS = (
     ),
     Target(
         "restore",
-        "restoring variables, GB/s",
+        "Speed of restoring the variables (higher is better)",
+        "GB/s",
         "restoring",
         _each(("bert_base", "text_1e6"), "compat"),
         lambda found: found[0]["gigabytes per second"],
@@ -119,7 +127,8 @@ TARGETS = (
     ),
     Target(
         "read",
-        "reading the files into memory that is there, GB/s",
+        "Speed of reading the same files into memory, for comparison (higher is better)",
+        "GB/s",
         "restoring",
         _each(("bert_base", "text_1e6"), "plain_reads"),
         lambda found: found[0]["gigabytes per second"],
@@ -127,7 +136,8 @@ TARGETS = (
     ),
     Target(
         "memory",
-        "peak memory of load less 60 MB, of the weights",
+        "Peak memory of loading, less 60 MB for the program, relative to the size of the weights",
+        "×",
         "loading",
         _each(("bert_base", "text_1e6"), "compat"),
         _memory,
@@ -136,14 +146,16 @@ TARGETS = (
     ),
     Target(
         "second-handle",
-        "load and first call of a second handle, of the first",
+        "Load and first call of a second handle on the same module, relative to the first",
+        "×",
         "handles",
         _each(("inception_v3", "bert_base"), "compat"),
         _in_one_process,
     ),
     Target(
         "ladder",
-        "load and first call of 10 times the nodes, of once",
+        "Load and first call of a graph with 10 times the nodes, relative to the smaller one",
+        "×",
         "loading",
         {
             "50,000 nodes": (("compat", "ladder_50000"), ("compat", "ladder_5000")),
@@ -156,7 +168,8 @@ TARGETS = (
     ),
     Target(
         "eager",
-        "an eager call of a tiny signature, of tf.saved_model.load's",
+        "An eager call of a tiny signature, relative to one loaded by `tf.saved_model.load`",
+        "×",
         "calls",
         _each(("tiny",), "eager"),
         _in_one_process,
@@ -164,7 +177,8 @@ TARGETS = (
     ),
     Target(
         "function",
-        "inference inside tf.function, of tf.saved_model.load's",
+        "Inference inside `tf.function`, relative to `tf.saved_model.load`",
+        "×",
         "calls",
         _each(("bert_base", "albert_base", "text_1e5"), "function"),
         _in_one_process,
@@ -173,7 +187,8 @@ TARGETS = (
     ),
     Target(
         "images",
-        "inference of image modules, of tf.saved_model.load's",
+        "Inference of image modules, relative to `tf.saved_model.load`",
+        "×",
         "calls",
         _each(_IMAGES, "function"),
         _in_one_process,
@@ -182,7 +197,8 @@ TARGETS = (
     ),
     Target(
         "loops",
-        "raised loops in inference, of the unraised ones",
+        "Inference with loops as `While` ops, relative to loops as TF1 wrote them",
+        "×",
         "calls",
         _each(("lstm",), "function"),
         _in_one_process,
@@ -190,7 +206,8 @@ TARGETS = (
     ),
     Target(
         "fit",
-        "a training step in fit, of native tf_keras layers",
+        "A training step in Keras `fit`, relative to the same model in tf_keras layers",
+        "×",
         "training",
         _each((*_IMAGES, "bert_base"), "native"),
         _in_one_process,
@@ -199,7 +216,8 @@ TARGETS = (
     ),
     Target(
         "train-session",
-        "a training step, of a TF1 session",
+        "A training step, relative to a session of TF1",
+        "×",
         "training",
         _each((*_IMAGES, "bert_base", "lstm"), "session"),
         _in_one_process,
@@ -208,7 +226,8 @@ TARGETS = (
     ),
     Target(
         "embedding",
-        "a training step with 1e6 rows, of 1e5",
+        "A training step with an embedding of 1,000,000 rows, relative to 100,000 rows",
+        "×",
         "training",
         _each(("text_1e6",), "embedding"),
         _in_one_process,
@@ -217,7 +236,8 @@ TARGETS = (
     ),
     Target(
         "import",
-        "what import compat_hub adds to import tensorflow, ms",
+        "Time that `import compat_hub` adds to `import tensorflow`",
+        "ms",
         "importing",
         _each(("tiny",), "compat"),
         lambda found: math.inf if found[0]["keras"] else 1e3 * found[0]["seconds"],
@@ -225,7 +245,8 @@ TARGETS = (
     ),
     Target(
         "convert",
-        "convert, of tf.saved_model.save of a native model",
+        "Time of `convert`, relative to `tf.saved_model.save` of the same model in tf_keras",
+        "×",
         "converting",
         _each(("bert_base",), "compat", "native"),
         _ratio,
