@@ -20,7 +20,7 @@ def write_table(lines: Sequence[dict[str, Any]], page: Path) -> None:
     rows = ["| | module | measured | target | |", "| --- | --- | --- | --- | --- |"]
     before = None
     for line in lines:
-        unit = line["unit"] if line["unit"] in "×%" else f" {line['unit']}"
+        unit = line["unit"] if line["unit"] in ("x", "%") else f" {line['unit']}"
         limit = "" if line["limit"] is None else f"{line['limit']:.2f}{unit}"
         holds = "" if line["limit"] is None else "met" if line["holds"] else "**not met**"
         what = "" if line["what"] == before else line["what"]

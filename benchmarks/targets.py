@@ -19,7 +19,7 @@ class Target:
     Attributes:
         name: What it is called on the command line.
         what: What the figure is.
-        unit: Its unit: "×" for a ratio.
+        unit: Its unit: "x" for a ratio.
         measure: The file in `benchmarks.measures`.
         cases: By what the line is called, the ways that are run in turn in fresh processes.
         figure: The figure, from the medians that these found.
@@ -68,7 +68,7 @@ TARGETS = (
     Target(
         "load",
         "Load and first call, relative to `tf.saved_model.load`",
-        "×",
+        "x",
         "loading",
         _each(
             (*_IMAGES, "bert_base", "albert_base", "ladder_3000", "ladder_5000"),
@@ -81,7 +81,7 @@ TARGETS = (
     Target(
         "load-hub",
         "Load and first call, relative to tensorflow_hub",
-        "×",
+        "x",
         "loading",
         _each(("inception_v3", "bert_base", "albert_base"), "compat", "tensorflow_hub"),
         _ratio,
@@ -91,7 +91,7 @@ TARGETS = (
     Target(
         "load-session",
         "Load and first call, relative to a session of TF1",
-        "×",
+        "x",
         "loading",
         _each(("inception_v3", "bert_base"), "compat", "session"),
         _ratio,
@@ -99,7 +99,7 @@ TARGETS = (
     Target(
         "load-both",
         "Load and first call of both variants, relative to `tf.saved_model.load` of one",
-        "×",
+        "x",
         "loading",
         _each((*_IMAGES, "bert_base"), "compat_both_variants", "saved_model"),
         _ratio,
@@ -137,7 +137,7 @@ TARGETS = (
     Target(
         "memory",
         "Peak memory of loading, less 60 MB for the program, relative to the size of the weights",
-        "×",
+        "x",
         "loading",
         _each(("bert_base", "text_1e6"), "compat"),
         _memory,
@@ -147,7 +147,7 @@ TARGETS = (
     Target(
         "second-handle",
         "Load and first call of a second handle on the same module, relative to the first",
-        "×",
+        "x",
         "handles",
         _each(("inception_v3", "bert_base"), "compat"),
         _in_one_process,
@@ -155,7 +155,7 @@ TARGETS = (
     Target(
         "ladder",
         "Load and first call of a graph with 10 times the nodes, relative to the smaller one",
-        "×",
+        "x",
         "loading",
         {
             "50,000 nodes": (("compat", "ladder_50000"), ("compat", "ladder_5000")),
@@ -169,7 +169,7 @@ TARGETS = (
     Target(
         "eager",
         "An eager call of a tiny signature, relative to one loaded by `tf.saved_model.load`",
-        "×",
+        "x",
         "calls",
         _each(("tiny",), "eager"),
         _in_one_process,
@@ -178,7 +178,7 @@ TARGETS = (
     Target(
         "function",
         "Inference inside `tf.function`, relative to `tf.saved_model.load`",
-        "×",
+        "x",
         "calls",
         _each(("bert_base", "albert_base", "text_1e5"), "function"),
         _in_one_process,
@@ -188,7 +188,7 @@ TARGETS = (
     Target(
         "images",
         "Inference of image modules, relative to `tf.saved_model.load`",
-        "×",
+        "x",
         "calls",
         _each(_IMAGES, "function"),
         _in_one_process,
@@ -198,7 +198,7 @@ TARGETS = (
     Target(
         "loops",
         "Inference with loops as `While` ops, relative to loops as TF1 wrote them",
-        "×",
+        "x",
         "calls",
         _each(("lstm",), "function"),
         _in_one_process,
@@ -207,7 +207,7 @@ TARGETS = (
     Target(
         "fit",
         "A training step in Keras `fit`, relative to the same model in tf_keras layers",
-        "×",
+        "x",
         "training",
         _each((*_IMAGES, "bert_base"), "native"),
         _in_one_process,
@@ -217,7 +217,7 @@ TARGETS = (
     Target(
         "train-session",
         "A training step, relative to a session of TF1",
-        "×",
+        "x",
         "training",
         _each((*_IMAGES, "bert_base", "lstm"), "session"),
         _in_one_process,
@@ -227,7 +227,7 @@ TARGETS = (
     Target(
         "embedding",
         "A training step with an embedding of 1,000,000 rows, relative to 100,000 rows",
-        "×",
+        "x",
         "training",
         _each(("text_1e6",), "embedding"),
         _in_one_process,
@@ -246,7 +246,7 @@ TARGETS = (
     Target(
         "convert",
         "Time of `convert`, relative to `tf.saved_model.save` of the same model in tf_keras",
-        "×",
+        "x",
         "converting",
         _each(("bert_base",), "compat", "native"),
         _ratio,
