@@ -28,9 +28,11 @@ from compat_hub.errors import (
 if TYPE_CHECKING:
     from compat_hub import beam as beam
     from compat_hub import common_signatures as common_signatures
+    from compat_hub import estimator as estimator
     from compat_hub import keras2 as keras2
     from compat_hub import keras3 as keras3
     from compat_hub import text_embedding as text_embedding
+    from compat_hub import tf1 as tf1
     from compat_hub.format.spec import ModuleSpec, load_module_spec
     from compat_hub.hub_module.convert import convert
     from compat_hub.hub_module.hub_module import HubModule

@@ -36,5 +36,8 @@ HOMES = {
 
 # Files whose names are used with the file's: compat_hub.keras3.KerasLayer.
 SUBMODULES = frozenset(
-    {"beam", "common_signatures", "keras2", "keras3", "samples", "text_embedding"}
+    {
+        *("beam", "common_signatures", "estimator", "keras2", "keras3", "samples"),
+        *("text_embedding", "tf1"),
+    }
 )

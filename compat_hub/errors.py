@@ -213,7 +213,7 @@ class GraphError(HubError, RuntimeError):
 
 
 class BackendError(HubError, ImportError):
-    """Keras is another version, or runs on another backend, than the layer is for."""
+    """A package that is needed is missing, or Keras is another one than a layer is for."""
 
 
 class UnsafeModuleError(HubError):

@@ -49,3 +49,15 @@ def set_initializer(variable: tf.Variable, operation: Any) -> None:
     """Gives an eager variable, which has none, an initializer for TF1's lists of them."""
     if variable.initializer is None:
         variable._initializer_op = operation
+
+
+def complete_variable(variable: Any) -> None:
+    """Gives a variable that was read from a proto what making a new one leaves in it.
+
+    Optimizers of Keras read `_distribute_strategy`. Seen missing in 2.16 and 2.21.
+    """
+    for name in ("_distribute_strategy", "_xla_sharding"):
+        if not hasattr(variable, name):
+            setattr(variable, name, None)
+    if not hasattr(variable, "_graph_key"):
+        variable._graph_key = variable.graph._graph_key

@@ -14,6 +14,7 @@ from compat_hub.format.spec import ModuleSpec
 from compat_hub.format.variant import GraphVariant
 from compat_hub.graphdef.names import node_of
 from compat_hub.programs.tensorflow_errors import building
+from compat_hub.tf_private.variable_internals import complete_variable
 from compat_hub.v1.graph.instance_state import InstanceState
 from compat_hub.v1.graph.meta_graphs import (
     prefix_shared_names,
@@ -105,6 +106,8 @@ def import_state(
         for variable in graph.get_collection(_Keys.GLOBAL_VARIABLES)
         if id(variable) not in known
     }
+    for variable in variables.values():
+        complete_variable(variable)
     with building(variant.where):
         tensors = {
             f"{node}:0": graph.get_tensor_by_name(f"{scope}/{node}:0")
