@@ -181,7 +181,7 @@ class HubLayer:
                 may, and is from a file: pass the module loaded, in `custom_objects`, or
                 `safe_mode=False` to `load_model`.
         """
-        is_trusted = not cls._loads_file()
+        is_trusted = not other_keras.loads_file()
         try:
             arguments = _layer_config.restore(config, cls._maker, is_trusted)
             return cls(**arguments)
@@ -268,11 +268,6 @@ class HubLayer:
     @staticmethod
     def _weights_file() -> Any:
         """The HDF5 file that weights are being read from, None where it is not known."""
-        raise NotImplementedError
-
-    @staticmethod
-    def _loads_file() -> bool:
-        """Whether a layer is being made for a file that is not trusted."""
         raise NotImplementedError
 
     def _with_output_shape(self, inputs: Any, output: Any) -> Any:

@@ -201,7 +201,3 @@ class KerasLayer(HubLayer, keras3_private.HeldWeights, keras.layers.Layer):
     @staticmethod
     def _weights_file() -> Any:
         return keras3_private.weights_file()
-
-    @staticmethod
-    def _loads_file() -> bool:
-        return keras3_private.loads_keras_file()

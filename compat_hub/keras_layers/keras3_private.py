@@ -221,16 +221,3 @@ def is_stateless_call(layer: Any) -> bool:
 def weights_file() -> Any:
     """The HDF5 file that weights are being read from, None where it is not known."""
     return find_open_file("keras.src.saving.saving_lib")
-
-
-def loads_keras_file() -> bool:
-    """Whether Keras makes layers for a file that is being loaded, which it shall not trust.
-
-    With `safe_mode=False` it shall. The formats before `.keras` have no such argument.
-    """
-    from keras.src.backend.common import global_state  # noqa: PLC0415
-    from keras.src.saving import serialization_lib  # noqa: PLC0415
-
-    safe_mode = serialization_lib.in_safe_mode()
-    is_older_format = global_state.get_global_attribute("use_legacy_config", False)
-    return bool(is_older_format if safe_mode is None else safe_mode)

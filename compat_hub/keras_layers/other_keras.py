@@ -1,4 +1,4 @@
-"""A layer given to a model of the other Keras: which class to use there.
+"""Whichever Keras is in use: whether it loads a file; a layer in a model of the other one.
 
 There are two: Keras 3, which TensorFlow installs, and tf_keras, which is Keras 2. Neither is
 imported here. The private names were seen in tf_keras 2.16.0 and 2.21.0, and in the versions of
@@ -11,6 +11,7 @@ import sys
 from typing import Any
 
 import tensorflow as tf
+from tensorflow.python.distribute import load_context
 
 from compat_hub.errors import InputTypeError
 
@@ -19,6 +20,33 @@ _LAYERS = {
     "keras": "compat_hub.keras3.KerasLayer",
     "tf_keras": "compat_hub.keras2.KerasLayer",
 }
+
+
+def loads_file() -> bool:
+    """Whether either Keras makes objects for a file that is being loaded, and not to be trusted.
+
+    A file of the one may name a class of the other. With `safe_mode=False` it is to be trusted. The
+    formats before `.keras` have no such argument.
+    """
+    asked = [
+        ("tf_keras.src.saving.serialization_lib", load_context.in_load_context),
+        ("keras.src.saving.serialization_lib", _loads_older_format),
+    ]
+    for name, loads_older_format in asked:
+        serialization = sys.modules.get(name)  # what was never imported loads nothing
+        if serialization is not None:
+            safe_mode = serialization.in_safe_mode()
+            if loads_older_format() if safe_mode is None else safe_mode:
+                return True
+    return False
+
+
+def _loads_older_format() -> bool:
+    """Whether Keras 3 loads an `.h5` file."""
+    global_state = sys.modules.get("keras.src.backend.common.global_state")
+    return global_state is not None and bool(
+        global_state.get_global_attribute("use_legacy_config", False)
+    )
 
 
 def describe(layer: Any, package: str) -> str:

@@ -92,10 +92,6 @@ class KerasLayer(HubLayer, tf_keras_private.AdoptedWeights, tf_keras.layers.Laye
     def _weights_file() -> Any:
         return tf_keras_private.weights_file()
 
-    @staticmethod
-    def _loads_file() -> bool:
-        return tf_keras_private.loads_keras_file()
-
     def _unless_frozen(self, loss: Callable[[], tf.Tensor]) -> Callable[[], tf.Tensor | None]:
         return lambda: loss() if self.trainable else None
 

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
-from tensorflow.python.distribute import load_context
 from tensorflow.python.saved_model import save_context
 from tensorflow.python.util import tf_inspect
 
@@ -32,17 +31,6 @@ def has_training_argument(function: Any) -> bool:
 def weights_file() -> Any:
     """The HDF5 file that weights are being read from, None where it is not known."""
     return find_open_file("tf_keras.src.saving.saving_lib")
-
-
-def loads_keras_file() -> bool:
-    """Whether tf_keras makes layers for a file that is being loaded, which it shall not trust.
-
-    With `safe_mode=False` it shall. The formats before `.keras` have no such argument.
-    """
-    from tf_keras.src.saving import serialization_lib  # noqa: PLC0415
-
-    safe_mode = serialization_lib.in_safe_mode()
-    return bool(load_context.in_load_context() if safe_mode is None else safe_mode)
 
 
 class AdoptedWeights:

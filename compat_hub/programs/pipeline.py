@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import itertools
+import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -160,7 +161,8 @@ def rewrite(
         effects = _effects_besides(graph_def, nodes, portable)
     if portable:
         drop_gradients_in_functions(graph_def, variant.where)
-    own_resources(graph_def, variant.resource_prefix, op_registry.op_def)
+    # Two modules of one description have variables of their own.
+    own_resources(graph_def, variant.resource_prefix, op_registry.op_def, uuid.uuid4().hex)
     fill_memory(graph_def)
     random_nodes = unseeded_nodes(graph_def, op_registry.op_def)
     if random_nodes and eager_runtime.seed_epoch() is not None:

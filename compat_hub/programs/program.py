@@ -16,6 +16,7 @@ from compat_hub.graphdef.analysis.gradient_flow import Gradient
 from compat_hub.graphdef.analysis.op_counts import CONVOLUTIONS, FUNCTIONAL_CONTROL_FLOW, count_ops
 from compat_hub.graphdef.analysis.variable_writes import written_variables
 from compat_hub.graphdef.names import node_of
+from compat_hub.graphdef.passes.own_resources import runs_calls_together
 from compat_hub.graphdef.passes.random_seeds import draws
 from compat_hub.graphdef.subgraph import consumed_tensors
 from compat_hub.programs.gradients.custom import bind_gradients
@@ -337,12 +338,13 @@ class Program:
 def shared_program(variant: GraphVariant, key: Any, build: Callable[[], Program]) -> Program:
     """The program of that key, which all modules of one description share.
 
-    One that draws random numbers is not shared: a module's numbers would depend on the others'.
+    One that draws random numbers is not shared: a module's numbers would depend on the others'. Nor
+    is one that runs calls together: rows of one module would meet the variables of another.
     """
     program = variant.programs.get(key)
     if program is None:
         program = build()
-        if not program.draws:
+        if not (program.draws or runs_calls_together(program.graph_def)):
             variant.programs[key] = program
     return program
 

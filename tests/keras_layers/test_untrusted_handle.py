@@ -128,6 +128,31 @@ def test_an_address(
     assert not evil.marker.exists()
 
 
+@pytest.mark.parametrize("option", ["allow_host_access", "allow_links"])
+@pytest.mark.parametrize("package", KERAS)
+def test_a_layer_of_the_other_keras(tmp_path: Path, package: str, option: str) -> None:
+    """A file may name any class: one that asks its own Keras hears that nothing is loaded."""
+    (library, _), other = KERAS[package], "keras3" if package == "tf_keras" else "keras2"
+    file = tmp_path / "model.keras"
+    library.Sequential([library.layers.InputLayer((3,)), library.layers.Rescaling(1.0)]).save(file)
+    layer = {
+        "module": f"compat_hub.{other}",
+        "class_name": "KerasLayer",
+        "registered_name": None,
+        "config": {"name": "hub", "handle": HPARAMS, option: True},
+    }
+    with zipfile.ZipFile(file) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, data in {**parts, "config.json": json.dumps(layer).encode()}.items():
+            archive.writestr(name, data)
+    # Some versions of Keras import no such class.
+    with pytest.raises((compat_hub.UnsafeModuleError, TypeError)) as caught:
+        library.models.load_model(file)
+    if package == "tf_keras":
+        assert isinstance(caught.value, compat_hub.UnsafeModuleError)
+
+
 @pytest.mark.parametrize("handle", ["gs://bucket/module", "file://gs://bucket/module"])
 @pytest.mark.parametrize("package", KERAS)
 def test_a_bucket(

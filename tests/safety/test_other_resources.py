@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,36 @@ def test_names_as_values(tmp_path: Path, read: Callable[[], tf.Tensor], where: s
         compat_hub.load(path)(X)
     with tf.Graph().as_default(), pytest.raises(compat_hub.HubError, match="other parts"):
         compat_hub.Module(path)(X)
+
+
+def test_calls_that_run_together(tmp_path: Path) -> None:
+    def write(name: str, is_reversed: bool) -> str:
+        def build() -> Any:
+            x = v1.placeholder(tf.float32, [None, 1], "x")
+
+            def body(x: tf.Tensor) -> tf.Tensor:
+                return tf.reverse(x, [0]) if is_reversed else 1.0 * x
+
+            batch: Any = tf.nondifferentiable_batch_function
+            options = {"allowed_batch_sizes": [2], "max_enqueued_batches": 10}
+            y = batch(1, 2, 500_000, **options)(body)(x)
+            return {"default": ({"x": x}, {"default": y})}
+
+        return str(write_module(tmp_path / name, none=build))
+
+    victim, stranger = write("victim", False), write("stranger", True)
+    modules = [compat_hub.load(path) for path in (victim, stranger, victim)]
+    results: list[Any] = [None] * len(modules)
+
+    def call(k: int) -> None:
+        results[k] = modules[k](np.array([[float(k)]], np.float32)).numpy().tolist()
+
+    threads = [threading.Thread(target=call, args=(k,)) for k in range(len(modules))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == [[[0.0]], [[1.0]], [[2.0]]]
 
 
 def test_memory_of_others(tmp_path: Path) -> None:

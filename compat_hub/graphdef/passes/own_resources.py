@@ -13,9 +13,13 @@ NodeDef = Any
 # The op of a list of variables has them in a list.
 _NAMES, _LIST = "shared_name", "shared_names"
 _BY_NODE = "use_node_name_sharing"
+# It runs the rows of several calls together, with what the first of them captures.
+_BATCH = "BatchFunction"
 
 
-def own_resources(graph_def: GraphDef, prefix: str, op_def: Callable[[str], Any]) -> None:
+def own_resources(
+    graph_def: GraphDef, prefix: str, op_def: Callable[[str], Any], batch_prefix: str = ""
+) -> None:
     """Makes the names that nodes share resources by begin with a prefix, in place.
 
     TensorFlow has all resources of a process, or of a session, under one namespace. Two nodes with
@@ -25,8 +29,14 @@ def own_resources(graph_def: GraphDef, prefix: str, op_def: Callable[[str], Any]
         graph_def: The graph; its functions are changed, too.
         prefix: What no other names begin with.
         op_def: Gives the OpDef of an op, or None.
+        batch_prefix: The same for nodes that run calls together; `prefix` if empty.
     """
-    _rename(all_nodes(graph_def), prefix, op_def)
+    _rename(all_nodes(graph_def), prefix, op_def, batch_prefix)
+
+
+def runs_calls_together(graph_def: GraphDef) -> bool:
+    """Whether a graph collects rows of several calls in a batch."""
+    return any(node.op == _BATCH for node in all_nodes(graph_def))
 
 
 def own_resources_of_functions(
@@ -44,7 +54,9 @@ def fill_memory(graph_def: GraphDef) -> None:
             node.attr["init"].b = True
 
 
-def _rename(nodes: Iterable[NodeDef], prefix: str, op_def: Callable[[str], Any]) -> None:
+def _rename(
+    nodes: Iterable[NodeDef], prefix: str, op_def: Callable[[str], Any], batch_prefix: str = ""
+) -> None:
     known: dict[str, frozenset[str]] = {}
     for node in nodes:
         if node.op not in known:
@@ -55,7 +67,8 @@ def _rename(nodes: Iterable[NodeDef], prefix: str, op_def: Callable[[str], Any])
             name = node.attr[_NAMES].s
             if not name and _BY_NODE in attrs and not node.attr[_BY_NODE].b:
                 continue  # it is of this node alone
-            node.attr[_NAMES].s = f"{prefix}/".encode() + (name or node.name.encode())
+            first = batch_prefix or prefix if node.op == _BATCH else prefix
+            node.attr[_NAMES].s = f"{first}/".encode() + (name or node.name.encode())
         if _LIST in attrs:
             names = node.attr[_LIST].list.s
             names[:] = [f"{prefix}/".encode() + (name or node.name.encode()) for name in names]

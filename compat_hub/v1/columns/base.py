@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from compat_hub.errors import ConfigError, HubError, InputTypeError
 from compat_hub.format.spec import ModuleSpec, is_module_directory, load_module_spec
-from compat_hub.keras_layers import tf_keras_private
+from compat_hub.keras_layers import other_keras
 from compat_hub.keras_layers.tf_keras_layer import KerasLayer
 from compat_hub.keras_layers.untrusted_handle import check_untrusted_handle
 from compat_hub.tf_private import feature_columns
@@ -98,7 +98,7 @@ class ModuleColumn(_DenseColumn):
         custom_objects: Mapping[str, Any] | None = None,
         columns_by_name: dict[str, Any] | None = None,
     ) -> Any:
-        if tf_keras_private.loads_keras_file():
+        if other_keras.loads_file():
             for name in ("module_path", "module_spec_path"):
                 check_untrusted_handle(config.get(name))
         try:
