@@ -18,6 +18,7 @@ from compat_hub.format.checkpoints.read import Checkpoint, may_be_without_checkp
 from compat_hub.format.host_access import check_host_access
 from compat_hub.format.spec import ModuleSpec
 from compat_hub.format.variant import GraphVariant, VariableInfo
+from compat_hub.graphdef.checks.queues import find_empty_queue
 from compat_hub.graphdef.names import node_of, tensor_of
 from compat_hub.programs.gaps import check_complete, check_usable, tables_without_ops
 from compat_hub.programs.graph_function import GraphFunction
@@ -295,6 +296,7 @@ class ModuleState:
         if not fetches and not targets:
             return []
         tensors = self._tensors[variant.tags]
+        self._check_queues(variant, [*fetches, *targets])
         try:
             return GraphFunction(
                 lambda: Program(variant, {}, tensors, fetches, targets, name), tensors
@@ -308,6 +310,17 @@ class ModuleState:
                 f"module's state: {message}\nThe graph is damaged{culprits}. "
                 f"{fresh_copy(self._spec.handle)}"
             ) from error
+
+    def _check_queues(self, variant: GraphVariant, wanted: Sequence[str]) -> None:
+        tensors = self._tensors[variant.tags]
+        running = variant.subgraph(wanted, tensors).node
+        others = variant.subgraph([*wanted, *variant.table_initializers], tensors).node
+        problem = find_empty_queue(running, others)
+        if problem:
+            raise ModuleFormatError(
+                f"In {variant.where}: {' and '.join(wanted)} would never be done: {problem}. The "
+                f"module is damaged. {fresh_copy(self._spec.handle)}"
+            )
 
 
 def check_missing(missing: object) -> None:

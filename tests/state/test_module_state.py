@@ -4,6 +4,7 @@ import gc
 import shutil
 import weakref
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -234,3 +235,32 @@ def test_a_module_that_is_gone_leaves_nothing_behind() -> None:
     del module
     gc.collect()
     assert all(variable() is None for variable in variables)
+
+
+@pytest.mark.parametrize("is_filled", [False, True])
+def test_a_table_that_is_filled_from_a_queue(tmp_path: Path, is_filled: bool) -> None:
+    """Nothing else fills the queue, so that `load` would wait for ever."""
+
+    def build() -> Any:
+        v1: Any = tf.compat.v1
+        x = v1.placeholder(tf.string, [None], "x")
+        queue: Any = tf.queue.FIFOQueue(4, [tf.string], shapes=[[]])
+        fill = [queue.enqueue("a")] if is_filled else []
+        with tf.control_dependencies(fill):
+            keys = queue.dequeue_many(1)
+        ops: Any = tf.raw_ops
+        table = ops.HashTableV2(key_dtype=tf.string, value_dtype=tf.int64)
+        values = tf.constant([7], tf.int64)
+        initializer = ops.InitializeTableV2(table_handle=table, keys=keys, values=values)
+        v1.add_to_collection(v1.GraphKeys.TABLE_INITIALIZERS, initializer)
+        found = ops.LookupTableFindV2(
+            table_handle=table, keys=x, default_value=tf.constant(-1, tf.int64)
+        )
+        return {"default": ({"x": x}, {"default": found})}
+
+    path = write_module(tmp_path / "module", none=build)
+    if is_filled:
+        assert compat_hub.load(path)(["a", "b"]).numpy().tolist() == [7, -1]
+        return
+    with pytest.raises(compat_hub.ModuleFormatError, match=r"QueueDequeueManyV2.*waits for"):
+        compat_hub.load(path)
