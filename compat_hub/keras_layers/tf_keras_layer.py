@@ -76,9 +76,7 @@ class KerasLayer(HubLayer, tf_keras_private.AdoptedWeights, tf_keras.layers.Laye
             self.add_loss(self._unless_frozen(loss))
 
     def _own_weights(self) -> list[tf.Variable]:
-        known = {id(v) for v in self.adopted_weights.values()}
-        weights = self._trainable_weights + self._non_trainable_weights
-        return [v for v in weights if id(v) not in known]
+        return self.added_weights()
 
     def __reduce__(self) -> Any:
         """For pickle and deepcopy: makes the layer from its config, with the weights of now.

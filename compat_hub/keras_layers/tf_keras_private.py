@@ -48,6 +48,12 @@ class AdoptedWeights:
         self._trainable_weights = [*trainable.values()]
         self._non_trainable_weights = [*frozen.values()]
 
+    def added_weights(self) -> list[tf.Variable]:
+        """The weights that the layer has besides, as a subclass adds them."""
+        known = {id(v) for v in self._adopted_weights.values()}
+        weights = self._trainable_weights + self._non_trainable_weights
+        return [v for v in weights if id(v) not in known]
+
     def _trackable_children(self, save_type: str = "checkpoint", **kwargs: Any) -> dict[str, Any]:
         """Adds the weights to what is in a SavedModel.
 

@@ -35,7 +35,13 @@ from compat_hub.programs.pipeline import (
 )
 from compat_hub.programs.state_tensor import StateTensor
 from compat_hub.programs.tensorflow_errors import building, differentiating
-from compat_hub.tf_private import bare_functions, eager_runtime, op_registry, partly_differentiated
+from compat_hub.tf_private import (
+    bare_functions,
+    eager_runtime,
+    graph_internals,
+    op_registry,
+    partly_differentiated,
+)
 
 # Who calls a program; each has an import of the graph for itself. Eager tapes and functions that
 # are being built differ in how they take gradients, and both change loops and conditionals in
@@ -320,7 +326,7 @@ class Program:
             [*computed, *self._graph.targets, *self._graph.effects],
         )
         graph: Any = tf.compat.v1.get_default_graph()
-        graph.control_outputs.extend(elements[len(computed) :])
+        graph_internals.always_run(graph, elements[len(computed) :])
         complete_handle_data(graph)
         if self.portable:
             bind_gradients(graph)

@@ -20,7 +20,7 @@ from compat_hub.graphdef.passes.own_resources import fill_memory, own_resources_
 from compat_hub.graphdef.subgraph import strip_placement
 from compat_hub.programs.pipeline import check_graph
 from compat_hub.programs.state_tensor import StateTensor
-from compat_hub.tf_private import op_registry, saved_models, tracking
+from compat_hub.tf_private import op_registry, resources, saved_models, tracking
 
 # Reference-counted twins: a table then lives as long as any function or dataset that captured it.
 _ANONYMOUS = {
@@ -40,7 +40,7 @@ _VARIANT = tf.variant.as_datatype_enum
 SHARING_ATTRS = frozenset({"container", "shared_name", "use_node_name_sharing"})
 
 
-class Table(tracking.RESOURCE_BASE, StateTensor):
+class Table(resources.ResourceObject, StateTensor):
     """One resource of the module, created from the node that makes it in the graph.
 
     Mostly it is a lookup table; it may be an iterator over a dataset, a queue, or what an extension
@@ -62,7 +62,8 @@ class Table(tracking.RESOURCE_BASE, StateTensor):
         self._initializer: Callable[[], None] | None = None
         self._lock = threading.Lock()
 
-    def _create_resource(self) -> tf.Tensor:
+    def create_handle(self) -> tf.Tensor:
+        """Makes the resource from its node."""
         try:
             with tf.device("CPU"):
                 return op_registry.make_resource(self._named_graph_def())
@@ -73,8 +74,8 @@ class Table(tracking.RESOURCE_BASE, StateTensor):
                 f"of type {self.node.op!r}: {error}. The module is damaged; get a fresh copy of it."
             ) from error
 
-    def _initialize(self) -> None:
-        """Fills the table; where a SavedModel is loaded, this runs after `_create_resource`."""
+    def fill(self) -> None:
+        """Fills the table, if anything does."""
         if self._initializer is not None:
             self._initializer()
 
@@ -119,19 +120,11 @@ class Table(tracking.RESOURCE_BASE, StateTensor):
         return self.resource_handle
 
 
-class MutableTable(Table):
+class MutableTable(Table, resources.ResourceWithContent):
     """A table that calls may change: checkpoints and SavedModels have what is in it."""
 
     def content(self) -> dict[str, tf.Tensor]:
         """What is in the table now."""
-        return self._serialize_to_tensors()
-
-    def set_content(self, content: Mapping[str, tf.Tensor]) -> None:
-        """Puts what `content` gave in the place of what is in the table."""
-        self._restore_from_tensors(content)
-
-    def _serialize_to_tensors(self) -> dict[str, tf.Tensor]:
-        """The content, for `tf.train.Checkpoint`."""
         keys, values = tf.raw_ops.LookupTableExportV2(
             table_handle=self.resource_handle,
             Tkeys=self._dtype("key_dtype"),
@@ -139,12 +132,12 @@ class MutableTable(Table):
         )
         return {"keys": keys, "values": values}
 
-    def _restore_from_tensors(self, restored_tensors: Mapping[str, tf.Tensor]) -> Any:
-        """Takes the content, in the place of what is in the table."""
+    def set_content(self, content: Mapping[str, tf.Tensor]) -> Any:
+        """Puts what `content` gave in the place of what is in the table."""
         return tf.raw_ops.LookupTableImportV2(
             table_handle=self.resource_handle,
-            keys=restored_tensors["keys"],
-            values=restored_tensors["values"],
+            keys=content["keys"],
+            values=content["values"],
         )
 
     def _dtype(self, attr: str) -> tf.DType:
@@ -179,7 +172,7 @@ class OneShotIterator(Table):
 
     def _made_handle(self) -> tf.Tensor:
         if not self._is_started and tf.executing_eagerly():
-            self._initialize()
+            self.fill()
             self._is_started = True
         elif not self._is_started and not tf.compat.v1.executing_eagerly_outside_functions():
             self._is_started = True
@@ -187,7 +180,8 @@ class OneShotIterator(Table):
             tf.compat.v1.add_to_collection(tf.compat.v1.GraphKeys.TABLE_INITIALIZERS, start.op)
         return self.resource_handle
 
-    def _initialize(self) -> None:
+    def fill(self) -> None:
+        """Starts the iterator."""
         if tf.executing_eagerly():
             # A function of TF1 runs what its outputs need, and returns no operation.
             tf.compat.v1.wrap_function(self._start_in_graph, [self.spec()])(self.resource_handle)

@@ -6,7 +6,7 @@ All of it was seen in TensorFlow 2.16.2 and 2.21.0.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import Any
 
 import tensorflow as tf
@@ -59,16 +59,33 @@ def outside_of_functions() -> Iterator[None]:
 
 def keep_with_functions(thing: Any) -> None:
     """Keeps an object for as long as the functions that are being built here."""
-    graph: Any = ops.get_default_graph()
-    while graph is not None and graph.building_function:
+    for graph in graphs_around(ops.get_default_graph()):
+        if not graph.building_function:
+            break
         graph.add_to_collection(("compat_hub", "kept"), thing)
-        graph = graph.outer_graph
 
 
-def enter_control_flow(graph: Any, tensor: tf.Tensor) -> tf.Tensor:
-    """A tensor as seen from inside the loop or branch of TF1 that is being built."""
+def graphs_around(graph: Any) -> Iterator[Any]:
+    """A graph, and those that it is a function within, from the inside out."""
+    while graph is not None:
+        yield graph
+        graph = getattr(graph, "outer_graph", None)
+
+
+def bring_in(graph: Any, tensor: tf.Tensor) -> tf.Tensor:
+    """The tensor as seen from where the program is: inside a function, a loop or a branch."""
+    home = getattr(tensor, "graph", None)
+    if home is None and not graph.building_function:  # an eager tensor in a graph of TF1
+        tensor = tf.constant(tensor.numpy())
+    elif home is not graph:
+        tensor = graph.capture(tensor)
     context = graph._get_control_flow_context()
     return tensor if context is None else context.AddValue(tensor)
+
+
+def always_run(graph: Any, operations: Iterable[Any]) -> None:
+    """Makes operations run at each call of the function that is being built in `graph`."""
+    graph.control_outputs.extend(operations)
 
 
 def clear_attr(graph: tf.Graph, known: int, name: str, nodes: Container[str]) -> None:
@@ -80,6 +97,11 @@ def clear_attr(graph: tf.Graph, known: int, name: str, nodes: Container[str]) ->
     for operation in added:
         if operation.name.partition("/")[2] in nodes:
             operation._clear_attr(name)
+
+
+def colocation(operation: Any) -> set[bytes]:
+    """The colocation groups that an op names, without the one that is its own."""
+    return {c for c in operation.get_attr("_class") if c.startswith(b"loc:@")}
 
 
 def set_colocation(operation: Any, groups: list[bytes], device: str) -> None:

@@ -9,11 +9,6 @@ from typing import Any
 
 from tensorflow.python.trackable import base as tracking_base
 from tensorflow.python.trackable import data_structures as tracking_structures
-from tensorflow.python.trackable import resource as tracking_resource
-
-# What tables derive from: a TrackableResource. Of those, tf_keras' `Model.export` keeps the ones
-# that are of this class, or of `tf.lookup`, and lists no others.
-RESOURCE_BASE: Any = tracking_resource.RestoredResource
 
 
 def untracked(method: Any) -> Any:

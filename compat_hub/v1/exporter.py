@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import logging
 import os
-import sys
 import time
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -14,6 +13,7 @@ import tensorflow as tf
 
 from compat_hub.errors import CheckpointError, InputTypeError, PathExistsError, SignatureError
 from compat_hub.format.writer import new_folder
+from compat_hub.tf_private import estimators
 from compat_hub.v1.module import Module
 
 _LOGGER = logging.getLogger("compat_hub")
@@ -142,8 +142,7 @@ class LatestModuleExporter:
     def __new__(cls, *args: Any, **kwargs: Any) -> LatestModuleExporter:
         """Takes on the class that `train_and_evaluate` asks for."""
         del args, kwargs
-        estimators = sys.modules.get("tensorflow_estimator.python.estimator.exporter")
-        base = getattr(estimators, "Exporter", None)
+        base = estimators.exporter_class()
         actual: Any = cls if base is None or issubclass(cls, base) else _with_base(cls, base)
         return super().__new__(actual)
 
@@ -238,7 +237,7 @@ def _check_members(estimator: Any, checkpoint_path: Any) -> None:
 def _session_config(estimator: Any, config: Any) -> Any:
     """The ConfigProto: Estimators know it in both places, what was written for them in either."""
     found = getattr(config, "session_config", None)
-    return getattr(estimator, "_session_config", None) if found is None else found
+    return estimators.session_config(estimator) if found is None else found
 
 
 def _find_checkpoint(estimator: ExportableEstimator, given: str | os.PathLike[str] | None) -> str:

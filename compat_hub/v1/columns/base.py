@@ -18,11 +18,10 @@ from compat_hub.keras_layers.untrusted_handle import check_untrusted_handle
 from compat_hub.tf_private import feature_columns
 from compat_hub.v1.module import Module
 
-_DenseColumn, _OldDenseColumn = feature_columns.dense_column_classes()
 _RESOURCE = "module"
 
 
-class ModuleColumn(_DenseColumn):
+class ModuleColumn(feature_columns.DenseColumn):
     """A feature column whose values are what a module computes, for Keras' DenseFeatures.
 
     Subclasses are frozen dataclasses: columns are keys of dicts.
@@ -62,7 +61,7 @@ class ModuleColumn(_DenseColumn):
         return [self.key]
 
     @property
-    def _is_v2_column(self) -> bool:
+    def is_v2_column(self) -> bool:
         return isinstance(self.key, str) or feature_columns.is_feature_column_v2(self.key)
 
     @property
@@ -124,7 +123,7 @@ class ModuleColumn(_DenseColumn):
         return type(self), tuple(values)
 
 
-class SpecColumn(ModuleColumn, _OldDenseColumn):
+class SpecColumn(ModuleColumn, feature_columns.DenseColumnOfV1):
     """A column on a module in TF1 Hub format, also for `tf.compat.v1.feature_column`."""
 
     module_spec_path: Any
@@ -143,23 +142,12 @@ class SpecColumn(ModuleColumn, _OldDenseColumn):
     def variable_shape(self) -> tf.TensorShape:
         return self.module_spec.get_output_info_dict()["default"].get_shape()[1:]
 
-    @property
-    def _variable_shape(self) -> tf.TensorShape:
-        return self.variable_shape
-
-    @property
-    def _parse_example_spec(self) -> dict[str, Any]:
-        return self.parse_example_spec
-
-    def _transform_feature(self, inputs: Any) -> Any:
+    def v1_feature(self, inputs: Any) -> Any:
         return inputs.get(self.key)
 
-    def _get_dense_tensor(
-        self, inputs: Any, weight_collections: Any = None, trainable: Any = None
-    ) -> tf.Tensor:
-        del weight_collections  # a module says itself which collections its variables are in
-        value = inputs.get(self)
-        return self.apply(Module(self.module_spec, bool(self.trainable and trainable)), value)
+    def v1_values(self, inputs: Any, trainable: bool) -> tf.Tensor:
+        module = Module(self.module_spec, bool(self.trainable and trainable))
+        return self.apply(module, inputs.get(self))
 
 
 def _trainable_variables(module: Any) -> list[Any]:

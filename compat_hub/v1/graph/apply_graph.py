@@ -12,10 +12,11 @@ from compat_hub.errors import InputTypeError, SignatureError
 from compat_hub.format.spec import ModuleSpec
 from compat_hub.format.variant import GraphVariant
 from compat_hub.graphdef.names import node_of
+from compat_hub.graphdef.private_attrs import COLOCATION
 from compat_hub.graphdef.subgraph import consumed_tensors
 from compat_hub.programs.tensorflow_errors import building
 from compat_hub.tf_private import graph_internals
-from compat_hub.v1.graph.function_graph import bring_in, import_rewritten, report_use
+from compat_hub.v1.graph.function_graph import import_rewritten, report_use
 from compat_hub.v1.graph.instance_state import InstanceState
 from compat_hub.v1.graph.meta_graphs import forget_state, prefix_shared_names, prepare
 
@@ -72,7 +73,10 @@ def import_signature(
         # As they are called there: some are tensors.
         named = variant.meta_graph.collection_def[_Keys.UPDATE_OPS].node_list.value
         collections[_Keys.UPDATE_OPS] = [name for name in named if node_of(name) in targets]
-    given = {n: bring_in(graph, tensor) for n, tensor in sorted({**tensors, **inputs}.items())}
+    given = {
+        n: graph_internals.bring_in(graph, tensor)
+        for n, tensor in sorted({**tensors, **inputs}.items())
+    }
     with building(variant.where):
         meta_graph = prepare(spec, variant, collections, given.keys())
     forget_state(meta_graph, tensors)
@@ -94,13 +98,11 @@ def import_signature(
 
 def _check_home(graph: Any, tensor: tf.Tensor, where: str) -> None:
     home = getattr(tensor, "graph", None)  # an eager tensor has none
-    while home is not None and graph is not home:
-        graph = getattr(graph, "outer_graph", None)
-        if graph is None:
-            raise InputTypeError(
-                f"In {where}: the input {tensor.name!r} is a tensor of another graph. Make inputs "
-                "in the graph that the module is applied in."
-            )
+    if home is not None and all(home is not g for g in graph_internals.graphs_around(graph)):
+        raise InputTypeError(
+            f"In {where}: the input {tensor.name!r} is a tensor of another graph. Make inputs in "
+            "the graph that the module is applied in."
+        )
 
 
 def _move_colocation(
@@ -122,11 +124,10 @@ def _move_colocation(
         if _is_split(graph, f"{scope}/{node}", node, given)
     }
     for node in graph_def.node:
-        if "_class" not in node.attr:
+        if COLOCATION not in node.attr:
             continue
         operation = graph.get_operation_by_name(f"{scope}/{node.name}")
-        groups = set(operation.get_attr("_class"))
-        groups = {group for group in groups if group.startswith(b"loc:@")}
+        groups = graph_internals.colocation(operation)
         if not groups & replaced.keys():
             continue
         if groups & split:

@@ -21,16 +21,6 @@ _Keys = tf.compat.v1.GraphKeys
 _STATE = ("compat_hub", "state")
 
 
-def bring_in(graph: Any, tensor: tf.Tensor) -> tf.Tensor:
-    """The tensor as seen from where the program is: inside a function, a loop or a branch."""
-    home = getattr(tensor, "graph", None)
-    if home is None and not graph.building_function:  # an eager tensor in a graph of TF1
-        tensor = tf.constant(tensor.numpy())
-    elif home is not graph:
-        tensor = graph.capture(tensor)
-    return graph_internals.enter_control_flow(graph, tensor)
-
-
 def import_rewritten(
     graph: Any,
     variant: GraphVariant,
@@ -158,7 +148,7 @@ class _Captured(Mapping[str, tf.Tensor]):
         self._given = given
 
     def __getitem__(self, name: str) -> tf.Tensor:
-        return bring_in(self._graph, self._given[name])
+        return graph_internals.bring_in(self._graph, self._given[name])
 
     def __iter__(self) -> Any:
         return iter(self._given)
