@@ -10,20 +10,10 @@ import pytest
 import tensorflow as tf
 
 import compat_hub
+from tests.examples import run_examples
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-
-
-def _run_examples(page: str) -> int:
-    """Runs a page's examples, one after another in one namespace; returns how many there are."""
-    text = (DOCS / page).read_text(encoding="utf-8")
-    examples = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    namespace: dict[str, object] = {}
-    for code in examples:
-        if importlib.util.find_spec("tensorflow_hub") or "tensorflow_hub" not in code:
-            exec(compile(code, page, "exec"), namespace)
-    return len(examples)
 
 
 @pytest.mark.parametrize(
@@ -47,18 +37,17 @@ def test_nothing_is_left_to_be_filled_in(page: Path) -> None:
 @pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated")
 def test_roads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert _run_examples("roads.md") >= 6
+    run_examples(DOCS / "roads.md")
     assert {"pets", "pets_again"} <= {path.name for path in tmp_path.iterdir()}
 
 
-def test_format(capsys: pytest.CaptureFixture[str]) -> None:
-    assert _run_examples("format.md") == 2
-    assert "norm/moving_mean" in capsys.readouterr().out
+def test_format() -> None:
+    assert "norm/moving_mean" in run_examples(DOCS / "format.md")
 
 
 def test_migration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert _run_examples("migration.md") == 2
+    run_examples(DOCS / "migration.md")
     assert {"trained", "trained_in_a_graph"} <= {path.name for path in tmp_path.iterdir()}
 
 
@@ -74,4 +63,4 @@ def test_distribute(monkeypatch: pytest.MonkeyPatch) -> None:
     reduce = tf.distribute.HierarchicalCopyAllReduce()
     strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"], cross_device_ops=reduce)
     monkeypatch.setattr(tf.distribute, "MirroredStrategy", lambda: strategy)
-    assert _run_examples("distribute.md") == 2
+    run_examples(DOCS / "distribute.md")

@@ -11,18 +11,12 @@ from click.testing import CliRunner
 
 from compat_hub.cli.main import main
 from compat_hub.samples import sample_path
+from tests.examples import blocks_of, run_examples
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 # As in 0.0e+00, and numbers of which the last digit may differ.
 _DIGITS = re.compile(r"\d\.\de[+-]\d\d|-?\d+\.\d{3,}")
-_NUMBER = re.compile(r"-?\d+\.\d+")
-
-
-def _blocks(page: Path = README) -> list[tuple[str, str]]:
-    """The fenced blocks, as pairs of language and content."""
-    text = page.read_text(encoding="utf-8")
-    return re.findall(r"^```(\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
 def _sessions() -> dict[str, str]:
@@ -31,23 +25,14 @@ def _sessions() -> dict[str, str]:
     return {
         f"{content.partition(chr(10))[0]} of {page.name}": content
         for page in pages
-        for language, content in _blocks(page)
+        for language, content in blocks_of(page)
         if language == "console"
     }
 
 
-def test_examples(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch) -> None:
+def test_examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    blocks = [block for block in _blocks() if block[0] not in {"bash", "console"}]
-    assert [language for language, _ in blocks] == ["python", "text"] * (len(blocks) // 2)
-    namespace: dict[str, object] = {}
-    for (_, code), (_, expected) in zip(blocks[::2], blocks[1::2], strict=True):
-        exec(compile(code, str(README), "exec"), namespace)
-        printed = capsys.readouterr().out.replace(sample_path("pets"), "path/to/pets")
-        assert _NUMBER.sub("#", printed).split() == _NUMBER.sub("#", expected).split()
-        # Other versions of TensorFlow round differently.
-        numbers, expected_numbers = (map(float, _NUMBER.findall(t)) for t in (printed, expected))
-        assert list(numbers) == pytest.approx(list(expected_numbers), rel=0.02, abs=0.002)
+    run_examples(README, {sample_path("pets"): "path/to/pets"})
 
 
 def _without_versions(text: str) -> list[str]:
@@ -88,5 +73,5 @@ def _compare(printed: str, expected: str) -> None:
 @pytest.mark.parametrize("word", ["compat-hub demo", "pytest"])
 def test_ci_finds_its_commands(word: str) -> None:
     """.ci/run runs the one command with this word."""
-    commands = [content for language, content in _blocks() if language == "bash"]
+    commands = [content for language, content in blocks_of(README) if language == "bash"]
     assert [word in command for command in commands].count(True) == 1
