@@ -137,7 +137,9 @@ def _clear_partial(cache: str, folders: Iterable[str], as_json: bool) -> None:
     chosen = [os.path.expanduser(folder) for folder in folders]
     for folder in chosen:
         if not _is_folder(folder):
-            raise BadInputError(f"{folder!r} is no folder. Pass one that modules were written to.")
+            raise BadInputError(
+                f"{folder!r} is not a folder. Pass one that modules were written to."
+            )
     if not chosen:
         before = cache_layout.leftovers(cache)
         cache_store.remove_leftovers(cache)

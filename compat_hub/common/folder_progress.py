@@ -24,7 +24,7 @@ def byte_size(variables: Iterable[Any]) -> int:
 def folder_progress(folder: str, expected: int) -> Iterator[None]:
     """Shows, for large models, how much the body has written into a folder.
 
-    TensorFlow writes a checkpoint in one piece of work, which tells nobody how far it is.
+    TensorFlow writes a checkpoint in one call, which does not report progress.
 
     Args:
         folder: The folder; it may not be there yet.

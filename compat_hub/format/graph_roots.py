@@ -17,7 +17,7 @@ def users(
     An input with a default is not fed for sure, as a caller may leave it out. Nobody feeds anything
     to tables, to initial values, or to a loss that depends on no input. Update ops, and losses that
     depend on inputs, run with the inputs of the signature that is called: there is one entry for
-    each. What only a checkpoint's own save and restore nodes need, nobody needs.
+    each. Ignore nodes that only the checkpoint's save and restore ops use.
 
     Args:
         variant: The variant.

@@ -56,7 +56,7 @@ def find_host_access(variant: GraphVariant, has_checkpoint: bool = True) -> list
     listed: set[str] = set()
     for user, wanted, fed in users(variant, initial_values=not has_checkpoint):
         needed = hosts.needed(wanted, fed, within)
-        # What a caller passes is no asset, though it take the place of one.
+        # A value that the caller passes is not an own file, even in the place of an asset.
         own = PassedOn(assets, variant.nodes, fed)
         for op, name, what in hosts.places(needed, own, listed):
             found.setdefault((op, name), (op, name, what, user))
@@ -109,7 +109,7 @@ def check_run(
     wanted: Collection[str],
     fed: Collection[str],
 ) -> None:
-    """Checks that what is no signature's part of a graph stays within the graph when it runs.
+    """Checks that what is not a signature's part of a graph stays within the graph when it runs.
 
     Args:
         spec: The module.
@@ -169,7 +169,7 @@ def leave_out_host_access(
     if not beyond and not hosts.functions.names:
         return
     gone = dependents(nodes, beyond, fed)
-    # The check has refused losses that run without inputs; nobody computes the others from here.
+    # The check has refused losses that run without inputs; the others are not computed here.
     losses = meta_graph.collection_def[_LOSSES].node_list.value
     losses[:] = [name for name in losses if node_of(name) not in gone]
     if not losses:

@@ -158,7 +158,7 @@ _PREFIXES = {
 
 
 def package_of(op: str) -> str | None:
-    """The package that has or had an op, or None where nobody here knows one."""
+    """The package that has or had an op, or None if none is known."""
     if op in _PACKAGES:
         return _PACKAGES[op]
     return next((p for prefix, p in _PREFIXES.items() if op.startswith(prefix)), None)

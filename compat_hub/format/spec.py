@@ -159,7 +159,7 @@ class ModuleSpec(SignatureInfo):
 
         Raises:
             UnknownNameError: There is no such variant or signature.
-            InputTypeError: The name is no string.
+            InputTypeError: The name is not a string.
         """
         variant = self.variant(tags)
         wanted = "default" if name is None else name
@@ -185,7 +185,7 @@ class ModuleSpec(SignatureInfo):
 
         Raises:
             UnsafeModuleError: It is behind a link that leads out of the module's folder.
-            ModuleFormatError: A part of it is no plain file.
+            ModuleFormatError: A part of it is not a plain file.
         """
         if self.path is None:
             return None
@@ -357,7 +357,7 @@ class ModuleSpec(SignatureInfo):
 
         Raises:
             UnsafeModuleError: A file is behind a link that leads out of the module's folder.
-            ModuleFormatError: A file is no plain one.
+            ModuleFormatError: A file is not a plain one.
         """
         self.check_assets()
         _ = self.checkpoint_prefix
@@ -380,7 +380,7 @@ class ModuleSpec(SignatureInfo):
 
         Raises:
             UnsafeModuleError: One is behind a link that leads out of the module's folder.
-            ModuleFormatError: One is no plain file.
+            ModuleFormatError: One is not a plain file.
         """
         if self.path is not None:
             for path in self.asset_files.values():
@@ -485,7 +485,7 @@ def read_module_spec(
 ) -> ModuleSpec:
     """Reads a module directory; `handle` is how messages name it.
 
-    What somebody has read already, and still has, is not read again unless its files have changed:
+    A spec that is still in use is not read again, unless its files have changed:
     then modules that are loaded from it share what is built of it, too.
     """
     handle = masked(handle)

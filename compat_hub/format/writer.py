@@ -86,7 +86,7 @@ def new_folder(path: str | bytes | os.PathLike[str], takes_empty: bool = True) -
         takes_empty: Whether it may be there and empty.
 
     Raises:
-        PathExistsError: There is something at that path already, and it is no empty folder.
+        PathExistsError: There is something at that path already, and it is not an empty folder.
         ResolveError: The filesystem refuses.
     """
     final = _normalize(path)
@@ -173,7 +173,7 @@ def _is_local(path: str) -> bool:
 def _has_to_stay(path: str) -> bool:
     """Whether a folder is there that another cannot take the place of.
 
-    It is where a filesystem is mounted, or where this program is, or somebody else's.
+    That is a mount point, the program's current folder, or a folder of another user.
     """
     local = local_path(path)
     if local is None or not os.path.isdir(local):
@@ -221,7 +221,7 @@ def _move_files(source: str, target: str) -> None:
             tf.io.gfile.rename(os.path.join(source, file), os.path.join(target, file))
             moved.append(file)
     except tf.errors.OpError:
-        # What is there besides is of somebody who writes to the same path.
+        # Other files there belong to another process that writes to the same path.
         with contextlib.suppress(tf.errors.OpError):
             for file in moved:
                 tf.io.gfile.remove(os.path.join(target, file))

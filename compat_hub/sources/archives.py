@@ -24,7 +24,7 @@ _CHUNK = 1 << 20
 _BLOCK = tarfile.BLOCKSIZE
 # tarfile reads the long names and other attributes of a member at once; no honest ones are larger.
 _LONGEST_HEADER = 1 << 20
-# Small archives of zeros are no harm.
+# Small archives of zeros do no harm.
 _UNSUSPICIOUS_SIZE = 64 << 20
 _OPENERS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open}
 _DAMAGES = (
@@ -71,7 +71,7 @@ def unpack(archive: IO[bytes], folder: str, handle: str, limits: ArchiveLimits) 
         The SHA-256 of each file, by its path in the folder.
 
     Raises:
-        NotAnArchiveError: The file is no archive.
+        NotAnArchiveError: The file is not an archive.
         ResolveError: The archive is damaged or unsafe, or cannot be written to the folder.
     """
     return _Unpacking(archive, folder, handle, limits).run()
@@ -208,7 +208,7 @@ class _Unpacking:
             return
         source = tar.extractfile(member)
         if source is None:
-            raise _UnsafeError(f"{_shown(member.name)} is no file")
+            raise _UnsafeError(f"{_shown(member.name)} is not a file")
         self._write(path, source)
 
     def _write(self, path: str, source: IO[bytes]) -> None:
@@ -350,11 +350,11 @@ class _Names:
         if ".." in parts:
             raise _UnsafeError(f"{shown} leads out of the folder")
         if "\\" in name or any(unicodedata.category(c) in {"Cc", "Cs"} for c in name):
-            raise _UnsafeError(f"{shown} has a character that is no part of a file's name")
+            raise _UnsafeError(f"{shown} has a character that is not part of a file's name")
         if not parts:
             if is_folder:
                 return ""
-            raise _UnsafeError(f"{shown} is no name of a file")
+            raise _UnsafeError(f"{shown} is not a name of a file")
         for k in range(1, len(parts)):
             self._add("/".join(parts[:k]), True, shown)
         path = "/".join(parts)

@@ -48,8 +48,8 @@ def is_filled(folder: str) -> bool:
 def lost_files(folder: str) -> list[str]:
     """What is missing of a module that is there, or of which something is: cleaners go by files.
 
-    They remove what nobody has used for a while from temporary folders, and leave the folders. For
-    a module that tensorflow_hub has put there, what is missing is told from what is there.
+    They remove files from temporary folders that were not used for a while, and leave the folders.
+    For a module that tensorflow_hub has put there, what is missing is told from what is there.
 
     Returns:
         Paths in the folder; none where the module is whole, or nothing can be told.

@@ -104,7 +104,7 @@ def _advice(error: OSError) -> str:
 
 def _fill(cache: str, folder: str, handle: str, prepare: Prepare) -> None:
     with _folders_made(cache), locks.exclusive(folder, handle) as uid:
-        _check_cache()  # somebody may have made it meanwhile
+        _check_cache()  # another process may have made it meanwhile
         if cache_layout.is_filled(folder) and not cache_layout.lost_files(folder):
             return
         temporary = cache_layout.temporary_folder(folder, uid)

@@ -51,7 +51,7 @@ def digest_of(folder: str, allow_links: bool = False) -> str:
     Raises:
         ResolveError: A file cannot be read.
         UnsafeModuleError: A file is behind a link that leads out of the folder.
-        ModuleFormatError: A file is no plain one.
+        ModuleFormatError: A file is not a plain one.
     """
     check_tree(f"Module {folder!r}", folder, allow_links)
     try:
@@ -87,13 +87,13 @@ def check(handle: str, folder: str, expected: str, source: str, allow_links: boo
         allow_links: Whether links may lead out of the folder.
 
     Raises:
-        ResolveError: It has another, or `expected` is no digest.
+        ResolveError: It has another, or `expected` is not a digest.
     """
     handle = masked(handle)
     wanted = normalize(expected)
     if wanted is None:
         raise ResolveError(
-            f"Module {handle!r}: {source} is {expected!r}, which is no SHA-256. "
+            f"Module {handle!r}: {source} is {expected!r}, which is not a SHA-256. "
             "Pass the 64 hexadecimal digits that `compat-hub cache verify` prints."
         )
     found = digest_of(folder, allow_links)

@@ -97,7 +97,7 @@ def ask_location(url: str, handle: str) -> str:
     """Asks a server for the folder that a module is in: the text of its answer, or its Location.
 
     Raises:
-        NotServedError: The answer is no location.
+        NotServedError: The answer is not a location.
         ResolveError: The server cannot be reached, or fails.
     """
     limits = settings.WebLimits.from_environment()
@@ -170,7 +170,7 @@ def _get(
     except requests.exceptions.Timeout as error:
         raise _TransientError(f"no answer from {_host(url)!r} in {timeout:g} s", 2) from error
     except requests.exceptions.ConnectionError as error:
-        # Nobody there, or nobody of that name: seldom better a second later.
+        # No server at that address, or no such name: seldom better a second later.
         is_away = any(isinstance(a, urllib3.exceptions.MaxRetryError) for a in error.args)
         weight = 2 if is_away else 1
         raise _TransientError(f"no connection to {_host(url)!r}: {error}", weight) from error

@@ -85,7 +85,7 @@ def _check_plain(path: str) -> None:
     """Raises an OSError for a FIFO or a device, which may never end, or never begin."""
     mode = os.stat(path).st_mode
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-        raise OSError(errno.EINVAL, "It is no plain file", path)
+        raise OSError(errno.EINVAL, "It is not a plain file", path)
 
 
 def put(path: str, text: str, is_private: bool = False) -> None:

@@ -98,5 +98,5 @@ def _has_module(folder: str) -> bool:
 def _names(folder: str) -> list[str]:
     try:
         return files.names_in(folder)
-    except OSError:  # it is a file, or nobody may look into it
+    except OSError:  # it is a file, or a folder without permission to list it
         return []

@@ -16,7 +16,7 @@ _LABELS = {"frameworks", "variations", "versions"}
 
 
 def kaggle_name(url: str) -> str | None:
-    """What `kagglehub` calls the model at an address, or None where that is no model of Kaggle.
+    """What `kagglehub` calls the model at an address, or None where that is not a model of Kaggle.
 
     Example:
         ```python

@@ -1,4 +1,4 @@
-"""Whether somebody else can have put something into the cache, or can change what is there.
+"""Whether another user can have put files into the cache, or can change those that are there.
 
 Anybody may make a folder in the temporary folder of a machine that several people use, under the
 very name that the cache has by default.

@@ -1,7 +1,7 @@
 """Folders in which something is being written, and what is left of them where a writer was killed.
 
 The kernel knows whether a writer still lives: it holds a lock on its folder, which goes when the
-process goes, however that happens. Where a filesystem has no locks, nobody is taken to be gone.
+process goes, however that happens. On a filesystem without locks, every writer counts as alive.
 """
 
 from __future__ import annotations

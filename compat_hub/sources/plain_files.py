@@ -1,7 +1,7 @@
 """Which files may be read as parts of a module: plain ones that are in its folder.
 
 A link in a folder that somebody else has packed may lead to a file that is none of theirs, and what
-is no plain file may never end, or never begin.
+is not a plain file may never end, or never begin.
 """
 
 from __future__ import annotations
@@ -190,6 +190,6 @@ def _walk(folder: str) -> Iterator[str]:
 
 def _unlisted(error: OSError) -> ModuleFormatError:
     return ModuleFormatError(
-        f"The folder {error.filename!r} cannot be listed ({error.strerror}), so nobody can tell "
+        f"The folder {error.filename!r} cannot be listed ({error.strerror}), so it is not known "
         "whether there are links in it. Give yourself the permission to read it (chmod u+rx)."
     )

@@ -94,7 +94,7 @@ def _resolve_address(handle: str) -> str:
     if any(c.isspace() or not c.isprintable() for c in handle):
         shown = "".join("_" if c.isspace() or not c.isprintable() else c for c in handle)
         raise ResolveError(
-            f"The handle {masked(shown)!r} is no web address, since it has white space or control "
+            f"The handle {masked(shown)!r} is not a web address: it has white space or control "
             "characters in it. Check it for a slip."
         )
     shown = masked(handle)
@@ -118,7 +118,7 @@ def _resolve_address(handle: str) -> str:
 
 
 def _known_by_mask(handle: str) -> str:
-    """The module in the cache that came by a handle whose password nobody has written down."""
+    """The module in the cache for a handle that is known without its password only."""
     for entry in cache_layout.entries(settings.cache_folder()):
         if entry.handle == handle:
             cache_store.check_owners(entry.path, handle)

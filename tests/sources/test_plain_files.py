@@ -1,4 +1,4 @@
-"""No file is read that is behind a link out of the module's folder, or that is no plain file."""
+"""No file is read that is behind a link out of the module's folder, or that is not a plain file."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ class Batcher:
         extra = sorted(arguments.keys() - signature.inputs.keys())
         if extra:
             raise InputTypeError(
-                f"In {self._where}: {', '.join(map(repr, extra))} of `arguments` is no input. "
+                f"In {self._where}: {', '.join(map(repr, extra))} of `arguments` is not an input. "
                 f"The inputs are {', '.join(map(repr, signature.inputs)) or 'none'}."
             )
         for name, info in signature.inputs.items():

@@ -31,7 +31,7 @@ def write_graphs(spec: ModuleSpec, folder: str | os.PathLike[str]) -> list[str]:
     runs = []
     for tags, variant in spec.variants.items():
         name = "+".join(sorted(tags)) or _INFERENCE
-        # Tags may hold anything, and are no paths.
+        # Tags may hold anything, and are not paths.
         run = os.path.join(os.fspath(folder), name.replace("/", "_").replace(os.pardir, "_"))
         path = os.path.join(run, _EVENTS)
         try:

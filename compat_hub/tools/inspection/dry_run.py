@@ -74,7 +74,7 @@ def try_signatures(
     for call in calls:
         if call.unfed:
             trials[call.name] = Trial(
-                f"its outputs depend on the placeholder {call.unfed[0]!r}, which is no input of "
+                f"its outputs depend on the placeholder {call.unfed[0]!r}, which is not an input "
                 "it: only those that do not can be asked for"
             )
     return trials

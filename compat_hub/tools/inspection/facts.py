@@ -79,8 +79,8 @@ class TableFacts:
     Attributes:
         name: Its node.
         op: The node's op.
-        key_dtype: The name of the keys' dtype, None for what is no table.
-        value_dtype: The name of the values' dtype, None for what is no table.
+        key_dtype: The name of the keys' dtype, None for what is not a table.
+        value_dtype: The name of the values' dtype, None for what is not a table.
     """
 
     name: str

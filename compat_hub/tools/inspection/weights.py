@@ -80,7 +80,7 @@ class _Values:
 
 
 def statistics(name: str, values: np.ndarray) -> WeightFacts:
-    """The statistics of an array of numbers, which may have values that are no numbers.
+    """The statistics of an array of numbers, which may have values that are not numbers.
 
     Args:
         name: What it is called.

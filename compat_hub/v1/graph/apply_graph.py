@@ -84,7 +84,7 @@ def import_signature(
     prefix_shared_names(meta_graph, scope)
     consumed = consumed_tensors(meta_graph.graph_def, given.keys())
     with building(variant.where):
-        with no_word_of("Saver not created"):  # nobody asked for one
+        with no_word_of("Saver not created"):  # none is needed
             tf.compat.v1.train.import_meta_graph(
                 meta_graph,
                 input_map={n: given[n] for n in consumed},

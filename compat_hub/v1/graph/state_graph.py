@@ -98,7 +98,7 @@ def import_state(
     with (
         building(variant.where),
         tf.name_scope(f"{outer}/" if outer else ""),
-        no_word_of("Saver not created"),  # nobody asked for one
+        no_word_of("Saver not created"),  # none is needed
     ):
         tf.compat.v1.train.import_meta_graph(meta_graph, import_scope=name)
     variables = {

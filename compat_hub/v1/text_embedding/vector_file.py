@@ -112,7 +112,7 @@ def read_vectors(file: EmbeddingFile, rows: int) -> Iterator[np.ndarray]:
         one before.
 
     Raises:
-        EmbeddingFileError: A line has another number of values, or one that is no finite number.
+        EmbeddingFileError: A line has another number of values, or one that is not a finite number.
     """
     block = np.empty([min(rows, file.num_tokens), file.dimensions], np.float32)
     filled = done = 0
@@ -236,7 +236,7 @@ def _check_finite(file: EmbeddingFile, first: int, block: np.ndarray) -> None:
 def _changed(file: EmbeddingFile) -> EmbeddingFileError:
     return EmbeddingFileError(
         f"The file {file.path!r} had {file.num_tokens} vectors at first, and another number when "
-        "it was read again. Pass a file, no pipe, that nobody writes to meanwhile."
+        "it was read again. Pass a file, not a pipe, and do not write to it meanwhile."
     )
 
 

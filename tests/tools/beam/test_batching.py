@@ -75,7 +75,7 @@ def test_an_example_that_does_not_fit(batcher_of, example: object, message: str)
 
 
 def test_one_value_for_a_whole_batch_is_an_argument(batcher_of) -> None:
-    with pytest.raises(InputTypeError, match="'nothing' of `arguments` is no input"):
+    with pytest.raises(InputTypeError, match="'nothing' of `arguments` is not an input"):
         batcher_of("fruit", "fruit_to_pet", nothing=1.0)
 
 
