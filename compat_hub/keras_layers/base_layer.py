@@ -22,7 +22,7 @@ from compat_hub.keras_layers import other_keras
 from compat_hub.keras_layers.arguments import check_arguments
 from compat_hub.keras_layers.targets.make_target import make_target
 from compat_hub.keras_layers.targets.target import as_shapes
-from compat_hub.keras_layers.weights_file import load_weights, save_weights
+from compat_hub.keras_layers.weights_file import check_links, load_weights, save_weights
 from compat_hub.state.module_state import Missing
 from compat_hub.tf_private import tracking
 
@@ -179,8 +179,11 @@ class HubLayer:
             ModuleFormatError: The folder holds no module that can be read.
             UnsafeModuleError: The module's graph would touch the host, or the config says that it
                 may, and is from a file: pass the module loaded, in `custom_objects`, or
-                `safe_mode=False` to `load_model`.
+                `safe_mode=False` to `load_model`. Or the file leads to others.
         """
+        older_file = cls._older_file()
+        if older_file is not None:  # Keras itself reads the weights of such files
+            check_links(older_file, f"the KerasLayer {config.get('name')!r}")
         is_trusted = not other_keras.loads_file()
         try:
             arguments = _layer_config.restore(config, cls._maker, is_trusted)
@@ -268,6 +271,11 @@ class HubLayer:
     @staticmethod
     def _weights_file() -> Any:
         """The HDF5 file that weights are being read from, None where it is not known."""
+        raise NotImplementedError
+
+    @staticmethod
+    def _older_file() -> Any:
+        """The `.h5` file that layers are being made for, None where there is none."""
         raise NotImplementedError
 
     def _with_output_shape(self, inputs: Any, output: Any) -> Any:

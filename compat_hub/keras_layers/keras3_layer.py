@@ -201,3 +201,7 @@ class KerasLayer(HubLayer, keras3_private.HeldWeights, keras.layers.Layer):
     @staticmethod
     def _weights_file() -> Any:
         return keras3_private.weights_file()
+
+    @staticmethod
+    def _older_file() -> Any:
+        return keras3_private.older_file()

@@ -13,7 +13,7 @@ from typing import Any
 import tensorflow as tf
 
 from compat_hub.keras_layers.keras3_backend import import_keras
-from compat_hub.keras_layers.weights_file import find_open_file
+from compat_hub.keras_layers.weights_file import find_local
 
 keras: Any = import_keras()
 
@@ -220,4 +220,9 @@ def is_stateless_call(layer: Any) -> bool:
 
 def weights_file() -> Any:
     """The HDF5 file that weights are being read from, None where it is not known."""
-    return find_open_file("keras.src.saving.saving_lib")
+    return getattr(find_local("keras.src.saving.saving_lib", "weights_store"), "h5_file", None)
+
+
+def older_file() -> Any:
+    """The `.h5` file that layers are being made for, None where there is none."""
+    return find_local("keras.src.legacy.saving.legacy_h5_format", "f")

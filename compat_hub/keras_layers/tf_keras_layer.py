@@ -90,6 +90,10 @@ class KerasLayer(HubLayer, tf_keras_private.AdoptedWeights, tf_keras.layers.Laye
     def _weights_file() -> Any:
         return tf_keras_private.weights_file()
 
+    @staticmethod
+    def _older_file() -> Any:
+        return tf_keras_private.older_file()
+
     def _unless_frozen(self, loss: Callable[[], tf.Tensor]) -> Callable[[], tf.Tensor | None]:
         return lambda: loss() if self.trainable else None
 

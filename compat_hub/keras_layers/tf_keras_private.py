@@ -12,7 +12,7 @@ import tensorflow as tf
 from tensorflow.python.saved_model import save_context
 from tensorflow.python.util import tf_inspect
 
-from compat_hub.keras_layers.weights_file import find_open_file
+from compat_hub.keras_layers.weights_file import find_local
 from compat_hub.tf_private.tracking import untracked
 
 
@@ -30,7 +30,12 @@ def has_training_argument(function: Any) -> bool:
 
 def weights_file() -> Any:
     """The HDF5 file that weights are being read from, None where it is not known."""
-    return find_open_file("tf_keras.src.saving.saving_lib")
+    return getattr(find_local("tf_keras.src.saving.saving_lib", "weights_store"), "h5_file", None)
+
+
+def older_file() -> Any:
+    """The `.h5` file that layers are being made for, None where there is none."""
+    return find_local("tf_keras.src.saving.legacy.hdf5_format", "f")
 
 
 class AdoptedWeights:

@@ -54,11 +54,8 @@ def load_weights(
         CheckpointError: The file has other weights.
         UnsafeModuleError: It takes some from another file.
     """
-    elsewhere = None if file is None else _find_elsewhere(file, set())
-    if elsewhere is not None:
-        raise UnsafeModuleError(
-            f"The file that {where} is read from leads to another one, at {elsewhere!r}. {_RISK}"
-        )
+    if file is not None:
+        check_links(file, where)
     variables = {_escape(name): variable for name, variable in weights.items()}
     missing = sorted(variables.keys() - store.keys())
     extra = sorted(store.keys() - variables.keys())
@@ -113,22 +110,32 @@ def _encode(variable: tf.Variable) -> np.ndarray:
     return np.frombuffer(message, np.uint8)
 
 
-def find_open_file(saving: str) -> Any:
-    """The HDF5 file that Keras is reading weights from, None where it reads none.
+def find_local(module: str, name: str) -> Any:
+    """A variable of a function of that module which is running, None where there is none.
 
-    Keras passes a layer its part of the file alone.
-
-    Args:
-        saving: The module of Keras that does it.
+    Keras passes a layer its part of a file, and not the file.
     """
     frame = inspect.currentframe()
     while frame is not None:
-        if frame.f_globals.get("__name__") == saving:
-            file = getattr(frame.f_locals.get("weights_store"), "h5_file", None)
-            if file is not None:
-                return file
+        if frame.f_globals.get("__name__") == module:
+            value = frame.f_locals.get(name)
+            if value is not None:
+                return value
         frame = frame.f_back
     return None
+
+
+def check_links(file: Any, where: str) -> None:
+    """Checks that nothing in an HDF5 file would be read from another one.
+
+    Raises:
+        UnsafeModuleError: Something would.
+    """
+    elsewhere = _find_elsewhere(file, set())
+    if elsewhere is not None:
+        raise UnsafeModuleError(
+            f"The file that {where} is read from leads to another one, at {elsewhere!r}. {_RISK}"
+        )
 
 
 def _find_elsewhere(group: Any, seen: set[int]) -> str | None:

@@ -168,7 +168,7 @@ def test_a_bucket(
     assert not [path for path in asked if "gs:" in str(path)]
 
 
-@pytest.mark.parametrize("name", ["weights.weights.h5", "model.keras"])
+@pytest.mark.parametrize("name", ["weights.weights.h5", "model.keras", "model.h5"])
 @pytest.mark.parametrize("package", KERAS)
 def test_weights_behind_a_link_to_another_file(tmp_path: Path, package: str, name: str) -> None:
     library, layer_class = KERAS[package]
@@ -176,26 +176,43 @@ def test_weights_behind_a_link_to_another_file(tmp_path: Path, package: str, nam
     model(X)
     before = model.get_weights()
     file = tmp_path / name
-    model.save_weights(file) if name.endswith(".h5") else model.save(file)
+    model.save_weights(file) if name.endswith("weights.h5") else model.save(file)
     weights = file
     if name == "model.keras":
         with zipfile.ZipFile(file) as archive:
             parts = {part: archive.read(part) for part in archive.namelist()}
         weights = tmp_path / "inner.h5"
         weights.write_bytes(parts["model.weights.h5"])
-    _put_elsewhere(weights, tmp_path / "other.h5")
+    if name == "model.h5":
+        _store_elsewhere(weights, tmp_path / "other")
+    else:
+        _put_elsewhere(weights, tmp_path / "other.h5")
     if name == "model.keras":
         with zipfile.ZipFile(file, "w") as archive:
             for part, data in {**parts, "model.weights.h5": weights.read_bytes()}.items():
                 archive.writestr(part, data)
     found = model
     with contextlib.suppress(Exception):
-        if name == "model.keras":
+        if name.startswith("model."):
             found = library.models.load_model(file)
         else:
             model.load_weights(file)
     for old, new in zip(before, found.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
+
+
+def _store_elsewhere(file: Path, other: Path) -> None:
+    """Lets the weights be bytes of another file."""
+    with h5py.File(file, "a") as content:
+        parts: Any = content
+        names: list[str] = []
+        content.visit(names.append)
+        for name in [n for n in names if isinstance(parts[n], h5py.Dataset)]:
+            value = np.full(parts[name].shape, 7919, parts[name].dtype)
+            other.write_bytes(value.tobytes())
+            del parts[name]
+            place = [(str(other), 0, value.nbytes)]
+            parts.create_dataset(name, shape=value.shape, dtype=value.dtype, external=place)
 
 
 def _put_elsewhere(file: Path, other: Path) -> None:
@@ -204,7 +221,8 @@ def _put_elsewhere(file: Path, other: Path) -> None:
         groups: list[str] = []
         content.visit(groups.append)
         parts: Any = content
-        group = max((g for g in groups if g.endswith("vars")), key=lambda g: len(parts[g]))
+        arrays = [g for g in groups if isinstance(parts[g], h5py.Dataset)]
+        group = next(name for name in arrays if parts[name].size > 1).rpartition("/")[0]
         content.copy(group, secret, "private")
         private: Any = secret["private"]
         for value in private.values():
