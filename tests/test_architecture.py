@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
+from compat_hub.graphdef import private_attrs
+
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "compat_hub"
 ROOMS = sorted(path.parent.name for path in PACKAGE.glob("*/__init__.py"))
@@ -161,3 +163,15 @@ def test_hooks_of_other_packages_are_overridden_in_the_same_files() -> None:
             hooks = {n for b in bases for n in vars(b) if re.match("_[^_]", n)} - {"_abc_impl"}
             found += [f"{_name(path)}: {made.__name__}.{n}" for n in hooks & vars(made).keys()]
     assert not found
+
+
+def test_attributes_that_tensorflow_does_not_document_have_names() -> None:
+    """In graphdef/private_attrs.py; these strings are what TensorFlow calls them."""
+    private = {v for k, v in vars(private_attrs).items() if k.isupper()}
+    known = {"graphdef/private_attrs.py", "programs/importing.py", "programs/pipeline.py"}
+    for path in PACKAGE.rglob("*.py"):
+        if _name(path) in known or _PRIVATE.fullmatch(_name(path)):
+            continue
+        nodes = ast.walk(ast.parse(path.read_text("utf-8")))
+        strings = {n.value for n in nodes if isinstance(n, ast.Constant)}
+        assert not strings & private, _name(path)

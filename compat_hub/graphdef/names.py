@@ -20,10 +20,6 @@ def spellings(tensor: str) -> tuple[str, ...]:
     return (tensor, node) if output == "0" else (tensor,)
 
 
-# Static shapes that the exporter noted of a node, and the importer holds it to.
-NOTED_SHAPES = "_output_shapes"
-
-
 def is_control(name: str) -> bool:
     """Whether a node's input is a control input."""
     return name.startswith("^")

@@ -11,6 +11,7 @@ from typing import Any
 
 from compat_hub.graphdef.function_library import needed_functions
 from compat_hub.graphdef.names import is_control, node_of, spellings
+from compat_hub.graphdef.private_attrs import COLOCATION
 
 NodeDef = Any
 GraphDef = Any
@@ -181,13 +182,13 @@ def drop_met_controls(graph_def: GraphDef, fed: Collection[str]) -> None:
 def strip_placement(node: NodeDef) -> None:
     """Removes the device and the colocation constraints of one node, in place."""
     node.device = ""
-    if "_class" in node.attr:
-        others = [s for s in node.attr["_class"].list.s if not s.startswith(b"loc:@")]
+    if COLOCATION in node.attr:
+        others = [s for s in node.attr[COLOCATION].list.s if not s.startswith(b"loc:@")]
         if others:
-            del node.attr["_class"].list.s[:]
-            node.attr["_class"].list.s.extend(others)
+            del node.attr[COLOCATION].list.s[:]
+            node.attr[COLOCATION].list.s.extend(others)
         else:
-            del node.attr["_class"]
+            del node.attr[COLOCATION]
 
 
 def consumed_tensors(graph_def: GraphDef, names: Collection[str]) -> set[str]:

@@ -16,8 +16,9 @@ from compat_hub.format.placeholders import PLACEHOLDERS
 from compat_hub.format.tensor_info import TensorInfo
 from compat_hub.format.variant import GraphVariant
 from compat_hub.graphdef.analysis.control_flow_contexts import find_context
-from compat_hub.graphdef.names import NOTED_SHAPES, node_of, tensor_of
+from compat_hub.graphdef.names import node_of, tensor_of
 from compat_hub.graphdef.op_outputs import output_dtypes
+from compat_hub.graphdef.private_attrs import NOTED_SHAPES
 from compat_hub.programs.gaps import check_gap
 from compat_hub.programs.graph_function import GraphFunction
 from compat_hub.programs.program import Program, shared_program

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from compat_hub.graphdef.names import NOTED_SHAPES
+from compat_hub.graphdef.private_attrs import NOTED_SHAPES
 
 GraphDef = Any
 

@@ -15,13 +15,14 @@ from tensorflow.core.framework.node_def_pb2 import NodeDef
 from compat_hub.graphdef.function_library import callees_first, needed_functions
 from compat_hub.graphdef.names import is_control
 from compat_hub.graphdef.op_outputs import flat_index
+from compat_hub.graphdef.private_attrs import GRADIENT
 
 GraphDef = Any
 FunctionDef = Any
 OpDef = Any
 
 # TensorFlow looks up a node's gradient under the name in this attribute, when it has one.
-CUSTOM_GRADIENT_ATTR = "_gradient_op_type"
+CUSTOM_GRADIENT_ATTR = GRADIENT
 
 _PARTITIONED_CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
 _DT_RESOURCE = 20

@@ -8,6 +8,7 @@ from typing import Any
 from tensorflow.core.protobuf.control_flow_pb2 import CondContextDef, WhileContextDef
 
 from compat_hub.graphdef.names import node_of
+from compat_hub.graphdef.private_attrs import COLOCATION
 
 MetaGraphDef = Any
 _CONTEXTS = {"cond_context": CondContextDef, "while_context": WhileContextDef}
@@ -33,9 +34,9 @@ def leave_out(meta_graph: MetaGraphDef, nodes: Collection[str], functions: Conta
     if not nodes:
         return
     for node in graph_def.node:
-        if "_class" in node.attr:
+        if COLOCATION in node.attr:
             _filter(
-                node.attr["_class"].list.s,
+                node.attr[COLOCATION].list.s,
                 lambda s: s.decode(errors="replace").removeprefix(_COLOCATION) not in nodes,
             )
     for key, kind in _CONTEXTS.items():

@@ -13,7 +13,8 @@ from typing import Any
 
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 
-from compat_hub.graphdef.names import NOTED_SHAPES, is_control, node_of, tensor_of
+from compat_hub.graphdef.names import is_control, node_of, tensor_of
+from compat_hub.graphdef.private_attrs import NOTED_SHAPES
 
 GraphDef = Any
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any
 
-from compat_hub.graphdef.names import NOTED_SHAPES, is_control, tensor_of
+from compat_hub.graphdef.names import is_control, tensor_of
 from compat_hub.graphdef.passes.references_to_resources import PASSING_OPS
+from compat_hub.graphdef.private_attrs import NOTED_SHAPES
 
 GraphDef = Any
 OpDef = Any

@@ -15,8 +15,9 @@ from tensorflow.core.framework.node_def_pb2 import NodeDef
 from tensorflow.core.framework.types_pb2 import DT_INT32, DT_INT64, DT_VARIANT
 
 from compat_hub.graphdef.analysis.equal_values import limit_of_range, same_value
-from compat_hub.graphdef.names import NOTED_SHAPES, is_control, node_of, tensor_of
+from compat_hub.graphdef.names import is_control, node_of, tensor_of
 from compat_hub.graphdef.placement import wait_for
+from compat_hub.graphdef.private_attrs import NOTED_SHAPES
 from compat_hub.graphdef.subgraph import index_nodes
 
 GraphDef = Any

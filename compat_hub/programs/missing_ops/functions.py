@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from compat_hub.graphdef.private_attrs import COLOCATION
+
 NodeDef = Any
 
 
@@ -40,7 +42,7 @@ def as_library(computation: Computation) -> Any:
     made.function.extend(library.function)
     for function in made.function:
         for node in function.node_def:
-            node.attr.pop("_class", None)  # names nodes as they are called here
+            node.attr.pop(COLOCATION, None)  # names nodes as they are called here
     return made
 
 

@@ -13,7 +13,8 @@ from tensorflow.core.protobuf.control_flow_pb2 import (
     WhileContextDef,
 )
 
-from compat_hub.graphdef.names import NOTED_SHAPES, node_of
+from compat_hub.graphdef.names import node_of
+from compat_hub.graphdef.private_attrs import NOTED_SHAPES
 
 GraphDef = Any
 

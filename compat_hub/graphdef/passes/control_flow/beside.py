@@ -10,6 +10,7 @@ from tensorflow.core.framework.types_pb2 import DT_VARIANT
 from compat_hub.graphdef.analysis.side_effects import has_effect
 from compat_hub.graphdef.names import is_control, node_of, tensor_of
 from compat_hub.graphdef.passes.random_seeds import takes_seeds
+from compat_hub.graphdef.private_attrs import COLOCATION
 from compat_hub.graphdef.subgraph import NodeIndex, ancestors, cut, index_nodes
 
 GraphDef = Any
@@ -70,7 +71,7 @@ def _is_same(node: Any, before: Any) -> bool:
     """Whether a node of the raised graph computes what the node of its name did."""
     if before is None:
         return False
-    attrs = (node.attr.keys() | before.attr.keys()) - {"_class"}  # the importer adds an empty one
+    attrs = (node.attr.keys() | before.attr.keys()) - {COLOCATION}  # the importer adds an empty one
     if node.op == before.op and node.input == before.input:
         return all(a in node.attr and node.attr[a] == before.attr.get(a) for a in attrs)
     # What leaves a loop or a conditional has its name and its value still, unless it is a list.

@@ -24,6 +24,7 @@ from compat_hub.graphdef.passes.control_flow.make_function import (
     topological_order,
 )
 from compat_hub.graphdef.passes.control_flow.split_conditionals import Context, take_apart
+from compat_hub.graphdef.private_attrs import LOWER
 from compat_hub.graphdef.subgraph import dependents
 
 _MAX_ROUNDS = 1000
@@ -269,7 +270,7 @@ def _raise(
     new.attr["output_shapes"].list.shape.extend(o.shape for o in outputs)
     new.attr["else_branch"].func.name = functions[0].signature.name
     new.attr["then_branch"].func.name = functions[1].signature.name
-    new.attr["_lower_using_switch_merge"].b = True
+    new.attr[LOWER].b = True
     context = contexts[conditional.switches[0]]
     for member in members:
         del nodes[member], contexts[member]

@@ -26,6 +26,7 @@ from compat_hub.graphdef.passes.control_flow.make_function import (
     make_function,
     topological_order,
 )
+from compat_hub.graphdef.private_attrs import LOWER, ORIGINAL_OUTPUTS
 
 # The names of the frames around a node, outermost first.
 _Frame = tuple[bytes, ...]
@@ -180,8 +181,8 @@ def _raise(
     loop.attr["body"].func.name = body.signature.name
     loop.attr["cond"].func.name = condition.signature.name
     loop.attr["parallel_iterations"].i = variables[0].enter.attr["parallel_iterations"].i or 10
-    loop.attr["_lower_using_switch_merge"].b = True
-    loop.attr["_num_original_outputs"].i = len(loop_types)
+    loop.attr[LOWER].b = True
+    loop.attr[ORIGINAL_OUTPUTS].i = len(loop_types)
     new = [_constant(counter, 0), _constant(limit, -1), loop]
     facts.types[f"{counter}:0"] = facts.types[f"{limit}:0"] = integer
     for k, variable in enumerate(variables):
