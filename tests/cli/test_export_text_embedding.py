@@ -68,7 +68,8 @@ def test_export_text_embedding_passes_its_options_on(monkeypatch: pytest.MonkeyP
     calls = []
     signature = inspect.signature(text_embedding.export)
     monkeypatch.setattr(
-        text_embedding, "export", lambda *args, **options: calls.append((args, options)) or "module"
+        "compat_hub.v1.text_embedding.export.export",
+        lambda *args, **options: calls.append((args, options)) or "module",
     )
     options = ["--seed", "3", "--oov-stddev", "0.5", "--no-preprocess-text", "--no-header"]
     command = ["export-text-embedding", "vectors.txt", "module", *options]

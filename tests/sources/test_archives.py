@@ -142,7 +142,7 @@ _HOSTILE = {
     "backslash": (_member("..\\x"), "has a character"),
     "control": (_member("a\nb"), "has a character"),
     "no_utf8": (_member("\udcff"), "has a character"),
-    "own_folder_as_file": (_member("./"), "no name of a file"),
+    "own_folder_as_file": (_member("./"), "not a name of a file"),
     "symlink": (_member("x", tarfile.SYMTYPE, "/etc"), "'x' is a symbolic link"),
     "inner_symlink": (_member("x", tarfile.SYMTYPE, "saved_model.pb"), "symbolic link"),
     "hard_link": (_member("x", tarfile.LNKTYPE, "saved_model.pb"), "'x' is a hard link"),
