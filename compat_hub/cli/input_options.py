@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -25,10 +26,36 @@ class ImageSize(click.ParamType):
 input_option = click.option(
     "--input",
     "inputs",
-    metavar="NAME=VALUE",
+    metavar="[NAME=]VALUE",
     multiple=True,
     help="A value for an input: JSON, or a file. Once for each input.",
 )
 image_size_option = click.option(
     "--image-size", type=ImageSize(), help="To scale images to. [default: what the module says]"
 )
+
+
+def _delimiter(ctx: Any, param: Any, value: str | None) -> str | None:
+    """A tab may be written as it is in programs."""
+    del ctx, param
+    return "\t" if value in {"\\t", "tab"} else value
+
+
+def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options that say how tables and texts are read."""
+    for option in (
+        click.option("--encoding", help="That of text files, such as cp1252. [default: utf-8]"),
+        click.option(
+            "--delimiter",
+            metavar="CHARACTER",
+            callback=_delimiter,
+            help="What stands between the cells of CSV files. [default: ,]",
+        ),
+        click.option(
+            "--format",
+            type=click.Choice(["csv", "tsv", "txt", "jsonl", "parquet"]),
+            help="What the standard input has, and files whose name does not say.",
+        ),
+    ):
+        command = option(command)
+    return command

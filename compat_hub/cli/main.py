@@ -15,7 +15,7 @@ _HELPS = {
     "export-text-embedding": "Write a module that embeds texts by the vectors of their words.",
     "inspect": "Tell what is in a module, and what of it works in TensorFlow 2.",
     "migrate": "Show what a program has to change to leave tensorflow_hub.",
-    "run": "Run a signature on files: images, arrays, texts, CSV, JSON lines.",
+    "run": "Run a signature on files: images, arrays, texts, CSV, Parquet, JSON lines.",
     "verify": "Compare a module with a session of TF1, tensor by tensor.",
 }
 

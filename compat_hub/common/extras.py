@@ -11,6 +11,7 @@ _PACKAGES = {
     "images": ("pillow>=10",),
     "kaggle": ("kagglehub>=0.3",),
     "migrate": ("libcst>=1.5",),
+    "tables": ("pyarrow>=14",),
     "text": ("tensorflow-text",),
 }
 

@@ -13,18 +13,22 @@ import tensorflow as tf
 
 from compat_hub.common.progress import progress_bar
 from compat_hub.errors import HubError, InputTypeError, SignatureError
-from compat_hub.format.inputs import bind_inputs
-from compat_hub.format.spec import ModuleSpec, Tags, load_module_spec, normalize_tags
+from compat_hub.format.spec import ModuleSpec, Tags
 from compat_hub.format.tensor_info import TensorInfo
-from compat_hub.hub_module.hub_module import HubModule
-from compat_hub.hub_module.load import load
-from compat_hub.tools.batch.inputs.sources import Source, batches_of, parse_inputs, values_of
-from compat_hub.tools.batch.outputs.files import check_output, open_output
+from compat_hub.tools.batch.inputs.arguments import parse_inputs
+from compat_hub.tools.batch.inputs.row_files import Reading
+from compat_hub.tools.batch.inputs.sources import Source, batches_of, values_of
+from compat_hub.tools.batch.models import expected_image_size, find_signature
+from compat_hub.tools.batch.outputs.files import check_names, check_output, open_output
 from compat_hub.tools.batch.outputs.join_batches import array_of, rows_of
+from compat_hub.tools.batch.outputs.kept_columns import as_json
 from compat_hub.tools.batch.outputs.plain_values import plain_rows, plain_value
-from compat_hub.v1.image_modules import get_expected_image_size
 
 _BATCH_SIZE = 32
+# For vectors of numbers: with 32, most of the time goes into calls. Other rows, such as texts and
+# token ids, may need much memory within the model.
+_MANY_ROWS = 1024
+_LONG_ROW = 4096
 _SHOWN = 6
 
 
@@ -55,6 +59,7 @@ class RunReport:
         output: The file that was written, None without one.
         outputs: A summary by output name.
         values: All values by output name, as plain lists, where they were asked for.
+        kept: The columns of the input that were kept, where values were asked for.
     """
 
     handle: str
@@ -64,11 +69,14 @@ class RunReport:
     output: str | None
     outputs: dict[str, OutputSummary]
     values: dict[str, Any] | None
+    kept: dict[str, list[Any]]
 
     def to_dict(self) -> dict[str, Any]:
         """The report as JSON can hold it."""
         facts = dataclasses.asdict(self)
         del facts["values"]
+        if not self.kept:
+            del facts["kept"]
         for name, summary in facts["outputs"].items():
             del summary["first"]
             if self.values is not None:
@@ -84,8 +92,12 @@ def run(
     signature: str | None = None,
     tags: Tags = None,
     only: Sequence[str] = (),
+    keep: Sequence[str] = (),
     batch_size: int | None = None,
     image_size: Sequence[int] | None = None,
+    format: str | None = None,
+    delimiter: str | None = None,
+    encoding: str | None = None,
     overwrite: bool = False,
     keep_values: bool = False,
     allow_host_access: bool = False,
@@ -103,15 +115,22 @@ def run(
         ```
 
     Args:
-        handle: A handle or a `ModuleSpec`.
+        handle: A handle or a `ModuleSpec`. A plain SavedModel is taken, too.
         inputs: What `compat-hub run --input` takes.
-        output: The file to write, `.npz`, `.npy`, `.jsonl` or `.csv`; nothing is written when None.
-        signature: The signature's name, `"default"` when None.
+        output: The file to write: `.npz`, `.npy`, `.jsonl`, `.csv`, `.tsv` or `.parquet`; nothing
+            is written when None.
+        signature: The signature's name; when None `"default"`, or what a plain SavedModel serves.
         tags: The variant, that for inference when None.
         only: Names of the outputs to compute, all of them when empty.
-        batch_size: How many rows a call gets: 0 for all of them in one call, None for 32, or
-            what the signature asks for.
+        keep: Columns of the input to write beside the outputs: names, ranges, patterns, `"*"` for
+            all. The column of images is `"file"`.
+        batch_size: How many rows a call gets, 0 for all of them in one call. With None it is what
+            the signature asks for, otherwise 1024 where rows are short vectors of floats, and 32.
         image_size: `[height, width]` in pixels of images, what the module says when None.
+        format: What the standard input has, and files whose name does not say: `"csv"`, `"tsv"`,
+            `"txt"`, `"jsonl"` or `"parquet"`.
+        delimiter: What stands between the cells of CSV files, a comma when None.
+        encoding: That of text files, UTF-8 when None.
         overwrite: Whether `output` may replace a file.
         keep_values: Whether the report is to have all values.
         allow_host_access: As for `compat_hub.load`.
@@ -129,49 +148,47 @@ def run(
         PathExistsError: There is something at `output` already.
         HubError: TensorFlow could not compute it.
     """
-    spec = load_module_spec(handle, allow_host_access=allow_host_access, allow_links=allow_links)
-    variant = spec.variant(frozenset() if tags is None else normalize_tags(tags))
-    found = spec.signature(signature, variant.tags)
-    where = f"{variant.where}, signature {found.name!r}"
-    chosen = found.select_outputs(tuple(only) or None, variant.where)
+    reading = Reading(format, delimiter, encoding)
+    model = find_signature(handle, signature, tags, allow_host_access, allow_links)
+    found = model.signature
+    chosen = found.select_outputs(tuple(only) or None, model.where)
     infos = {name: found.outputs[name] for name in chosen}
     path = None if output is None else os.fspath(output)
     if path is not None:
-        check_output(path, infos, overwrite)
-
-    module: Any = None  # restored when all else is known to fit
+        check_output(path, infos, overwrite, keep)
 
     def size_for(name: str) -> Sequence[int]:
-        return image_size or _expected_size(module, found.name, name)
+        return image_size or model.image_size(name)
 
-    sources = parse_inputs(inputs, found.inputs, size_for)
-    given = dict.fromkeys(name for source in sources for name in source.names)
-    bind_inputs(found.inputs, given, variant.has_default, where)
+    sources = parse_inputs(inputs, found.inputs, size_for, reading, keep, model.optional)
+    model.check_inputs([name for source in sources for name in source.names])
+    check_names([*(column for source in sources for column in source.kept), *infos])
     size = _batch_size(sources, found.inputs) if batch_size is None else batch_size
-    total = max((source.count() or 0 for source in sources), default=0)
     collected = _Collected(infos, keep_values)
-    module = load(spec, variant.tags)
+    model.load()
+    total = _total(sources) if progress and size else 0
     with (
-        _tensorflow_errors(where),
+        _tensorflow_errors(model.where),
         contextlib.nullcontext() if path is None else open_output(path, infos) as file,
-        progress_bar("Rows", total, shown=progress and total > size > 0) as advance,
+        progress_bar("Rows", total, shown=total > size) as advance,
     ):
         for batch in batches_of(sources, size):
-            outputs = module.call_signature(batch.values, found.name, chosen).outputs
-            collected.add(outputs, batch.rows)
+            outputs = model(batch.values, chosen)
+            collected.add(outputs, batch.rows, batch.kept)
             if file is not None:
-                file.add(outputs, batch.rows)
+                file.add(outputs, batch.rows, batch.kept)
             advance(batch.rows or 0)
         if not collected.batches:
-            raise InputTypeError(f"In {where}: the inputs have no rows.")
+            raise InputTypeError(f"In {model.where}: the inputs have no rows.")
     return RunReport(
-        spec.handle,
+        model.handle,
         found.name,
         collected.rows,
         collected.batches,
         path,
         collected.summaries,
         collected.values,
+        collected.kept,
     )
 
 
@@ -199,26 +216,33 @@ def read_inputs(
     infos = spec.signature(signature, tags).inputs
 
     def size_for(name: str) -> Sequence[int]:
-        return image_size or _expected_size(spec, signature, name)
+        return image_size or expected_image_size(spec, signature, name)
 
     return values_of(parse_inputs(inputs, infos, size_for))
 
 
-def _expected_size(module: HubModule | ModuleSpec, signature: str, name: str) -> Sequence[int]:
-    try:
-        return get_expected_image_size(module, signature, name)
-    except SignatureError as error:
-        raise InputTypeError(f"{error} Pass it as the image size.") from error
+def _total(sources: Sequence[Source]) -> int:
+    return max((source.count() or 0 for source in sources if source.has_rows), default=0)
 
 
 def _batch_size(sources: Sequence[Source], infos: Mapping[str, TensorInfo]) -> int:
-    """What inputs with a fixed number of rows ask for."""
-    for source in sources:
-        for name in source.names if source.count() is not None else ():
-            shape = infos[name].get_shape()
-            if shape.rank and shape[0] is not None:
-                return int(shape[0] or 0)
-    return _BATCH_SIZE
+    """What inputs with a fixed number of rows ask for, otherwise more where rows are small."""
+    shapes = [
+        (infos[name], infos[name].get_shape())
+        for source in sources
+        for name in (source.names if source.has_rows else ())
+    ]
+    for _, shape in shapes:
+        if shape.rank and shape[0] is not None:
+            return int(shape[0] or 0)
+    is_small = all(
+        not info.is_composite
+        and info.dtype.is_floating
+        and shape.rank in {1, 2}
+        and (shape[1:].num_elements() or _LONG_ROW) < _LONG_ROW
+        for info, shape in shapes
+    )
+    return _MANY_ROWS if is_small else _BATCH_SIZE
 
 
 @contextlib.contextmanager
@@ -239,8 +263,11 @@ class _Collected:
         self.batches = 0
         self.summaries: dict[str, OutputSummary] = {}
         self.values: dict[str, Any] | None = {} if keep_values else None
+        self.kept: dict[str, list[Any]] = {}
 
-    def add(self, outputs: Mapping[str, Any], rows: int | None) -> None:
+    def add(
+        self, outputs: Mapping[str, Any], rows: int | None, kept: Mapping[str, list[Any]]
+    ) -> None:
         self.batches += 1
         if rows is not None:
             self.rows = (self.rows or 0) + rows
@@ -253,6 +280,8 @@ class _Collected:
                 self.summaries[name].shape = _joined(before, shape)
             if self.values is not None:
                 self._keep(name, value, rows)
+        for column, values in kept.items() if self.values is not None else ():
+            self.kept.setdefault(column, []).extend(map(as_json, values))
 
     def _keep(self, name: str, value: Any, rows: int | None) -> None:
         assert self.values is not None

@@ -29,7 +29,7 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_batches_give_what_one_call_gives() -> None:
     expected = compat_hub.load(PETS)(_ROWS).numpy()
-    report = run(PETS, ["fruit=fruit.npy"], "out.npz")
+    report = run(PETS, ["fruit=fruit.npy"], "out.npz", batch_size=32)
     assert (report.rows, report.batches, report.output) == (70, 3, "out.npz")
     assert report.outputs["default"].shape == [70, 8]
     np.testing.assert_allclose(np.load("out.npz")["default"], expected, atol=1e-6)
@@ -89,10 +89,79 @@ def test_outputs_that_cannot_be_joined(tmp_path: Path) -> None:
     values = json.dumps(list(range(40)))
     for output in "out.npz", "out.jsonl", None:
         with pytest.raises(compat_hub.SignatureError, match="not one value for each"):
-            run(path, [f"x={values}"], output, keep_values=True)
+            run(path, [f"x={values}"], output, batch_size=32, keep_values=True)
     assert not Path("out.npz").exists()
     report = run(path, [f"x={values}"], batch_size=0, keep_values=True)
     assert report.values == {"default": 19.5}
+
+
+def test_rows_of_few_numbers_go_in_larger_batches() -> None:
+    Path("fruit.csv").write_text(
+        "\n".join([",".join("abcdefg"), *(",".join(map(str, row)) for row in _ROWS)])
+    )
+    assert run(PETS, ["fruit.csv:a:g"]).batches == 1
+    assert run(PETS, ["fruit.csv:a:g"], batch_size=32).batches == 3
+    text = str(FIXTURES / "text_table" / "module")
+    assert run(text, [json.dumps(["a"] * 40)]).batches == 2
+
+
+def test_a_saved_model_of_tf2(tmp_path: Path) -> None:
+    module = compat_hub.load(PETS)
+    path = module.save(tmp_path / "pets")
+    np.savetxt("fruit.csv", _ROWS, delimiter=",", header="a,b,c,d,e,f,g", comments="")
+    for signature in None, "serving_default":
+        report = run(path, ["fruit.csv:a:g"], signature=signature, keep_values=True)
+        np.testing.assert_allclose(report.values["default"], module(_ROWS), atol=1e-6)
+    inputs = ["apples=[[1,2,3,4]]", "oranges=[[1,2,3]]"]
+    report = run(path, inputs, signature="fruit_to_pet", only=["dogs"])
+    assert report.outputs["dogs"].shape == [1, 3]
+    for arguments, error, message in (
+        ({"signature": "birds"}, compat_hub.UnknownNameError, "no signature 'birds'. It has: 'def"),
+        ({"only": ["birds"]}, compat_hub.UnknownNameError, "no output 'birds'"),
+        ({"inputs": []}, compat_hub.InputTypeError, "missing 'fruit'"),
+    ):
+        with pytest.raises(error, match=message):
+            run(path, **{"inputs": ["fruit.csv:a:g"], **arguments})
+
+
+def test_files_of_images_in_natural_order(tmp_path: Path) -> None:
+    from PIL import Image
+
+    def build() -> Any:
+        x = v1.placeholder(tf.float32, [None, 2, 2, 3], "x")
+        return {"default": ({"images": x}, {"default": tf.reduce_mean(x, [1, 2, 3])})}
+
+    path = write_module(tmp_path / "module", none=build)
+    Path("photos").mkdir()
+    for k in 10, 2, 1:
+        Image.new("RGB", (2, 2), (k, k, k)).save(f"photos/img{k}.png")
+    run(path, ["photos/"], "out.csv", keep=["file"])
+    assert Path("out.csv").read_text().splitlines() == [
+        "file,default",
+        *(f"photos/img{k}.png,{np.float32(k) / np.float32(255)!s}" for k in (1, 2, 10)),
+    ]
+
+
+def test_columns_to_keep() -> None:
+    lines = [f"p{k},{k},{k + 1},{','.join('1' * 5)}" for k in range(40)]
+    Path("t.csv").write_text("\n".join(["id,a,b,c,d,e,f,g", *lines]))
+    report = run(PETS, ["t.csv:a:g"], "out.csv", keep=["id", "b"], batch_size=32)
+    rows = [line.split(",")[:3] for line in Path("out.csv").read_text().splitlines()]
+    assert rows[0] == ["id", "b", "default_0"]
+    assert [row[0] for row in rows[1:]] == [f"p{k}" for k in range(40)]
+    assert (report.rows, report.kept) == (40, {})
+    report = run(PETS, ["t.csv:a:g"], keep=["*"], keep_values=True)
+    assert list(report.to_dict()["kept"]) == ["id", *"abcdefg"]
+    for keep, message in ((["z"], "no column 'z' to keep"), (["a:z"], "no column")):
+        with pytest.raises(compat_hub.InputTypeError, match=message):
+            run(PETS, ["t.csv:a:g"], "out.npz", keep=keep)
+
+
+def test_columns_are_looked_for_before_anything_else(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("t.csv").write_text("a,b\n" + "1,2\n" * 2000)
+    with pytest.raises(compat_hub.InputTypeError, match="no column 'c'"):
+        run(PETS, ["fruit=t.csv:a:c"], progress=True)
+    assert capsys.readouterr().err == ""
 
 
 def test_without_inputs() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,7 +20,9 @@ _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
 
 def find_images(place: str) -> list[str] | None:
-    """The image files of a path, a folder or a pattern, by name; None where it is none of these.
+    """The image files of a path, a folder or a pattern; None where it is none of these.
+
+    They come in natural order: img2 before img10.
 
     Raises:
         ResolveError: The folder or pattern has no image files.
@@ -34,12 +37,20 @@ def find_images(place: str) -> list[str] | None:
         paths = glob.glob(place)
     else:
         return None
-    found = sorted(path for path in paths if is_image(path) and os.path.isfile(path))
+    found = [path for path in paths if is_image(path) and os.path.isfile(path)]
+    found.sort(key=_natural_order)
     if not found:
         raise ResolveError(
             f"There are no image files in {place!r}: none ends in {', '.join(IMAGE_SUFFIXES)}."
         )
     return found
+
+
+def _natural_order(path: str) -> list[Any]:
+    """Numbers count as numbers, at the odd places of the list."""
+    parts: list[Any] = re.split(r"(\d+)", path)
+    parts[1::2] = map(int, parts[1::2])
+    return [parts, path]
 
 
 def is_image(path: str) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -59,6 +61,51 @@ def convert_rows(
                 f"rows before it have, found {shapes[-1].as_list()}."
             )
     raise reason
+
+
+@dataclasses.dataclass(frozen=True)
+class CellParser:
+    """Makes a value of the text in a cell.
+
+    Attributes:
+        expected: How messages say what a cell should have.
+        parse: The function. It raises ValueError, KeyError or RecursionError.
+    """
+
+    expected: str
+    parse: Callable[[str], Any]
+
+    def __call__(self, text: str) -> Any:
+        return self.parse(text)
+
+
+def cell_parser(info: TensorInfo, columns: int) -> CellParser:
+    """What reads the cells of an input that is made of so many columns.
+
+    A cell is JSON where one column has rows with dimensions.
+    """
+    dtype = info.dtype
+    rank = info.get_shape().rank
+    parse: Callable[[str], Any] = float
+    if dtype == tf.string:
+        parse = str
+    elif dtype == tf.bool:
+        parse = _parse_bool
+    elif dtype.is_integer:
+        parse = int
+    elif dtype.is_complex:
+        parse = complex
+    if not info.is_composite and (columns > 1 or rank is None or rank <= 1):
+        return CellParser(dtype.name, parse)
+    if not info.is_composite and rank == 2 and info.get_shape()[1] == 1:
+        return CellParser(
+            dtype.name, lambda t: json.loads(t) if t.lstrip().startswith("[") else [parse(t)]
+        )
+    return CellParser(f"JSON for a row of {info}", json.loads)
+
+
+def _parse_bool(text: str) -> bool:
+    return {"true": True, "1": True, "false": False, "0": False}[text.strip().lower()]
 
 
 def convert_whole(value: Any, name: str, info: TensorInfo, where: str) -> Any:
@@ -119,22 +166,20 @@ def _shape_hint(info: TensorInfo) -> str:
 def _check_leaves(value: Any, name: str, info: TensorInfo) -> None:
     """Raises where a value is of another kind, or too large: TensorFlow would wrap it around."""
     dtype = info.dtype
-    allowed: tuple[type, ...] = (int, float)
+    allowed: set[type] = {int, float}
     if dtype in {tf.string, tf.bool}:
-        allowed = (str,) if dtype == tf.string else (bool,)
+        allowed = {str, bytes} if dtype == tf.string else {bool}
     elif dtype.is_integer:
-        allowed = (int,)
-    stack = [value]
-    while stack:
-        elements = stack.pop()
-        elements = elements if isinstance(elements, list | tuple) else [elements]
-        kinds = set(map(type, elements))
-        if kinds <= {list, tuple}:
-            stack.extend(elements)
-        elif not kinds <= set(allowed):
-            raise InputTypeError(f"Input {name!r}: expected {info}, found {_short(value)}.")
-        elif not kinds & {str, bool} and elements and not _fits(elements, dtype):
-            raise InputTypeError(f"Input {name!r}: {_short(value)} is too large for {info}.")
+        allowed = {int}
+    elif dtype.is_complex:
+        allowed = {int, float, complex}
+    leaves = value if isinstance(value, list | tuple) else [value]
+    while (kinds := set(map(type, leaves))) and kinds <= {list, tuple}:
+        leaves = list(itertools.chain.from_iterable(leaves))
+    if not kinds <= allowed:
+        raise InputTypeError(f"Input {name!r}: expected {info}, found {_short(value)}.")
+    if kinds & {int, float} and not _fits(leaves, dtype):
+        raise InputTypeError(f"Input {name!r}: {_short(value)} is too large for {info}.")
 
 
 def _no_sparse(value: Any, name: str, info: TensorInfo, where: str) -> InputTypeError:

@@ -1,128 +1,82 @@
-"""Outputs written to `.npz` and `.npy` files batch by batch, without holding them."""
+"""Arrays written to `.npz` and `.npy` files batch by batch, without holding them.
+
+numpy writes whole arrays: the number of rows, and how long the longest string is, are known at the
+end. Meanwhile the batches of each array are in a file.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import shutil
-import struct
 import zipfile
 from collections.abc import Mapping
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
-_HEADER_BYTES = 512  # room for the shape, which is known at the end
-_LENGTH = struct.Struct("<Q")
 
-
-class NpzFile:
-    """A `.npz` file in the making.
+class ArrayFiles:
+    """Arrays in the making.
 
     Args:
-        path: The file to make.
         folder: A folder for files meanwhile, on the same disk.
         stack: Closes the files where there is an error.
     """
 
-    def __init__(self, path: str, folder: str, stack: contextlib.ExitStack) -> None:
-        self._path = path
+    def __init__(self, folder: str, stack: contextlib.ExitStack) -> None:
         self._folder = folder
         self._stack = stack
-        self._arrays: dict[str, _ArrayFile] = {}
+        self._arrays: dict[str, _Batches] = {}
 
     def append(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Adds to each array of the file, along its first dimension."""
+        """Adds to each array, along its first dimension. Arrays of objects have bytes."""
         for name, array in arrays.items():
             if name not in self._arrays:
-                place = os.path.join(self._folder, f"{len(self._arrays)}.npy")
-                self._arrays[name] = _ArrayFile(place, array, self._stack)
+                place = os.path.join(self._folder, f"{len(self._arrays)}.batches")
+                file = self._stack.enter_context(open(place, "w+b"))  # noqa: SIM115
+                self._arrays[name] = _Batches(file)
             self._arrays[name].append(array)
 
-    def close(self) -> None:
-        """Completes the file."""
-        with zipfile.ZipFile(self._path, "w", zipfile.ZIP_STORED) as file:
-            for name, array in self._arrays.items():
+    def write_npz(self, path: str) -> None:
+        """Writes all arrays to one file."""
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as file:
+            for name, batches in self._arrays.items():
                 member = zipfile.ZipInfo(f"{name}.npy")  # of no date
-                path = array.close()
-                with open(path, "rb") as source, file.open(member, "w", force_zip64=True) as target:
-                    shutil.copyfileobj(source, target, 1 << 20)
-                os.remove(array.path)
+                with file.open(member, "w", force_zip64=True) as target:
+                    batches.write(target)
+
+    def write_npy(self, path: str) -> None:
+        """Writes the one array that there is."""
+        for batches in self._arrays.values():
+            with open(path, "wb") as target:
+                batches.write(target)
 
 
-class NpyFile:
-    """A `.npy` file in the making, with the one array that comes.
+class _Batches:
+    """One array: a file of its batches."""
 
-    Args:
-        path: The file to make.
-        stack: Closes the file where there is an error.
-    """
-
-    def __init__(self, path: str, stack: contextlib.ExitStack) -> None:
-        self._path = path
-        self._stack = stack
-        self._array: _ArrayFile | None = None
-
-    def append(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Adds to the array, along its first dimension."""
-        (array,) = arrays.values()
-        self._array = self._array or _ArrayFile(self._path, array, self._stack)
-        self._array.append(array)
-
-    def close(self) -> None:
-        """Completes the file."""
-        if self._array is not None:
-            self._array.close()
-
-
-class _ArrayFile:
-    """One array. Strings wait in a file of their own until the longest is known."""
-
-    def __init__(self, path: str, first: np.ndarray, stack: contextlib.ExitStack) -> None:
-        self.path = path
-        self._is_text = first.dtype.kind == "O"
-        self._dtype = first.dtype
-        self._shape = first.shape
-        self._rows: int | None = None
-        self._longest = 1
-        place = f"{path}.strings" if self._is_text else path
-        self._file: BinaryIO = stack.enter_context(open(place, "wb"))  # noqa: SIM115
-        if not self._is_text:
-            self._file.write(bytes(_HEADER_BYTES))
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._count = 0
+        self._shape: tuple[int, ...] = ()
+        self._dtype: np.dtype | None = None
 
     def append(self, array: np.ndarray) -> None:
-        if array.ndim:
-            self._rows = (self._rows or 0) + array.shape[0]
-        if not self._is_text:
-            self._file.write(np.ascontiguousarray(array).data)
-            return
-        for text in array.ravel():
-            self._longest = max(self._longest, len(text))
-            self._file.write(_LENGTH.pack(len(text)) + text)
+        if array.dtype.kind == "O":
+            array = array.astype("S")
+        rows = (self._shape[0] if self._count else 0) + array.shape[0] if array.ndim else 0
+        self._shape = (rows, *array.shape[1:]) if array.ndim else ()
+        self._dtype = np.result_type(array.dtype, self._dtype or array.dtype)
+        self._count += 1
+        np.lib.format.write_array(self._file, np.ascontiguousarray(array), allow_pickle=False)
 
-    def close(self) -> str:
-        shape = self._shape if self._rows is None else (self._rows, *self._shape[1:])
-        if self._is_text:
-            self._file.close()
-            dtype = np.dtype(f"S{self._longest}")
-            with open(f"{self.path}.strings", "rb") as source, open(self.path, "wb") as target:
-                target.write(_header(dtype, shape))
-                while length := source.read(_LENGTH.size):
-                    text = source.read(_LENGTH.unpack(length)[0])
-                    target.write(text.ljust(self._longest, b"\0"))
-            os.remove(f"{self.path}.strings")
-        else:
-            self._file.seek(0)
-            self._file.write(_header(self._dtype, shape))
-            self._file.close()
-        return self.path
-
-
-def _header(dtype: np.dtype, shape: tuple[int, ...]) -> bytes:
-    """The start of a `.npy` file of version 1.0, always of the same length.
-
-    https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
-    """
-    facts = {"descr": dtype.str, "fortran_order": False, "shape": tuple(map(int, shape))}
-    start = b"\x93NUMPY\x01\x00" + struct.pack("<H", _HEADER_BYTES - 10)
-    return start + repr(facts).encode("latin1").ljust(_HEADER_BYTES - 11) + b"\n"
+    def write(self, target: Any) -> None:
+        assert self._dtype is not None
+        facts = {"descr": self._dtype.str, "fortran_order": False, "shape": self._shape}
+        np.lib.format.write_array_header_1_0(target, facts)
+        self._file.seek(0)
+        for _ in range(self._count):
+            array = np.lib.format.read_array(self._file, allow_pickle=False)
+            target.write(array.astype(self._dtype).tobytes())
+        self._file.close()
+        os.remove(self._file.name)

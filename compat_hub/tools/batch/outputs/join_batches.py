@@ -19,10 +19,11 @@ def array_of(tensor: Any) -> np.ndarray:
 
 def rows_of(value: Any) -> int | None:
     """How many rows an output has, None for a scalar."""
-    shape = value.dense_shape if isinstance(value, tf.SparseTensor) else tf.shape(value)
+    if isinstance(value, tf.SparseTensor):
+        return int(value.dense_shape[0])
     if isinstance(value, tf.RaggedTensor):
         return int(value.nrows())
-    return int(shape[0]) if shape.shape[0] else None
+    return value.shape[0] if value.shape.rank else None
 
 
 class Joiner:

@@ -11,7 +11,8 @@ from PIL import Image
 
 import compat_hub
 from compat_hub.format.tensor_info import TensorInfo
-from compat_hub.tools.batch.inputs.sources import batches_of, parse_inputs, values_of
+from compat_hub.tools.batch.inputs.arguments import parse_inputs
+from compat_hub.tools.batch.inputs.sources import batches_of, values_of
 
 
 def _dense(dtype: tf.DType, *shape: int | None) -> TensorInfo:
@@ -131,7 +132,7 @@ def test_all_at_once() -> None:
         (["no.csv"], "no file 'no.csv'"),
         (["t.txt"], "'t.txt' does not name the inputs"),
         (["v.jsonl"], "'v.jsonl', line 1: expected an object"),
-        (["one.npz"], "'one.npz' has 'anything', and none of the inputs that are left"),
+        (["one.npz"], "'one.npz' has none of the inputs that are left, .* are 'anything'"),
         (["x=xn.npz:z"], "no array 'z', only 'x', 'n', 'other'"),
         (["x=t.txt:a"], "'t.txt' has no columns"),
         (["x=r.csv:u,w"], "no column 'w'"),
