@@ -1,8 +1,11 @@
-"""A node's outputs by number, as a GraphDef counts them, and by name, as a FunctionDef does."""
+"""A node's outputs by number, as a GraphDef counts them, and by name, as a FunctionDef does.
+
+And the dtypes of its inputs and outputs.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from tensorflow.core.framework.node_def_pb2 import NodeDef
@@ -54,15 +57,23 @@ def _sizes(node: NodeDef, signature: OpDef) -> Iterator[tuple[str, int]]:
 def output_dtypes(node: NodeDef, op_def: Callable[[str], OpDef]) -> list[int]:
     """The dtype of each output of a node, a number of `types.proto`; none of an unknown op."""
     definition = op_def(node.op)
-    if definition is None:
-        return []
+    return [] if definition is None else _dtypes(node, definition, definition.output_arg)
+
+
+def input_dtypes(node: NodeDef, op_def: Callable[[str], OpDef]) -> list[int]:
+    """The dtype of each input of a node that is no control input; none of an unknown op."""
+    definition = op_def(node.op)
+    return [] if definition is None else _dtypes(node, definition, definition.input_arg)
+
+
+def _dtypes(node: NodeDef, definition: OpDef, args: Iterable[Any]) -> list[int]:
     defaults = {attr.name: attr.default_value for attr in definition.attr}
 
     def attr(name: str) -> Any:
         return node.attr[name] if name in node.attr else defaults[name]
 
     dtypes: list[int] = []
-    for arg in definition.output_arg:
+    for arg in args:
         if arg.type_list_attr:
             dtypes += attr(arg.type_list_attr).list.type
         else:

@@ -26,13 +26,13 @@ from compat_hub.programs.gradients.outputs import (
     gradient_of,
     warn_of_refusal,
 )
-from compat_hub.programs.pipeline import (
+from compat_hub.programs.importing import (
     complete_handle_data,
     has_newer_attrs,
     import_bare,
     import_graph,
-    rewrite,
 )
+from compat_hub.programs.pipeline import rewrite
 from compat_hub.programs.state_tensor import StateTensor
 from compat_hub.programs.tensorflow_errors import building, differentiating
 from compat_hub.tf_private import (

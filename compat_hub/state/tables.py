@@ -18,7 +18,7 @@ from compat_hub.graphdef.function_library import (
 )
 from compat_hub.graphdef.passes.own_resources import fill_memory, own_resources_of_functions
 from compat_hub.graphdef.subgraph import strip_placement
-from compat_hub.programs.pipeline import check_graph
+from compat_hub.programs.passes import check_graph
 from compat_hub.programs.state_tensor import StateTensor
 from compat_hub.tf_private import op_registry, resources, saved_models, tracking
 

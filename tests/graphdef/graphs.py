@@ -9,6 +9,10 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework import function_pb2, graph_pb2, node_def_pb2
 
+from compat_hub.graphdef.passes.control_flow.make_function import Facts, TensorType
+from compat_hub.graphdef.subgraph import index_nodes
+from compat_hub.tf_private import graph_internals, op_registry
+
 FLOAT = tf.float32.as_datatype_enum
 INT = tf.int32.as_datatype_enum
 RESOURCE = tf.resource.as_datatype_enum
@@ -101,5 +105,70 @@ def run(graph_def: Any, fetches: Sequence[str], **feeds: Any) -> list[Any]:
     """Runs a graph in a session, uninitialized variables and all."""
     with tf.Graph().as_default() as graph:
         tf.graph_util.import_graph_def(graph_def, name="")
-        with tf.compat.v1.Session(graph=graph) as session:
+        config = tf.compat.v1.ConfigProto()
+        config.graph_options.rewrite_options.disable_meta_optimizer = True  # the graph as it is
+        with tf.compat.v1.Session(graph=graph, config=config) as session:
             return session.run(list(fetches), {f"{k}:0": v for k, v in feeds.items()})
+
+
+def types_of(graph_def: Any) -> dict[str, TensorType]:
+    """The type of each tensor of a graph, as TensorFlow's shape inference has it."""
+    with tf.Graph().as_default() as graph:
+        tf.graph_util.import_graph_def(graph_def, name="")
+        tensors = [tensor for op in graph.get_operations() for tensor in op.outputs]
+        behind = (tf.resource, tf.variant)
+        return {
+            t.name: TensorType(
+                t.dtype.base_dtype.as_datatype_enum,
+                t.shape.as_proto(),
+                graph_internals.handle_data(t) if t.dtype in behind else None,
+            )
+            for t in tensors
+        }
+
+
+def facts_of(graph_def: Any) -> Facts:
+    return Facts(types_of(graph_def), op_registry.op_def)
+
+
+def nodes_of(graph_def: Any) -> dict[str, Any]:
+    """The nodes by name, a dict that a pass may change."""
+    return dict(index_nodes(graph_def))
+
+
+def with_functions(graph_def: Any, nodes: Mapping[str, Any], functions: Sequence[Any]) -> Any:
+    """A graph of other nodes, with more functions."""
+    result = make_graph(*nodes.values(), functions=[*graph_def.library.function, *functions])
+    result.versions.CopyFrom(graph_def.versions)
+    return result
+
+
+def floats(name: str, op: str, *inputs: str, **attrs: Any) -> Any:
+    """A node of an op whose only attribute that has no default is T, a float here."""
+    return make_node(name, op, *inputs, T=tf.float32, **attrs)
+
+
+def merge(name: str, *inputs: str) -> Any:
+    return floats(name, "Merge", *inputs, N=len([i for i in inputs if i[0] != "^"]))
+
+
+def loop_variable(name: str, start: str, after: str, condition: str = "go", **attrs: Any) -> list:
+    """The nodes of a loop variable of the frame "frame": NAME/enter, .../exit.
+
+    Args:
+        name: Its name; what the body sees is NAME/in.
+        start: Its first value.
+        after: Its value after an iteration.
+        condition: The loop's LoopCond.
+        attrs: Attributes in place of those of a float in the frame "frame".
+    """
+    options = {"T": tf.float32, **attrs}
+    frame = options.pop("frame_name", b"frame")
+    return [
+        make_node(f"{name}/enter", "Enter", start, frame_name=frame, **options),
+        make_node(f"{name}/merge", "Merge", f"{name}/enter", f"{name}/next", N=2, **options),
+        make_node(f"{name}/switch", "Switch", f"{name}/merge", condition, **options),
+        make_node(f"{name}/in", "Identity", f"{name}/switch:1", **options),
+        make_node(f"{name}/next", "NextIteration", after, **options),
+        make_node(f"{name}/exit", "Exit", f"{name}/switch", **options),
+    ]

@@ -20,7 +20,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 import compat_hub
 from compat_hub import keras2, keras3
 from compat_hub.format import protos
-from compat_hub.programs.pipeline import import_bare
+from compat_hub.programs.importing import import_bare
 from tests.records import FIXTURES, OUTPUT_TOLERANCE, Record, assert_close
 
 

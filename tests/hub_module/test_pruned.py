@@ -12,8 +12,8 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 import compat_hub
+from compat_hub.programs.gradients.tensor_arrays import control_flow_of_tf1
 from compat_hub.samples import sample_path
-from compat_hub.v1.graph.tensor_array_gradients import control_flow_of_tf1
 from tests.authoring import write_module
 from tests.records import FIXTURES, Record
 

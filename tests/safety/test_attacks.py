@@ -16,7 +16,7 @@ from tensorflow.python.framework import function
 import compat_hub
 from compat_hub import keras3
 from compat_hub.format import host_access
-from compat_hub.v1.graph import meta_graphs
+from compat_hub.programs import passes
 from tests.authoring import write_module
 from tests.safety.uses import VALUES, found_in
 
@@ -354,7 +354,7 @@ def test_forged_entries(forge: Callable[[Any], None], kind: bool, tmp_path: Path
 def test_the_uses_find_what_is_not_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host_access, "find_host_access", lambda *_: [])
     monkeypatch.setattr(host_access, "leave_out_host_access", lambda *_: None)
-    monkeypatch.setattr(meta_graphs, "leave_out_host_access", lambda *_: None)
+    monkeypatch.setattr(passes, "leave_out_host_access", lambda *_: None)
     host = Host(tmp_path)
     path = write_module(tmp_path / "module", none=lambda: default_of_an_input(host))
     host.arm()

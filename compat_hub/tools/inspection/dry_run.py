@@ -20,7 +20,8 @@ from compat_hub.graphdef.names import node_of, tensor_of
 from compat_hub.graphdef.passes.control_flow.raise_control_flow import has_control_flow
 from compat_hub.graphdef.subgraph import consumed_tensors
 from compat_hub.programs.gradients.outputs import gradient_of, no_gradient
-from compat_hub.programs.pipeline import import_graph, infer_types, rewrite
+from compat_hub.programs.importing import import_graph, infer_types
+from compat_hub.programs.pipeline import rewrite
 from compat_hub.tf_private import op_registry
 
 

@@ -18,7 +18,7 @@ import tensorflow as tf
 from compat_hub.format.host_access import leave_out_host_access
 from compat_hub.format.spec import ModuleSpec
 from compat_hub.format.variant import GraphVariant, Signature
-from compat_hub.v1.graph.tensor_array_gradients import control_flow_of_tf1
+from compat_hub.programs.gradients.tensor_arrays import control_flow_of_tf1
 from compat_hub.v1.module import Module
 
 v1 = tf.compat.v1

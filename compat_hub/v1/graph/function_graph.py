@@ -11,7 +11,8 @@ from compat_hub.errors import GraphError, HubError
 from compat_hub.format.checkpoints.read import Checkpoint
 from compat_hub.format.spec import ModuleSpec
 from compat_hub.format.variant import GraphVariant
-from compat_hub.programs.pipeline import complete_handle_data, import_graph, rewrite
+from compat_hub.programs.importing import complete_handle_data, import_graph
+from compat_hub.programs.pipeline import rewrite
 from compat_hub.state.module_state import ModuleState
 from compat_hub.tf_private import bare_functions, graph_internals, variable_internals
 from compat_hub.v1.graph.instance_state import InstanceState

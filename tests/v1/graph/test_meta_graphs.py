@@ -10,9 +10,9 @@ import tensorflow as tf
 import compat_hub
 from compat_hub.format.spec import ModuleSpec
 from compat_hub.format.variant import GraphVariant
+from compat_hub.programs.meta_graph_passes import initialize_from_checkpoint
 from compat_hub.v1.graph.meta_graphs import (
     forget_state,
-    initialize_from_checkpoint,
     prefix_shared_names,
     prepare,
     state_nodes,

@@ -10,8 +10,8 @@ import pytest
 import tensorflow as tf
 
 from compat_hub.graphdef.passes.inline_functions import inline_calls
-from compat_hub.programs.gradients.block_cell_functions import expand_block_cells
-from compat_hub.programs.gradients.block_cells import add_block_cell_gradients
+from compat_hub.programs.gradients.block_cells import expand_block_cells
+from compat_hub.programs.gradients.table import IN_FUNCTIONS, name_gradients
 from compat_hub.tf_private import op_registry
 from tests.graphdef.graphs import make_graph, make_node, placeholder
 
@@ -73,7 +73,7 @@ def _pair(
 ) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """The fused cell, and the one of ordinary ops."""
     fused = _graph(op, names, attrs)
-    add_block_cell_gradients(fused)
+    name_gradients(fused, IN_FUNCTIONS)
     expanded = _graph(op, names, attrs)
     expand_block_cells(expanded)
     expanded = inline_calls(expanded, op_registry.op_def, lambda *_: "")

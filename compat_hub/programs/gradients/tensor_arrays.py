@@ -7,25 +7,22 @@ handle of an array of TF1: `assert handle is None`.
 from __future__ import annotations
 
 import contextlib
-import functools
 from collections.abc import Iterator
 from typing import Any
 
 import tensorflow as tf
 
-from compat_hub.graphdef.passes.inline_functions import CUSTOM_GRADIENT_ATTR
 from compat_hub.tf_private import gradient_registry
 
-_OPS = tuple(
+OPS = tuple(
     f"TensorArray{kind}V3" for kind in ("Read", "Write", "Gather", "Scatter", "Concat", "Split")
 )
 
 
-def add_tensor_array_gradients(graph_def: Any) -> None:
-    """Names the gradients below at the nodes of TensorArrays, in place."""
-    for node in graph_def.node:
-        if node.op in _OPS and CUSTOM_GRADIENT_ATTR not in node.attr:
-            node.attr[CUSTOM_GRADIENT_ATTR].s = f"CompatHub_{node.op}".encode()
+def tensor_array_gradient(op: tf.Operation, *gradients: Any) -> Any:
+    """The gradient that TensorFlow registered for an op of `OPS`."""
+    with control_flow_of_tf1():
+        return gradient_registry.gradient_function(op.type)(op, *gradients)
 
 
 @contextlib.contextmanager
@@ -38,12 +35,3 @@ def control_flow_of_tf1() -> Iterator[None]:
     finally:
         if was_enabled:
             tf.compat.v1.enable_control_flow_v2()
-
-
-def _gradient(op_type: str, op: tf.Operation, *gradients: Any) -> Any:
-    with control_flow_of_tf1():
-        return gradient_registry.gradient_function(op_type)(op, *gradients)
-
-
-for _op in _OPS:
-    tf.RegisterGradient(f"CompatHub_{_op}")(functools.partial(_gradient, _op))
