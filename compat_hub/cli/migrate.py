@@ -13,21 +13,25 @@ from compat_hub.tools.migration.migrate import migrate as migrate_program
 
 @click.command()
 @click.argument("path", type=click.Path())
-@click.option("--write", is_flag=True, help="Rewrite the imports of tensorflow_hub, nothing else.")
+@click.option("--write", is_flag=True, help="Rewrite imports, and names that moved; nothing else.")
+@click.option("--check", is_flag=True, help="Run the imports of the result in a process.")
 @click.option("--diff", is_flag=True, help="Print what rewriting changes, as a unified diff.")
 @json_option
-def migrate(path: str, write: bool, diff: bool, as_json: bool) -> None:
+def migrate(path: str, write: bool, check: bool, diff: bool, as_json: bool) -> None:
     """Show what a program has to change to leave tensorflow_hub.
 
     PATH is a .py or .ipynb file, or a folder of these. For each use of tensorflow_hub: whether it
-    runs unchanged with `import compat_hub as hub`, and what to write in TF2 instead. Nothing of the
-    program runs, and without --write nothing is changed.
+    runs unchanged with `import compat_hub as hub`, and what to write in TF2 instead. In a program
+    of TensorFlow 1 compat_hub.tf1 takes the place of TensorFlow, and names that are gone are
+    listed. After changes by hand run it again. Nothing of the program runs, but its imports with
+    --check; without --write nothing is changed.
 
-    The exit status is 0 when compat_hub has all that is used, 1 when it has not, and 2 when a file
-    cannot be read or written; the others are done all the same.
+    The exit status is 0 when all that is used is there, 1 when it is not or an import fails, and 2
+    when a file cannot be read or written; the others are done all the same.
     """
+    progress = _line if sys.stderr.isatty() else None
     with bad_input():
-        report = migrate_program(path, write=write, progress=_line if sys.stderr.isatty() else None)
+        report = migrate_program(path, write=write, check=check, progress=progress)
     if sys.stderr.isatty():
         _line("")
     if as_json:

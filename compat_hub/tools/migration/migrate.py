@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
-import json
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from compat_hub.common.extras import install_command
 from compat_hub.errors import HubError, ResolveError
 from compat_hub.tools.migration.name_table import PACKAGE
-from compat_hub.tools.migration.report import FileReport, MigrationReport, Use
+from compat_hub.tools.migration.notebook import Notebook, NotebookError
+from compat_hub.tools.migration.report import FileReport, MigrationReport
 
+if TYPE_CHECKING:
+    from compat_hub.tools.migration.uses import Program
+
+# What a file that may have to change has in it.
+_NAMES = (b"tensorflow", b"compat_hub", b"keras")
 _SKIPPED_FOLDERS = frozenset({"__pycache__", "node_modules", "site-packages"})
 
 
@@ -22,6 +28,7 @@ def migrate(
     path: str | os.PathLike[str],
     *,
     write: bool = False,
+    check: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> MigrationReport:
     r"""Reads a program and reports what it uses of tensorflow_hub, and what to write instead.
@@ -29,6 +36,10 @@ def migrate(
     Nothing of the program runs. Names are followed through imports, and variables that are assigned
     a `hub.Module`, and only that, within their scope. What is passed to functions or fetched by
     `getattr` is not followed.
+
+    In a program of TensorFlow 1, one that uses names that TensorFlow 2 has no longer,
+    `compat_hub.tf1` takes the place of TensorFlow, and what it uses of TensorFlow is looked up in
+    the one that is installed: names that are gone are reported, with what to write.
 
     Examples:
         >>> with open("train.py", "w") as file:
@@ -43,8 +54,11 @@ def migrate(
 
     Args:
         path: A `.py` or `.ipynb` file, or a folder: all of these files in it, except in hidden
-            folders, virtual environments, and behind links that lead out of it.
-        write: Whether to rewrite imports of tensorflow_hub in `.py` files, and nothing else.
+            folders, virtual environments, and behind links that lead out of it. Files that import
+            each other are one program.
+        write: Whether to rewrite the imports of tensorflow_hub, those of TensorFlow in a program of
+            TensorFlow 1, and names that are in another place now; nothing else.
+        check: Whether to run the imports of the result in a process of their own.
         progress: Called with each file's path before it is read.
 
     Returns:
@@ -64,12 +78,8 @@ def migrate(
     paths = list(_programs(path)) if os.path.isdir(path) else [path]
     if not os.path.isdir(path) and not path.endswith((".py", ".ipynb")):
         raise ResolveError(f"{path!r} is no program: its name ends in neither .py nor .ipynb.")
-    reports = []
-    for file in paths:
-        if progress is not None:
-            progress(file)
-        reports.append(_migrate_file(file, write))
-    kept = tuple(report for report in reports if report.uses or report.error is not None)
+    reports = _migrate_files(paths, write, check, progress or (lambda _: None))
+    kept = tuple(r for r in reports if r.uses or r.error is not None or r.failing_import)
     return MigrationReport(path, kept, len(reports))
 
 
@@ -93,39 +103,98 @@ def _programs(folder: str) -> Iterator[str]:
                 yield path
 
 
-def _migrate_file(path: str, write: bool) -> FileReport:
-    try:
-        with open(path, "rb") as file:
-            content = file.read()
-        if PACKAGE.encode() not in content:
-            return FileReport(path)
-        if path.endswith(".ipynb"):
-            return FileReport(path, _notebook_uses(content))
-        return _migrate_program(path, content, write)
-    except OSError as error:
-        return FileReport(path, error=f"It cannot be read: {error}")
-    except _UnreadableError as error:
-        return FileReport(path, error=str(error))
-
-
 class _UnreadableError(Exception):
     """Why a program is none that can be read."""
 
 
-def _migrate_program(path: str, content: bytes, write: bool) -> FileReport:
+@dataclasses.dataclass
+class _Source:
+    """A file, as it is and as a program of Python."""
+
+    content: bytes
+    module: Any = None
+    notebook: Notebook | None = None
+    error: str | None = None
+
+
+def _migrate_files(
+    paths: list[str], write: bool, check: bool, progress: Callable[[str], None]
+) -> list[FileReport]:
     from compat_hub.tools.migration.imports import rewrite_imports  # noqa: PLC0415
+    from compat_hub.tools.migration.program_files import find_programs  # noqa: PLC0415
+    from compat_hub.tools.migration.uses import wrapped  # noqa: PLC0415
+
+    sources = {}
+    for path in paths:
+        progress(path)
+        sources[path] = _read(path)
+    modules = {path: wrapped(s.module) for path, s in sources.items() if s.module is not None}
+    uses_hub = any(_uses_hub(s.content) for s in sources.values())
+    programs = find_programs(modules) if uses_hub else {}
+    rewritten = {path: rewrite_imports(modules[path], p.is_tf1) for path, p in programs.items()}
+    reports = [
+        _report(path, source, modules.get(path), programs.get(path), rewritten.get(path), write)
+        for path, source in sources.items()
+    ]
+    found = {report.path for report in reports if report.uses}
+    results = {path: module for path, module in rewritten.items() if path in found}
+    if not check or not results:
+        return reports
+    from compat_hub.tools.migration.check_imports import check_imports  # noqa: PLC0415
+
+    failing = check_imports(results)
+    return [dataclasses.replace(r, failing_import=failing.get(r.path)) for r in reports]
+
+
+def _read(path: str) -> _Source:
+    try:
+        with open(path, "rb") as file:
+            source = _Source(file.read())
+    except OSError as error:
+        return _Source(b"", error=f"It cannot be read: {error}")
+    if not any(name in source.content for name in _NAMES):
+        return source
+    try:
+        if path.endswith(".ipynb"):
+            source.notebook = Notebook(source.content)
+            source.module = _parsed_cells(source.notebook)
+        else:
+            source.module = _parsed(source.content)
+    except (_UnreadableError, NotebookError) as error:
+        # What has nothing to do with tensorflow_hub may be of any kind.
+        source.error = str(error) if PACKAGE.encode() in source.content else None
+    return source
+
+
+def _uses_hub(content: bytes) -> bool:
+    return PACKAGE.encode() in content or b"compat_hub" in content
+
+
+def _report(
+    path: str, source: _Source, module: Any, program: Program | None, rewritten: Any, write: bool
+) -> FileReport:
+    if program is None:
+        return FileReport(path, error=source.error)
     from compat_hub.tools.migration.uses import find_uses  # noqa: PLC0415
 
-    module = _parsed(content)
-    uses = find_uses(module)
-    rewritten = rewrite_imports(module)
-    old, new = module.code, rewritten.code
+    uses = find_uses(module, program)
+    old, new = source.module.code, rewritten.code
+    content = rewritten.bytes
+    if source.notebook is not None:
+        places = [source.notebook.place(use.line) for use in uses]
+        uses = tuple(
+            dataclasses.replace(use, cell=cell, line=line)
+            for use, (cell, line) in zip(uses, places, strict=True)
+        )
+        content = source.notebook.with_code(new)
+        if old != new:
+            old, new = source.content.decode(), content.decode()
     lines = (text.splitlines(keepends=True) for text in (old, new))
     diff = "".join(difflib.unified_diff(*lines, fromfile=path, tofile=path))
     if not write or old == new:
         return FileReport(path, uses, diff=diff)
     try:
-        _replace(path, rewritten.bytes)
+        _replace(path, content)
     except OSError as error:
         return FileReport(path, uses, f"It cannot be written: {error}", diff)
     return FileReport(path, uses, diff=diff, written=True)
@@ -145,39 +214,11 @@ def _parsed(content: bytes | str) -> Any:
         raise _UnreadableError(f"This is no program of Python 3: {error}") from error
 
 
-def _notebook_uses(content: bytes) -> tuple[Use, ...]:
-    """The uses in a notebook's cells of code, which see each other's names."""
-    import dataclasses  # noqa: PLC0415
-
-    from compat_hub.tools.migration.uses import find_uses  # noqa: PLC0415
-
+def _parsed_cells(notebook: Notebook) -> Any:
     try:
-        cells = json.loads(content)["cells"]
-        sources = [
-            (number, "".join(cell["source"]).splitlines())
-            for number, cell in enumerate(cells, 1)
-            if cell["cell_type"] == "code"
-        ]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise _UnreadableError(f"This is no notebook of version 4: {error!r}") from error
-    lines: list[str] = []
-    places: list[tuple[int, int]] = []
-    for number, source in sources:
-        if not source or source[0].startswith("%%"):
-            continue
-        for k, line in enumerate(source, 1):
-            text = line.lstrip()
-            is_magic = text.startswith(("%", "!", "?"))
-            lines.append(line[: len(line) - len(text)] + "pass" if is_magic else line)
-            places.append((number, k))
-    try:
-        uses = find_uses(_parsed("\n".join([*lines, ""])))
+        return _parsed(notebook.code)
     except _UnreadableError as error:
         raise _UnreadableError(f"The cells together: {error}") from error
-    return tuple(
-        dataclasses.replace(use, cell=places[use.line - 1][0], line=places[use.line - 1][1])
-        for use in uses
-    )
 
 
 def _replace(path: str, content: bytes) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import compat_hub
+from compat_hub._public import SUBMODULES
 
 PACKAGE = "tensorflow_hub"
 
@@ -52,6 +53,8 @@ def classify(path: str) -> tuple[str, str | None, str]:
     name = rest.partition(".")[0]
     if first in _HOMES and name in _PUBLIC:
         return CHANGE, name, f"It is compat_hub.{name}."
+    if first in SUBMODULES:  # of a program that was migrated before
+        return UNCHANGED, None, ""
     advice = _SUBMODULES.get(first, "compat_hub has nothing of this name.")
     return UNAVAILABLE, None, advice
 
@@ -96,14 +99,3 @@ COLLECTIONS = {
     "TRAINABLE_VARIABLES": ("{m}.trainable_variables", ""),
     "GLOBAL_VARIABLES": ("{m}.variables", ""),
 }
-# Other names that tensorflow has no longer outside of tf.compat.v1.
-GONE = frozenset(
-    {
-        *("placeholder", "placeholder_with_default", "get_variable", "variable_scope"),
-        *("get_collection", "add_to_collection", "GraphKeys", "get_default_session"),
-        *("get_default_graph", "trainable_variables", "global_variables", "ConfigProto"),
-        *("disable_v2_behavior", "disable_eager_execution", "reset_default_graph"),
-        *("set_random_seed", "sparse_placeholder", "assign", "assign_add", "app", "flags"),
-        *BESIDE_MODULES,
-    }
-)

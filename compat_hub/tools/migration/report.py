@@ -10,7 +10,7 @@ from compat_hub.tools.migration.name_table import UNAVAILABLE
 
 @dataclasses.dataclass(frozen=True)
 class Use:
-    """One use of tensorflow_hub, or of what TF1 programs use beside it.
+    """One use of tensorflow_hub or TensorFlow 1, or of what stands beside it.
 
     Attributes:
         line: Its line, from 1 on.
@@ -46,6 +46,7 @@ class FileReport:
         error: Why the file could not be read or written, None where it could.
         diff: What rewriting the imports changes, as a unified diff.
         written: Whether it was written.
+        failing_import: The first import of the result that fails, where that was checked.
     """
 
     path: str
@@ -53,6 +54,7 @@ class FileReport:
     error: str | None = None
     diff: str = ""
     written: bool = False
+    failing_import: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +63,8 @@ class MigrationReport:
 
     Attributes:
         path: The file or folder.
-        files: The files that use tensorflow_hub, or could not be read.
+        files: The files that use tensorflow_hub or belong to a program that does, or could not
+            be read.
         read: How many files were looked into.
     """
 
@@ -71,9 +74,10 @@ class MigrationReport:
 
     @property
     def passed(self) -> bool:
-        """Whether all could be read, and nothing is used that compat_hub does not have."""
+        """Whether all could be read, nothing is used that is not there, and no import fails."""
         return not self.errors and not any(
-            use.status == UNAVAILABLE for file in self.files for use in file.uses
+            file.failing_import or any(use.status == UNAVAILABLE for use in file.uses)
+            for file in self.files
         )
 
     @property
@@ -103,6 +107,8 @@ class MigrationReport:
                     lines.append(f"      {use.note}")
             if file.written:
                 lines.append("  The imports were rewritten.")
+            if file.failing_import is not None:
+                lines.append(f"  IMPORT FAILS {file.failing_import}")
         uses = [use for file in self.files for use in file.uses]
         counts = {s: sum(use.status == s for use in uses) for s in _STATUSES}
         found = ", ".join(f"{count} {status}" for status, count in counts.items() if count)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import libcst as cst
@@ -20,15 +21,56 @@ from compat_hub.tools.migration.name_table import (
     classify,
 )
 from compat_hub.tools.migration.report import Use
+from compat_hub.tools.migration.tensorflow_imports import bound_names, path_of, rewrite
+from compat_hub.tools.migration.tensorflow_names import is_of_tensorflow1, look_up
 
 _MODULE_ARGUMENTS = ("spec", "trainable", "name", "tags")
 _V1 = ("tensorflow.compat.v1.", "tensorflow.")
 
 
-def find_uses(module: cst.Module) -> tuple[Use, ...]:
-    """All uses in a program, by line and column."""
-    wrapper = metadata.MetadataWrapper(module, unsafe_skip_copy=True)
-    finder = _Finder(module)
+def wrapped(module: cst.Module | metadata.MetadataWrapper) -> metadata.MetadataWrapper:
+    """A file with what is known of its names, which takes long to find."""
+    if isinstance(module, metadata.MetadataWrapper):
+        return module
+    return metadata.MetadataWrapper(module, unsafe_skip_copy=True)
+
+
+@dataclasses.dataclass(frozen=True)
+class Program:
+    """What is known of the program that a file belongs to.
+
+    Attributes:
+        is_tf1: Whether it uses what only TensorFlow 1 had.
+        has_module: Whether it makes a `hub.Module` somewhere.
+    """
+
+    is_tf1: bool = False
+    has_module: bool = False
+
+
+def find_signs(
+    module: cst.Module | metadata.MetadataWrapper,
+) -> tuple[Program, list[list[str]]]:
+    """What a file says of the program that it belongs to, and the parts of the names it imports."""
+    signs = _Signs()
+    wrapped(module).visit(signs)
+    return Program(signs.is_tf1, signs.has_module), signs.imported_parts
+
+
+def find_uses(
+    module: cst.Module | metadata.MetadataWrapper, program: Program | None = None
+) -> tuple[Use, ...]:
+    """All uses in a file, by line and column.
+
+    Args:
+        module: The file.
+        program: What is known of the program; what the file says where it is None.
+
+    Returns:
+        The uses.
+    """
+    wrapper = wrapped(module)
+    finder = _Finder(program or find_signs(wrapper)[0])
     followed = _Followed()
     wrapper.visit(followed)
     finder.followed = followed.modules
@@ -48,6 +90,15 @@ def _code(node: cst.CSTNode) -> str:
     return " ".join(cst.Module([]).code_for_node(node).split())
 
 
+def _as_before(name: str) -> str:
+    """What a name of compat_hub was called before a program was migrated."""
+    if name == "compat_hub.tf1" or name.startswith("compat_hub.tf1."):
+        return f"tensorflow{name.removeprefix('compat_hub.tf1')}"
+    if name == "compat_hub" or name.startswith("compat_hub."):
+        return f"{PACKAGE}{name.removeprefix('compat_hub')}"
+    return name
+
+
 class _Names(cst.CSTVisitor):
     """Knows what names in the program stand for."""
 
@@ -64,7 +115,9 @@ class _Names(cst.CSTVisitor):
             return None
         found = self.get_metadata(metadata.QualifiedNameProvider, node, set())
         imported = [
-            name.name for name in found or () if name.source is metadata.QualifiedNameSource.IMPORT
+            _as_before(name.name)
+            for name in found or ()
+            if name.source is metadata.QualifiedNameSource.IMPORT
         ]
         return min(imported, key=lambda name: not self.is_hub(name), default=None)
 
@@ -77,6 +130,60 @@ class _Names(cst.CSTVisitor):
 
     def scope(self, node: cst.CSTNode) -> Any:
         return self.get_metadata(metadata.ScopeProvider, node, None)
+
+
+class _Signs(_Names):
+    """Finds what tells that a program is of TensorFlow 1."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_tf1 = self.has_module = False
+        self.imported_parts: list[list[str]] = []
+
+    def visit_Import(self, node: cst.Import) -> bool:  # noqa: N802
+        self._keep(node)
+        self._imports(alias.evaluated_name for alias in node.names)
+        return False
+
+    def visit_ImportFrom(self, node: cst.ImportFrom) -> bool:  # noqa: N802
+        self._keep(node)
+        if not node.relative and node.module is not None:
+            module = get_full_name_for_node(node.module) or ""
+            names = [] if isinstance(node.names, cst.ImportStar) else node.names
+            self._imports([module, *(f"{module}.{alias.evaluated_name}" for alias in names)])
+        return False
+
+    def visit_Attribute(self, node: cst.Attribute) -> bool:  # noqa: N802
+        if _dotted(node) is None:
+            return True
+        self._name(self.imported(node))
+        return False
+
+    def visit_Name(self, node: cst.Name) -> None:  # noqa: N802
+        self._name(self.imported(node))
+
+    def _keep(self, node: cst.Import | cst.ImportFrom) -> None:
+        if isinstance(node, cst.ImportFrom) and isinstance(node.names, cst.ImportStar):
+            node = node.with_changes(names=[cst.ImportAlias(cst.Name("_"))])
+        for name, _ in bound_names(node):
+            self.imported_parts.append([part for part in name.split(".") if part])
+
+    def _imports(self, names: Iterable[str]) -> None:
+        for name in names:
+            if name.startswith(("compat_hub.tf1", "tensorflow.compat.v1")):
+                self.is_tf1 = True
+            self._name(_as_before(name))
+
+    def _name(self, name: str | None) -> None:
+        if name is None:
+            return
+        if name.startswith("tensorflow."):
+            path = name.removeprefix("tensorflow.")
+            self.is_tf1 = self.is_tf1 or is_of_tensorflow1(path)
+        elif self.is_hub(name):
+            public = classify(name.removeprefix(f"{PACKAGE}."))[1]
+            if public == "Module" or public in name_table.OF_TF1:
+                self.is_tf1 = self.has_module = True
 
 
 class _Followed(_Names):
@@ -109,45 +216,33 @@ class _Followed(_Names):
 
 
 class _Finder(_Names):
-    def __init__(self, module: cst.Module) -> None:
+    def __init__(self, program: Program) -> None:
         super().__init__()
+        self._program = program
         self._uses: list[Use] = []
         self._beside: list[Use] = []  # reported where the program has a hub.Module
-        self._tensorflow: list[Use] = []  # imports, reported where names of TF1 are used
         self._handled: set[cst.CSTNode] = set()
-        self._has_module = False
-        self._has_gone_names = False
         self.followed: Mapping[tuple[Any, str], Sequence[cst.Call]] = {}
 
     def all_uses(self) -> list[Use]:
-        uses = list(self._uses)
-        if self._has_module:
-            uses += self._beside
-            if self._has_gone_names:
-                uses += self._tensorflow
-        return uses
+        return self._uses + (self._beside if self._program.has_module else [])
 
     def visit_Import(self, node: cst.Import) -> bool:  # noqa: N802
         old, new = _code(node), _code(rewritten_import(node))
         for alias in node.names:
             name = alias.evaluated_name
-            if name == "tensorflow":
-                asname = alias.evaluated_alias or "tensorflow"
-                note = "The names of TF1 that this program uses are there."
-                code = f"import tensorflow.compat.v1 as {asname}"
-                others = [_code(other).rstrip(", ") for other in node.names if other is not alias]
-                code = ", ".join([code, *others])
-                self._tensorflow.append(self._use(node, CHANGE, code, note=note))
-            elif name == PACKAGE:
+            if name == PACKAGE:
                 self._add(node, CHANGE, new, old=old)
-            elif self.is_hub(name):
+            elif name.startswith(f"{PACKAGE}."):
                 _, _, advice = classify(name.removeprefix(f"{PACKAGE}."))
                 note = f"Import names from compat_hub itself. {advice}"
                 self._add(node, UNAVAILABLE, None, note=note, old=old)
+        self._import_of_tensorflow(node)
         return False
 
     def visit_ImportFrom(self, node: cst.ImportFrom) -> bool:  # noqa: N802
         if source_of(node) is None:
+            self._import_of_tensorflow(node)
             return False
         missing = [path for path, status in statuses(node).items() if status == UNAVAILABLE]
         if missing:
@@ -158,6 +253,17 @@ class _Finder(_Names):
             self._add(node, CHANGE, _code(rewritten_from(node)))
         return False
 
+    def _import_of_tensorflow(self, node: cst.Import | cst.ImportFrom) -> None:
+        rewritten = rewrite(node) if self._program.is_tf1 else None
+        if rewritten is None:
+            return
+        for name, note in rewritten.missing:
+            self._add(node, UNAVAILABLE, None, note=f"{name}: {note}")
+        if rewritten.statements not in ([], [node]):
+            calls = [f"{name}.disable_v2_behavior()" for name in rewritten.of_tensorflow1]
+            new = "; ".join([*map(_code, rewritten.statements), *calls])
+            self._add(node, CHANGE, new)
+
     def visit_Call(self, node: cst.Call) -> bool:  # noqa: N802
         name = self.imported(node.func)
         if self.is_module_call(node):
@@ -165,6 +271,7 @@ class _Finder(_Names):
         elif self.is_hub(name):
             self._hub_call(node, (name or "").removeprefix(f"{PACKAGE}."))
         elif name is not None and name.startswith("tensorflow."):
+            self._handled.add(node.func)
             self._tensorflow_name(node, name, node)
         elif isinstance(node.func, cst.Call) and self.is_module_call(node.func):
             self._application(node, [node.func])
@@ -195,6 +302,10 @@ class _Finder(_Names):
             self._add(node, UNKNOWN, note=note)
         elif self.is_hub(name):
             self._hub_name(node, (name or "").removeprefix(f"{PACKAGE}."))
+        elif name is not None and name.startswith("tensorflow.") and self._program.is_tf1:
+            found = look_up(path_of(name) or name.removeprefix("tensorflow."))
+            if found.is_there and found.note:
+                self._add(node, CHANGE, None, note=found.note)
 
     def visit_SimpleString(self, node: cst.SimpleString) -> None:  # noqa: N802
         value = node.evaluated_value
@@ -206,7 +317,6 @@ class _Finder(_Names):
             self._add(node, CHANGE, new, note="A text, which --write leaves alone.")
 
     def _module_call(self, node: cst.Call) -> None:
-        self._has_module = True
         self._handled.add(node.func)
         arguments = _arguments(node, _MODULE_ARGUMENTS)
         tags = arguments.get("tags")
@@ -281,7 +391,6 @@ class _Finder(_Names):
             tf2 = f"{_code(_renamed(node.func, 'text_embedding_column_v2'))}({', '.join(parts)})"
             note = "It takes the path, not a ModuleSpec."
         elif public in name_table.OF_TF1:
-            self._has_module = True
             note = name_table.OF_TF1[public]
         self._add(node, status, new, tf2, note)
 
@@ -291,16 +400,14 @@ class _Finder(_Names):
         if status == CHANGE and public is not None:
             new = _code(_renamed(node, public))
         if public == "Module":
-            self._has_module = True
             note = "What it is used for cannot be told from here; hub.load is its like in TF2."
         self._add(node, status, new, note=name_table.OF_TF1.get(public or "", note))
 
     def _tensorflow_name(self, node: cst.CSTNode, name: str, call: cst.Call | None) -> None:
         prefix = next(p for p in _V1 if name.startswith(p))
         tail = name.removeprefix(prefix)
-        parts = tail.split(".")
-        if prefix == "tensorflow." and ({tail, parts[0]} & name_table.GONE):
-            self._has_gone_names = True
+        if self._program.is_tf1:
+            self._look_up(node if call is None else call.func, path_of(name) or tail)
         if call is None:
             return
         found = name_table.BESIDE_MODULES.get(tail)
@@ -309,10 +416,21 @@ class _Finder(_Names):
             found = name_table.COLLECTIONS.get(key)
         if found is not None:
             tf2, note = found
-            self._handled.add(call.func)
             self._beside.append(
                 self._use(node, UNCHANGED, None, tf2.format(m=self._name_of_module(node)), note)
             )
+
+    def _look_up(self, node: cst.CSTNode, path: str) -> None:
+        """Reports a name that is not where it was."""
+        found = look_up(path)
+        if not found.is_there:
+            self._add(node, UNAVAILABLE, None, note=found.note)
+        elif found.moved_to is not None:
+            code = _code(node)
+            new = f"{code.removesuffix(path)}{found.moved_to}" if code.endswith(path) else None
+            self._add(node, CHANGE, new or f"tf.{found.moved_to}")
+        elif found.note:
+            self._add(node, CHANGE, None, note=found.note)
 
     def _name_of_module(self, node: cst.CSTNode) -> str:
         """What the one module in reach is called, `module` where there are several."""

@@ -44,3 +44,46 @@ def test_imports(old: str, new: str) -> None:
 )
 def test_what_stays(code: str) -> None:
     assert rewrite_imports(cst.parse_module(code)).code == code
+
+
+_PLAIN = "from compat_hub import tf1 as tf\ntf.disable_v2_behavior()"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("import tensorflow as tf", _PLAIN),
+        (
+            "import tensorflow as tf  # why\nx = 1",
+            f"{_PLAIN.replace('tf1 as tf', 'tf1 as tf  # why')}\nx = 1",
+        ),
+        (
+            "import tensorflow",
+            _PLAIN.replace("as tf", "as tensorflow").replace("tf.d", "tensorflow.d"),
+        ),
+        ("import tensorflow as tf, os", f"import os\n{_PLAIN}"),
+        ("import tensorflow.compat.v1 as tf", "from compat_hub import tf1 as tf"),
+        ("from tensorflow.compat import v1 as tf", "from compat_hub import tf1 as tf"),
+        ("import tensorflow.keras.backend as K", "import compat_hub.tf1.keras.backend as K"),
+        ("from keras import backend as K", "from compat_hub.tf1.keras import backend as K"),
+        ("import keras", "from compat_hub.tf1 import keras"),
+        (
+            "from tensorflow.keras.layers import (\n    Dense,  # one\n    Lambda as L,\n)",
+            "from compat_hub.tf1.keras.layers import (\n    Dense,  # one\n    Lambda as L,\n)",
+        ),
+        ("from tensorflow import keras", "from compat_hub.tf1 import keras"),
+        ("import os; import tensorflow as tf", f"import os; {'; '.join(_PLAIN.splitlines())}"),
+        ("def f():\n\timport tensorflow as tf\n", "def f():\n\tfrom compat_hub import tf1 as tf\n"),
+        ("from tensorflow.python.platform import gfile", None),
+        ("from tensorflow.contrib import quantize", None),
+        ("from tensorflow.nothing import x", None),
+        ("from .tensorflow import x", None),
+        ("import tensorflow.python.ops", None),
+        ("import tensorflow_datasets as tfds", None),
+    ],
+)
+def test_imports_of_tensorflow(old: str, new: str | None) -> None:
+    new = old if new is None else new
+    assert rewrite_imports(cst.parse_module(old), is_tf1=True).code == new
+    assert rewrite_imports(cst.parse_module(new), is_tf1=True).code == new
+    assert rewrite_imports(cst.parse_module(old), is_tf1=False).code == old
