@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from compat_hub.hub_module.convert import convert
     from compat_hub.hub_module.hub_module import HubModule
     from compat_hub.hub_module.load import load
+    from compat_hub.hub_module.load_tf1 import load_tf1
     from compat_hub.keras_layers.keras3_layer import KerasLayer
     from compat_hub.sources.resolve import resolve
     from compat_hub.tools.inspection.inspect import inspect
@@ -100,6 +101,7 @@ __all__ = [
     "inspect",
     "load",
     "load_module_spec",
+    "load_tf1",
     "migrate",
     "register_module_for_export",
     "resolve",

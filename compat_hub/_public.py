@@ -25,6 +25,7 @@ HOMES = {
     "inspect": "compat_hub.tools.inspection.inspect",
     "load": "compat_hub.hub_module.load",
     "load_module_spec": "compat_hub.format.spec",
+    "load_tf1": "compat_hub.hub_module.load_tf1",
     "migrate": "compat_hub.tools.migration.migrate",
     "register_module_for_export": "compat_hub.v1.exporter",
     "resolve": "compat_hub.sources.resolve",

@@ -82,6 +82,8 @@ class ModuleSpec(SignatureInfo):
         allow_host_access: Whether the module's graph may touch the host: read and write files
             other than its own assets, call Python, reach the network.
         allow_links: Whether files of the module may be behind links that lead out of its folder.
+        checkpoint_names: What a variable is called in the checkpoint, by its name in the module,
+            where that is another name.
     """
 
     def __init__(
@@ -92,9 +94,13 @@ class ModuleSpec(SignatureInfo):
         asset_files: Mapping[str, str] | None = None,
         allow_host_access: bool = False,
         allow_links: bool = False,
+        checkpoint: str | None = None,
+        checkpoint_names: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.handle = masked(handle)
         self.path = path
+        self._checkpoint = checkpoint
+        self.checkpoint_names = MappingProxyType(dict(checkpoint_names))
         self.allow_host_access = bool(allow_host_access)
         self.allow_links = bool(allow_links)
         self._saved_model = saved_model
@@ -162,7 +168,7 @@ class ModuleSpec(SignatureInfo):
             InputTypeError: The name is not a string.
         """
         variant = self.variant(tags)
-        wanted = "default" if name is None else name
+        wanted = variant.default_signature if name is None else name
         if not isinstance(wanted, str):
             raise InputTypeError(
                 f"In {variant.where}: `signature` is a name, found a {type(wanted).__name__}."
@@ -187,15 +193,15 @@ class ModuleSpec(SignatureInfo):
             UnsafeModuleError: It is behind a link that leads out of the module's folder.
             ModuleFormatError: A part of it is not a plain file.
         """
-        if self.path is None:
+        if self._checkpoint is not None:
+            prefix, folder = self._checkpoint, os.path.dirname(self._checkpoint) or os.curdir
+        elif self.path is not None:
+            names = (tf.saved_model.VARIABLES_DIRECTORY, tf.saved_model.VARIABLES_FILENAME)
+            prefix, folder = os.path.join(self.path, *names), self.path
+        else:
             return None
-        prefix = os.path.join(
-            self.path,
-            tf.saved_model.VARIABLES_DIRECTORY,
-            tf.saved_model.VARIABLES_FILENAME,
-        )
         for file in checkpoint_files(prefix):
-            check_file(f"Module {self.handle!r}", self.path, file, self.allow_links)
+            check_file(f"Module {self.handle!r}", folder, file, self.allow_links)
         return prefix
 
     def asset_path(self, file: str) -> str:
@@ -396,10 +402,12 @@ class ModuleSpec(SignatureInfo):
     def __reduce__(self) -> Any:
         """For pickle: what was read is read again, from its folder or else its handle."""
         allowed = self.allow_host_access, self.allow_links
-        if self.path is not None:
+        if self.path is not None and is_module_directory(self.path):
             return _read_again, (self.handle, self.path, *allowed)
         saved_model = self._saved_model.SerializeToString()
-        return _make_again, (self.handle, saved_model, dict(self.asset_files), *allowed)
+        checkpoint = self._checkpoint, dict(self.checkpoint_names)
+        given = self.path, saved_model, dict(self.asset_files)
+        return _make_again, (self.handle, *given, *allowed, *checkpoint)
 
     def __repr__(self) -> str:
         variants = ", ".join(
@@ -451,16 +459,9 @@ def _read_again(handle: str, path: str, allow_host_access: bool, allow_links: bo
     return read_module_spec(handle, path, allow_host_access, allow_links)
 
 
-def _make_again(
-    handle: str,
-    saved_model: bytes,
-    asset_files: Mapping[str, str],
-    allow_host_access: bool,
-    allow_links: bool,
-) -> ModuleSpec:
-    """What a pickled `ModuleSpec` that is in no folder becomes."""
-    message = saved_model_pb2.SavedModel.FromString(saved_model)
-    return ModuleSpec(handle, None, message, asset_files, allow_host_access, allow_links)
+def _make_again(handle: str, path: str | None, saved_model: bytes, *others: Any) -> ModuleSpec:
+    """What a pickled `ModuleSpec` becomes that no folder has as it is."""
+    return ModuleSpec(handle, path, saved_model_pb2.SavedModel.FromString(saved_model), *others)
 
 
 def is_module_directory(path: str) -> bool:

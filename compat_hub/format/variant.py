@@ -53,6 +53,11 @@ class Signature:
     inputs: Mapping[str, TensorInfo]
     outputs: Mapping[str, TensorInfo]
 
+    @property
+    def default_output(self) -> str:
+        """The name of the output that a call returns: `"default"`, or the only one."""
+        return next(iter(self.outputs)) if len(self.outputs) == 1 else "default"
+
     def select_outputs(self, outputs: Sequence[str] | None, where: str) -> tuple[str, ...]:
         """The names of the wanted outputs, all of them for None.
 
@@ -161,6 +166,14 @@ class GraphVariant:
         self._check_references()
         self._check_function_names()
         self._check_function_attributes()
+
+    @property
+    def default_signature(self) -> str:
+        """The signature of calls that name none: `"default"`, `"serving_default"`, the only one."""
+        known = [name for name in ("default", "serving_default") if name in self.signatures]
+        if not known and len(self.signatures) == 1:
+            known = list(self.signatures)
+        return known[0] if known else "default"
 
     def subgraph(self, wanted: Iterable[str], fed: Iterable[str]) -> Any:
         """The GraphDef of what `wanted` needs when `fed` is given: `graph.subgraph.cut`.

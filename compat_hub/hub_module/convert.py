@@ -14,6 +14,8 @@ from compat_hub.format.spec import (
     is_saved_model,
     load_module_spec,
 )
+from compat_hub.format.tf1_models.files import is_tf1_saved_model
+from compat_hub.format.tf1_models.make_spec import make_spec
 from compat_hub.hub_module.hub_module import HubModule
 from compat_hub.hub_module.load import load
 from compat_hub.sources.resolve import resolve
@@ -81,9 +83,15 @@ def convert(
             )
         module = handle
     else:
-        if not isinstance(handle, ModuleSpec):
-            _check_format(handle, resolve(handle))
-        spec = load_module_spec(handle)
+        if isinstance(handle, ModuleSpec):
+            spec = handle
+        else:
+            folder = resolve(handle)
+            _check_format(handle, folder)
+            if is_tf1_saved_model(folder):
+                spec, tags = make_spec(handle, tags=tags), None
+            else:
+                spec = load_module_spec(handle)
         if tags is None and len(spec.variants) == 1:
             (tags,) = spec.variants
         module = load(spec, tags=tags, missing=missing)
@@ -92,9 +100,10 @@ def convert(
 
 def _check_format(handle: str | os.PathLike[str], folder: str) -> None:
     """Refuses a plain SavedModel before it is loaded, which would run its initializer."""
-    if not is_module_directory(folder) and is_saved_model(folder):
+    is_plain = not is_module_directory(folder) and is_saved_model(folder)
+    if is_plain and not is_tf1_saved_model(folder):
         check_plain(os.fspath(handle), folder)
         raise ModuleFormatError(
-            f"{os.fspath(handle)!r} is a plain SavedModel, not a module in TF1 Hub format: there "
-            "is nothing to convert. tf.saved_model.load() and compat_hub.load() take it as it is."
+            f"{os.fspath(handle)!r} is a plain SavedModel of TensorFlow 2: there is nothing "
+            "to convert. tf.saved_model.load() and compat_hub.load() take it as it is."
         )

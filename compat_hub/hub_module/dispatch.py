@@ -25,6 +25,7 @@ from compat_hub.tf_private.keras3_callers import is_untracked, warn_of_untracked
 
 INFERENCE: frozenset[str] = frozenset()
 _TRAIN = frozenset({"train"})
+RETURNED = ("",)  # the output of a call that names none, whatever the signature calls it
 
 IsWatched = Callable[[StateTensor], bool]
 
@@ -113,6 +114,8 @@ class Dispatcher:
         self._check_name(signature)
         variant = self.variant(training)
         found = self._spec.signature(signature, variant.tags)
+        if outputs == RETURNED:
+            outputs = (found.default_output,)
         wanted = found.select_outputs(outputs, variant.where)
         return ChosenSignature(variant, found, wanted, training and bool(variant.update_ops))
 

@@ -14,7 +14,7 @@ from compat_hub.format.signature_info import SignatureInfo, Tags
 from compat_hub.format.signature_table import signature_tables
 from compat_hub.format.spec import ModuleSpec, normalize_tags
 from compat_hub.format.variant import GraphVariant, format_tags
-from compat_hub.hub_module.dispatch import INFERENCE, Dispatcher, IsWatched, watch_all
+from compat_hub.hub_module.dispatch import INFERENCE, RETURNED, Dispatcher, IsWatched, watch_all
 from compat_hub.hub_module.pruned import PrunedFunction
 from compat_hub.hub_module.regularization_loss import RegularizationLoss
 from compat_hub.hub_module.saved_model import save_reusable
@@ -104,9 +104,9 @@ class HubModule(SignatureInfo, tf.Module):
             CheckpointError: The call needs a variable that the module's checkpoint does not have.
             ModuleFormatError: It needs an op that this TensorFlow does not have.
         """
-        outputs = None if as_dict else ("default",)
+        outputs = None if as_dict else RETURNED
         found = self.dispatcher.outputs(inputs, signature, outputs, training)
-        return found if as_dict else found["default"]
+        return found if as_dict else next(iter(found.values()))
 
     @property
     def variables(self) -> tuple[tf.Variable, ...]:
@@ -198,11 +198,11 @@ class HubModule(SignatureInfo, tf.Module):
             SignatureError: No wanted output depends on one that is given.
         """
         chosen = self.dispatcher.choose(signature, training)
-        wanted = [n for n in chosen.outputs if n not in given] if as_dict else ["default"]
+        wanted = [n for n in chosen.outputs if n not in given] if as_dict else RETURNED
         chosen = self.dispatcher.choose(signature, training, wanted)._replace(update_ops=False)
         chosen.signature.select_outputs(list(given), chosen.variant.where)
         outputs = self.dispatcher.run(chosen, chosen.bind(inputs), given=given).outputs
-        return outputs if as_dict else outputs["default"]
+        return outputs if as_dict else next(iter(outputs.values()))
 
     def prune(
         self, feeds: Any, fetches: Any, *, training: bool = False, tags: Tags = None

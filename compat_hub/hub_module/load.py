@@ -18,6 +18,8 @@ from compat_hub.format.spec import (
     normalize_tags,
     read_module_spec,
 )
+from compat_hub.format.tf1_models.files import is_tf1_saved_model
+from compat_hub.format.tf1_models.make_spec import make_spec
 from compat_hub.hub_module.hub_module import HubModule
 from compat_hub.sources import digests
 from compat_hub.sources.fresh_copy import naming_fresh_copy
@@ -55,7 +57,7 @@ def load(
             `experimental_io_device` has a meaning: the device that reads the checkpoint.
         allow_host_access: Whether the module's graph may touch the host: read and write files
             other than its own assets, call Python, reach the network. A `ModuleSpec` may allow it
-            already. A plain SavedModel is not looked into.
+            already. A SavedModel of TensorFlow 2 is not looked into.
         allow_links: Whether files of the module may be behind links that lead out of its folder,
             as in stores that are laid out with links. A `ModuleSpec` may allow it already.
         sha256: The digest that the module has to have, in hexadecimal digits: one over the names
@@ -67,7 +69,8 @@ def load(
             have the initial values of the graph.
 
     Returns:
-        A `HubModule`. For a folder without `tfhub_module.pb`: what `tf.saved_model.load` returns.
+        A `HubModule`, also of a SavedModel that TensorFlow 1 wrote, as `compat_hub.load_tf1` makes
+        it. For one of TensorFlow 2: what `tf.saved_model.load` returns.
 
     Raises:
         ResolveError: The handle leads to no module, or to one with another digest.
@@ -96,9 +99,15 @@ def load(
         if not is_module_directory(path) and is_saved_model(path):
             check_saved_model(f"The SavedModel {os.fspath(handle)!r}", path, allow_links)
             check_plain(os.fspath(handle), path, allow_links, tags is not None)
-            plain_tags = None if tags is None else sorted(normalize_tags(tags))
-            return tf.saved_model.load(path, tags=plain_tags, options=options)
-        spec = read_module_spec(os.fspath(handle), path, allow_host_access, allow_links)
+            if not is_tf1_saved_model(path, allow_links):
+                plain_tags = None if tags is None else sorted(normalize_tags(tags))
+                return tf.saved_model.load(path, tags=plain_tags, options=options)
+            spec = make_spec(
+                handle, tags=tags, allow_host_access=allow_host_access, allow_links=allow_links
+            )
+            tags = None  # they have chosen the graph
+        else:
+            spec = read_module_spec(os.fspath(handle), path, allow_host_access, allow_links)
     pinned = None if tags is None else normalize_tags(tags)
     io_device = options.experimental_io_device if options else None
     outside = graph_internals.outside_of_functions()

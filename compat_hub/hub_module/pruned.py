@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
@@ -17,6 +16,7 @@ from compat_hub.format.tensor_info import TensorInfo
 from compat_hub.format.variant import GraphVariant
 from compat_hub.graphdef.analysis.control_flow_contexts import find_context
 from compat_hub.graphdef.names import node_of, tensor_of
+from compat_hub.graphdef.nearest import nearest_nodes
 from compat_hub.graphdef.op_outputs import output_dtypes
 from compat_hub.graphdef.private_attrs import NOTED_SHAPES
 from compat_hub.programs.gaps import check_gap
@@ -143,7 +143,8 @@ class PrunedFunction:
         number = name.removeprefix(node_of(name)).removeprefix(":") or "0"
         if node is None or name.startswith("^"):
             raise UnknownNameError(
-                f"In {self._where}: the graph has no tensor {name!r}.{self._near(name)}"
+                f"In {self._where}: the graph has no tensor {name!r}. "
+                f"{nearest_nodes(name, self._variant.nodes)}"
             )
         dtypes = self._dtypes(node)
         if not dtypes and ":" not in name and what == "fetch":
@@ -163,17 +164,6 @@ class PrunedFunction:
                 f"In {self._where}: the tensor {tensor!r} is inside of {context}, so it has no one "
                 f"value in a run. To {what}, take one from before or after it."
             )
-
-    def _near(self, name: str) -> str:
-        nodes = list(self._variant.nodes)
-        wanted = node_of(name)
-        last = wanted.rpartition("/")[2]
-        near = [n for n in nodes if n.rpartition("/")[2] == last]
-        near += difflib.get_close_matches(wanted, nodes, _SHOWN, 0.7)
-        near = list(dict.fromkeys(near))[:_SHOWN]
-        if near:
-            return f" Near it are: {', '.join(map(repr, near))}."
-        return f" It has {len(nodes)} nodes, such as {', '.join(map(repr, nodes[:_SHOWN]))}."
 
     def _dtypes(self, node: NodeDef) -> list[int]:
         """Those of a node's outputs, also where TensorFlow does not have its op."""

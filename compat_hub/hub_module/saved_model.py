@@ -203,13 +203,16 @@ def _called_signature(
 ) -> Signature | None:
     """The signature that calling the loaded object applies.
 
-    `"default"` if it is kept, otherwise the only one that has inputs. Where there are several, or
-    the default had to be left out, the object is not callable, and has its signatures.
+    `"default"` if it is kept, otherwise `"serving_default"`, or the only one that has inputs. Where
+    there are several, or the default had to be left out, the object is not callable, and has its
+    signatures.
     """
     if "default" in names:
         return variant.signatures["default"]
     if everything and "default" in variant.signatures:
         return None
+    if _SERVED in names:
+        return variant.signatures[_SERVED]
     with_inputs = [variant.signatures[n] for n in names if variant.signatures[n].inputs]
     return with_inputs[0] if len(with_inputs) == 1 else None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import tensorflow as tf
@@ -124,7 +125,10 @@ def set_asset_paths(meta_graph: Any, assets: Mapping[str, str]) -> None:
 
 
 def initialize_from_checkpoint(
-    meta_graph: Any, variant: GraphVariant, prefix: str
+    meta_graph: Any,
+    variant: GraphVariant,
+    prefix: str,
+    names: Mapping[str, str] = MappingProxyType({}),
 ) -> Collection[str]:
     """Makes the variables' initializers read a checkpoint.
 
@@ -148,7 +152,7 @@ def initialize_from_checkpoint(
         taken.update((scope, *(f"{scope}/{part}" for part in _RESTORE_INPUTS)))
         part = info.slice.spec if info.slice else ""
         restore = meta_graph.graph_def.node.add(name=scope, op="RestoreV2")
-        values = (prefix, [info.key], [part])
+        values = (prefix, [names.get(info.key, info.key)], [part])
         for name, value in zip(_RESTORE_INPUTS, values, strict=True):
             constant = meta_graph.graph_def.node.add(name=f"{scope}/{name}", op="Const")
             constant.attr["dtype"].type = tf.string.as_datatype_enum

@@ -113,7 +113,10 @@ def drop_foreign_assets(rewrite: MetaGraphRewrite) -> None:
 def initialize_from_checkpoint(rewrite: MetaGraphRewrite) -> None:
     """Initializers of variables read the checkpoint."""
     rewrite.restoring = meta_graph_passes.initialize_from_checkpoint(
-        rewrite.meta_graph, rewrite.variant, rewrite.spec.checkpoint_prefix or ""
+        rewrite.meta_graph,
+        rewrite.variant,
+        rewrite.spec.checkpoint_prefix or "",
+        rewrite.spec.checkpoint_names,
     )
 
 

@@ -82,7 +82,7 @@ class ModuleState:
         infos = _merge_variables(spec, variants)
         values = self._read(infos, variants, missing)
         self._elsewhere = _variables_elsewhere(spec, infos)
-        is_read = spec.path is not None and missing == "error"
+        is_read = spec.checkpoint_prefix is not None and missing == "error"
         self.lacking = frozenset(i.name for i in infos if is_read and i.name not in values)
         infos = [info for info in infos if info.name not in self.lacking]
         self._infos = infos
@@ -146,7 +146,7 @@ class ModuleState:
             )
         if not self._elsewhere or prefix is None or _has_no_folder(prefix):
             return {}
-        checkpoint = Checkpoint(self._spec.handle, prefix)
+        checkpoint = Checkpoint(self._spec.handle, prefix, self._spec.checkpoint_names)
         return checkpoint.read([i for i in self._elsewhere if not checkpoint.lacks(i)])
 
     def _read(
@@ -160,7 +160,7 @@ class ModuleState:
             missing == "initial" and _has_no_folder(prefix)
         ):
             return {}
-        checkpoint = Checkpoint(self._spec.handle, prefix)
+        checkpoint = Checkpoint(self._spec.handle, prefix, self._spec.checkpoint_names)
         present = [info for info in infos if not checkpoint.lacks(info)]
         if missing == "error" and len(present) < len(infos):
             known = self._spec.variants.values()

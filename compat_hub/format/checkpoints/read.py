@@ -5,13 +5,16 @@ from __future__ import annotations
 import heapq
 import itertools
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from types import MappingProxyType
 from typing import TypeVar
 
+import numpy as np
 import tensorflow as tf
 
 from compat_hub.errors import CheckpointError
+from compat_hub.format.checkpoints.first_format import FirstFormat, files_of_first_format
 from compat_hub.format.checkpoints.index import find_problem
 from compat_hub.format.spec import ModuleSpec
 from compat_hub.format.variant import GraphVariant, VariableInfo
@@ -34,34 +37,52 @@ class Checkpoint:
     Args:
         handle: How messages name the module.
         prefix: The checkpoint's prefix: `.../variables/variables`.
+        names: What a variable is called in it, by `VariableInfo.key`, where that is another name.
 
     Raises:
         CheckpointError: Files of it are missing or damaged.
     """
 
-    def __init__(self, handle: str, prefix: str) -> None:
+    def __init__(
+        self, handle: str, prefix: str, names: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         self._handle = handle
         self._prefix = prefix
-        folder = os.path.dirname(prefix)
+        self._names = names
+        folder = os.path.dirname(prefix) or os.curdir
         if not tf.io.gfile.isdir(folder):
             raise CheckpointError(
                 f"Module {handle!r} has variables, and its checkpoint is missing: there is no "
                 f"folder {folder}. {fresh_copy(handle)}"
             )
+        self._first = self._open_first_format()
+        if self._first is not None:
+            self._shapes, self._dtypes = self._first.shapes, self._first.dtypes
+            return
         problem = find_problem(prefix)
         if problem:
             raise self._not_opened(problem)
         try:
             # Not tf.train.load_checkpoint: on object stores it takes the prefix for a folder.
             reader = tf.compat.v1.train.NewCheckpointReader(prefix)
-            self._shapes: dict[str, list[int]] = reader.get_variable_to_shape_map()
-            self._dtypes: dict[str, tf.DType] = reader.get_variable_to_dtype_map()
+            self._shapes = reader.get_variable_to_shape_map()
+            self._dtypes = reader.get_variable_to_dtype_map()
         except (tf.errors.OpError, IndexError, RuntimeError, TypeError, ValueError) as error:
             raise self._not_opened(error) from error
 
+    def _open_first_format(self) -> FirstFormat | None:
+        files = files_of_first_format(self._prefix)
+        try:
+            return FirstFormat(files) if files else None
+        except (TypeError, ValueError, tf.errors.OpError) as error:
+            raise self._not_opened(error) from error
+
+    def _key(self, info: VariableInfo) -> str:
+        return self._names.get(info.key, info.key)
+
     def has(self, info: VariableInfo) -> bool:
         """Whether the checkpoint has something of a variable's name."""
-        return info.key in self._shapes
+        return self._key(info) in self._shapes
 
     def lacks(self, info: VariableInfo) -> bool:
         """Whether the checkpoint does not have a variable.
@@ -73,12 +94,13 @@ class Checkpoint:
             return True
         where = f"Module {self._handle!r}: the variable {info.name!r}"
         advice = f"The two are of different modules. {fresh_copy(self._handle)}"
-        if self._dtypes[info.key] != info.dtype:
+        key = self._key(info)
+        if self._dtypes[key] != info.dtype:
             raise CheckpointError(
-                f"{where} is {info.dtype.name} in the graph and {self._dtypes[info.key].name} in "
+                f"{where} is {info.dtype.name} in the graph and {self._dtypes[key].name} in "
                 f"the checkpoint {self._prefix!r}. {advice}"
             )
-        stored = self._shapes[info.key]
+        stored = self._shapes[key]
         expected = list(info.slice.full_shape) if info.slice else info.shape
         if not tf.TensorShape(stored).is_compatible_with(expected):
             raise CheckpointError(
@@ -97,9 +119,9 @@ class Checkpoint:
             if self.lacks(info):
                 raise CheckpointError(
                     f"Module {self._handle!r}: the variable {info.name!r} is not in the checkpoint "
-                    f"{self._prefix!r} (looked for {info.key!r}). Either the module was exported "
-                    "from a graph variant that does not have it, and then its variant without "
-                    f"tags may still work, or the copy is damaged. {fresh_copy(self._handle)}"
+                    f"{self._prefix!r} (looked for {self._key(info)!r}). Either the module was "
+                    "exported from a graph variant that does not have it, and then its variant "
+                    f"without tags may still work, or the copy is damaged. {fresh_copy(self._handle)}"
                 )
 
     def read(self, variables: Sequence[VariableInfo]) -> dict[str, tf.Tensor]:
@@ -111,14 +133,28 @@ class Checkpoint:
         self.check(variables)
         if not variables:
             return {}
+        if self._first is not None:
+            return {
+                info.name: tf.constant(self._read_first(self._first, info)) for info in variables
+            }
         try:
-            return _restore(self._prefix, variables)
+            return _restore(self._prefix, self._names, variables)
         except tf.errors.OpError as error:
             raise CheckpointError(
                 f"Module {self._handle!r}: the checkpoint {self._prefix!r} is incomplete or "
                 f"damaged: {_strange_part(self._prefix) or error.message}. "
                 f"{fresh_copy(self._handle)}"
             ) from error
+
+    def _read_first(self, first: FirstFormat, info: VariableInfo) -> np.ndarray:
+        try:
+            value = first.read(self._key(info))
+        except (TypeError, ValueError) as error:
+            raise self._not_opened(error) from error
+        if info.slice is None:
+            return value
+        extents = zip(info.slice.offset, info.slice.shape, strict=True)
+        return value[tuple(slice(start, start + size) for start, size in extents)]
 
     def _not_opened(self, problem: object) -> CheckpointError:
         advice = _NO_PATTERN if set("*?[") & set(self._prefix) else fresh_copy(self._handle)
@@ -150,7 +186,7 @@ def lacking_variables(spec: ModuleSpec) -> frozenset[str]:
         return frozenset()
     if may_be_without_checkpoint(prefix, variants):
         return frozenset(info.name for info in infos)
-    checkpoint = Checkpoint(spec.handle, prefix)
+    checkpoint = Checkpoint(spec.handle, prefix, spec.checkpoint_names)
     return frozenset(info.name for info in infos if checkpoint.lacks(info))
 
 
@@ -159,7 +195,9 @@ def may_be_without_checkpoint(prefix: str, variants: Iterable[GraphVariant]) -> 
     return not all(v.variables for v in variants) and not tf.io.gfile.isdir(os.path.dirname(prefix))
 
 
-def _restore(prefix: str, variables: Sequence[VariableInfo]) -> dict[str, tf.Tensor]:
+def _restore(
+    prefix: str, names: Mapping[str, str], variables: Sequence[VariableInfo]
+) -> dict[str, tf.Tensor]:
     """Reads the values, of large checkpoints in some threads at once.
 
     Copies, checksums, and the first touch of memory take longer than the files do, and the restore
@@ -167,17 +205,19 @@ def _restore(prefix: str, variables: Sequence[VariableInfo]) -> dict[str, tf.Ten
     """
     parts = even_parts(variables, _byte_size, _LEAST_BYTES, _MOST_THREADS)
     if len(parts) == 1 or not tf.executing_eagerly():
-        return _restore_part(prefix, variables)
+        return _restore_part(prefix, names, variables)
     restore = autograph_marks.as_called_here(_restore_part)
     with ThreadPoolExecutor(len(parts)) as pool:
-        found = list(pool.map(restore, itertools.repeat(prefix), parts))
+        found = list(pool.map(restore, itertools.repeat(prefix), itertools.repeat(names), parts))
     return {name: tensor for values in found for name, tensor in values.items()}
 
 
-def _restore_part(prefix: str, variables: Sequence[VariableInfo]) -> dict[str, tf.Tensor]:
+def _restore_part(
+    prefix: str, names: Mapping[str, str], variables: Sequence[VariableInfo]
+) -> dict[str, tf.Tensor]:
     tensors = tf.raw_ops.RestoreV2(
         prefix=prefix,
-        tensor_names=[v.key for v in variables],
+        tensor_names=[names.get(v.key, v.key) for v in variables],
         shape_and_slices=[v.slice.spec if v.slice else "" for v in variables],
         dtypes=[v.dtype for v in variables],
     )

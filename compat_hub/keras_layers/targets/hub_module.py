@@ -39,7 +39,8 @@ class HubModuleTarget(Target):
         self.resolved_object = module
         self._arguments = arguments
         self._signature = signature
-        self._outputs = None if as_dict else (output_key or "default",)
+        inference = module.dispatcher.choose(signature, False).signature
+        self._outputs = None if as_dict else (output_key or inference.default_output,)
         choices = self._choices()
         self._input_names = {name for chosen in choices for name in chosen.signature.inputs}
         self._check_names(choices)

@@ -98,7 +98,9 @@ def make_state(
         GraphError: A tf.function is traced again, and would get other variables this time.
     """
     if spec.checkpoint_prefix is not None and variant.variables:
-        Checkpoint(spec.handle, spec.checkpoint_prefix).check(variant.variables)
+        Checkpoint(spec.handle, spec.checkpoint_prefix, spec.checkpoint_names).check(
+            variant.variables
+        )
     state = _make_eagerly(spec, variant, scope, trainable)
     graph: Any = tf.compat.v1.get_default_graph()
     graph.add_to_collection(_STATE, state)

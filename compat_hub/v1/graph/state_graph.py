@@ -86,7 +86,7 @@ def import_state(
     prefix = spec.checkpoint_prefix
     has_values = bool(prefix and variant.variables)
     if prefix and has_values:
-        Checkpoint(spec.handle, prefix).check(variant.variables)
+        Checkpoint(spec.handle, prefix, spec.checkpoint_names).check(variant.variables)
     with building(variant.where):
         collections = dict.fromkeys(kept)
         meta_graph = prepare(spec, variant, collections, from_checkpoint=has_values)
