@@ -121,7 +121,8 @@ class Checkpoint:
                     f"Module {self._handle!r}: the variable {info.name!r} is not in the checkpoint "
                     f"{self._prefix!r} (looked for {self._key(info)!r}). Either the module was "
                     "exported from a graph variant that does not have it, and then its variant "
-                    f"without tags may still work, or the copy is damaged. {fresh_copy(self._handle)}"
+                    f"without tags may still work, or the copy is damaged. "
+                    f"{fresh_copy(self._handle)}"
                 )
 
     def read(self, variables: Sequence[VariableInfo]) -> dict[str, tf.Tensor]:

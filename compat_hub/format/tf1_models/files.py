@@ -13,7 +13,6 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.framework.graph_pb2 import GraphDef
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef
-from tensorflow.python.training.checkpoint_state_pb2 import CheckpointState
 
 from compat_hub.common.masking import masked
 from compat_hub.errors import CheckpointError, ModuleFormatError, ResolveError
@@ -127,15 +126,13 @@ def _read_saved_model(handle: str, folder: str, allow_links: bool) -> ModelFiles
 
 def _latest(handle: str, folder: str, file: str, allow_links: bool) -> str:
     """The latest checkpoint of a folder, which may have been moved since it was written."""
-    data = _read(handle, folder, file, allow_links)
-    state = CheckpointState()
-    try:
-        text_format.Parse(data.decode(), state)
-    except (text_format.ParseError, UnicodeDecodeError) as error:
+    check_file(f"The model {handle!r}", folder, file, allow_links)
+    state = tf.train.get_checkpoint_state(folder)
+    if state is None:
         raise ModuleFormatError(
-            f"The file {file!r} is no list of checkpoints, as TensorFlow writes one beside them: "
-            f"{error}. Pass the prefix of the checkpoint, or its .meta file.{_models_in(folder)}"
-        ) from error
+            f"The file {file!r} is no list of checkpoints, as TensorFlow writes one beside them. "
+            f"Pass the prefix of the checkpoint, or its .meta file.{_models_in(folder)}"
+        )
     name = _SHARDS.sub("", state.model_checkpoint_path)
     here = os.path.join(folder, os.path.basename(name))
     within = os.path.join(folder, name)

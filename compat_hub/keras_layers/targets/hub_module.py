@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from compat_hub.errors import HubError, InputTypeError, UnknownNameError
 from compat_hub.format.tensor_info import TensorInfo
-from compat_hub.hub_module.dispatch import ChosenSignature, call_by_flag
+from compat_hub.hub_module.dispatch import RETURNED, ChosenSignature, call_by_flag
 from compat_hub.hub_module.hub_module import HubModule
 from compat_hub.hub_module.signature_function import CallResult
 from compat_hub.keras_layers.targets.target import Target, shapes_of, split_variables, trace
@@ -39,8 +39,7 @@ class HubModuleTarget(Target):
         self.resolved_object = module
         self._arguments = arguments
         self._signature = signature
-        inference = module.dispatcher.choose(signature, False).signature
-        self._outputs = None if as_dict else (output_key or inference.default_output,)
+        self._outputs = None if as_dict else RETURNED if output_key is None else (output_key,)
         choices = self._choices()
         self._input_names = {name for chosen in choices for name in chosen.signature.inputs}
         self._check_names(choices)
@@ -71,7 +70,7 @@ class HubModuleTarget(Target):
             return dispatcher.run(chosen, values, losses=trainable, is_watched=is_watched)
 
         result = call_by_flag(training, call, trainable)
-        output = result.outputs[self._outputs[0]] if self._outputs else result.outputs
+        output = next(iter(result.outputs.values())) if self._outputs else result.outputs
         return output, result.losses
 
     def output_shapes(self, input_shapes: Any, dtype: tf.DType) -> Any:
@@ -147,7 +146,8 @@ class HubModuleTarget(Target):
                 f"signature {name!r}. Its inputs are {sorted(self._input_names)}."
             )
         known = {output for chosen in choices for output in chosen.signature.outputs}
-        for output in self._outputs or ():
+        for wanted in self._outputs or ():
+            output = wanted or choices[0].signature.default_output
             if output not in known:
                 raise UnknownNameError(
                     f"KerasLayer for {handle!r}: the signature {name!r} has no output {output!r}. "
