@@ -73,8 +73,8 @@ def test_what_is_converted_needs_no_compat_hub(tmp_path: Path) -> None:
         wanted: dict[str, Any] = {f"out/{n}": np.zeros(0) for n in record.part("out")}
         inputs = {f"in/{n}": value.numpy() for n, value in record.inputs.items()}
         inputs = {n: v.astype("S") if v.dtype.kind == "O" else v for n, v in inputs.items()}
-        wanted["signature"] = record.signature
-        np.savez(tmp_path / f"{name}.npz", **wanted, **inputs)
+        given: dict[str, Any] = {**wanted, **inputs, "signature": record.signature}
+        np.savez(tmp_path / f"{name}.npz", **given)
     program = [sys.executable, "-c", _PLAIN_TENSORFLOW, str(tmp_path)]
     found = subprocess.run(program, capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stderr[-3000:]

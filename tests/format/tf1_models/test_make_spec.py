@@ -158,7 +158,7 @@ def test_other_files_say_what_takes_them(tmp_path: Path) -> None:
     assert "of TensorFlow 2: pass its folder" in refused(tmp_path / "tf2/saved_model.pb")
     file = FOLDER / "simple_save/model/saved_model.pb"
     assert f"pass the folder that it is in, {str(file.parent)!r}" in refused(file)
-    tf.train.Checkpoint(v=tf.Variable(1.0)).write(str(tmp_path / "objects"))
+    tf.train.Checkpoint(v=tf.Variable(tf.ones([]))).write(str(tmp_path / "objects"))
     assert "a checkpoint of objects" in refused(tmp_path / "objects")
     for name in ("model.index", "model.data-00000-of-00001"):
         shutil.copy(FOLDER / "checkpoint_partial" / name, tmp_path / name)
