@@ -39,6 +39,12 @@ class HubError(Exception):
     # a StagingError, which no `except` clause for ours catches.
     __init__ = Exception.__init__
 
+    # The message names the module, the signature and the input. With these marks AutoGraph puts no
+    # page about the converted code before it (tensorflow/python/autograph/impl/api.py), and Keras
+    # none about the call's arguments around it (utils/traceback_utils.py, in both).
+    ag_pass_through = True
+    _keras_call_info_injected = True
+
     # Messages go to logs and reports, so none has a password that a handle has. Exception's own
     # methods: KeyError prints the repr of its argument, which turns a message into one quoted line.
     def __str__(self) -> str:

@@ -188,7 +188,7 @@ def _to_dense(value: Any, name: str, info: TensorInfo, where: str) -> tf.Tensor:
 
 
 def _shape_hint(found: tf.TensorShape, info: TensorInfo) -> str:
-    """What to do where there is a dimension too many or too few, as with one text, or a column."""
+    """What does not fit in words, or what to do, as with one text, or a column."""
     declared = info.get_shape()
     if declared.rank is None or found.rank is None:
         return ""
@@ -197,6 +197,9 @@ def _shape_hint(found: tf.TensorShape, info: TensorInfo) -> str:
         return f" Pass {what}: the first dimension counts the examples."
     if found.rank == declared.rank + 1 and found[-1] == 1:
         return f" Drop the last dimension: tf.squeeze(x, {declared.rank})."
+    if found.rank == declared.rank == 2 and None not in (found[1], declared[1]):
+        what = "texts" if info.dtype == tf.string else "numbers"
+        return f" The module expects {declared[1]} {what} in a row, and found {found[1]}."
     return ""
 
 

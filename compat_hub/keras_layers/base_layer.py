@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import tensorflow as tf
@@ -49,7 +50,7 @@ class HubLayer:
         output_key: str | None = None,
         output_shape: Any = None,
         load_options: Any = None,
-        train_only: str | None = None,
+        train_only: str | Sequence[str] | None = None,
         allow_host_access: bool = False,
         allow_links: bool = False,
         missing: Missing = "error",
@@ -67,6 +68,12 @@ class HubLayer:
                 "train_only": train_only,
             }
         )
+        if train_only is not None and not trainable:
+            raise SignatureError(
+                f"train_only={train_only!r} says what trains, and trainable=False that nothing "
+                "does. Pass trainable=True; to begin with a frozen layer, set layer.trainable to "
+                "False afterwards."
+            )
         options = {
             "arguments": dict(arguments) if arguments else None,
             "tags": None if tags is None else sorted(normalize_tags(tags)),
@@ -74,7 +81,7 @@ class HubLayer:
             "signature_outputs_as_dict": signature_outputs_as_dict,
             "output_key": output_key,
             "output_shape": output_shape,
-            "train_only": train_only,
+            "train_only": _plain_patterns(train_only),
             "allow_host_access": True if allow_host_access else None,
             "allow_links": True if allow_links else None,
             "missing": None if missing == "error" else missing,
@@ -94,6 +101,28 @@ class HubLayer:
             load_options=load_options,
             **{k: v for k, v in options.items() if k != "output_shape"},
         )
+
+    @property
+    def handle(self) -> Any:
+        """What the layer was made from: the path as text, or the object."""
+        is_path = isinstance(self._handle, os.PathLike)
+        return os.fspath(self._handle) if is_path else self._handle
+
+    @property
+    def train_only(self) -> Any:
+        """Regular expressions for the names of the variables that train, None for all.
+
+        Setting it takes effect where `trainable` does: compile the model again.
+        """
+        return self._options["train_only"]
+
+    @train_only.setter
+    def train_only(self, patterns: Any) -> None:
+        patterns = None if patterns is None else _plain_patterns(patterns)
+        check_arguments({"train_only": patterns})
+        self._target.train_only(patterns)
+        self._options["train_only"] = patterns
+        self._divide_weights(*self._weights_by_role())
 
     @property
     def resolved_object(self) -> Any:
@@ -187,7 +216,12 @@ class HubLayer:
         is_trusted = not other_keras.loads_file()
         try:
             arguments = _layer_config.restore(config, cls._maker, is_trusted)
-            return cls(**arguments)
+            if arguments.get("train_only") is None or arguments.get("trainable"):
+                return cls(**arguments)
+            # It was frozen later.
+            layer: Any = cls(**{**arguments, "trainable": True})
+            layer.trainable = False
+            return layer
         except (ResolveError, ModuleFormatError, UnsafeModuleError) as error:
             where = f"The layer {config.get('name')!r}"
             raise _layer_config.explain(where, config.get("handle"), error, cls._maker) from error
@@ -216,7 +250,10 @@ class HubLayer:
         load_weights(store, self._weights_by_name(), self._where, self._weights_file())
 
     def __repr__(self) -> str:
-        return other_keras.describe(self, self._maker.keras)
+        layer: Any = self
+        target = getattr(self, "_target", None)  # not yet, where the arguments do not fit
+        what = "" if target is None else f" on {target.describe()}, {self._describe_training()},"
+        return f"<KerasLayer {layer.name!r}{what} {other_keras.hint(self._maker.keras)}>"
 
     __str__ = __repr__
 
@@ -242,11 +279,8 @@ class HubLayer:
         """Makes the module's variables weights, and what it consists of parts of checkpoints."""
         target = self._target
         weights = self.adopted_weights
-        trained = {id(v) for v in target.trainable_variables}
-        self._adopt_weights(
-            {name: v for name, v in weights.items() if id(v) in trained},
-            {name: v for name, v in weights.items() if id(v) not in trained},
-        )
+        self._divide_weights(*self._weights_by_role())
+        self._finish()
         tracking.track(self, target.resolved_object, "resolved_object")
         if not isinstance(target.resolved_object, HubModule):
             # An object need not show its variables to checkpoints.
@@ -259,9 +293,30 @@ class HubLayer:
             tracking.track(self, holder, "arguments")
         _layer_config.add_user(self, target.resolved_object)
 
-    def _adopt_weights(
+    def _describe_training(self) -> str:
+        layer: Any = self
+        trained, frozen = map(len, self._weights_by_role())
+        if not trained + frozen:
+            return "without variables"
+        if not layer.trainable:
+            return f"frozen ({trained + frozen} variables)"
+        only = "" if self.train_only is None else f", train_only={self.train_only!r}"
+        return f"trains {trained} of {trained + frozen} variables{only}"
+
+    def _weights_by_role(self) -> tuple[dict[str, tf.Variable], dict[str, tf.Variable]]:
+        """The module's variables by name: those that train with the layer, and the others."""
+        weights = [*self.adopted_weights.items()]
+        count = len(self._target.trainable_variables)
+        return dict(weights[:count]), dict(weights[count:])
+
+    def _divide_weights(
         self, trainable: dict[str, tf.Variable], frozen: dict[str, tf.Variable]
     ) -> None:
+        """Tells Keras of the weights, and which of them train; it may be called again."""
+        raise NotImplementedError
+
+    def _finish(self) -> None:
+        """Tells Keras what else it has to know, once."""
         raise NotImplementedError
 
     def _own_weights(self) -> list[tf.Variable]:
@@ -303,3 +358,8 @@ class HubLayer:
                 f"The `output_shape` of {self._where} is {shape!r:.200}, and neither a shape nor a "
                 f"nest of shapes: {error}"
             ) from error
+
+
+def _plain_patterns(patterns: Any) -> Any:
+    """The patterns as a list of their own, which Keras has not wrapped."""
+    return [*patterns] if isinstance(patterns, list | tuple) else patterns

@@ -57,8 +57,9 @@ class KerasLayer(HubLayer, keras3_private.HeldWeights, keras.layers.Layer):
         output_shape: The output's shape without the batch dimension, a tuple or a nest of tuples,
             where the graph does not tell it.
         load_options: A `tf.saved_model.LoadOptions`.
-        train_only: A regular expression, searched in the variables' names: of the trainable
-            variables only those train, the others stay frozen.
+        train_only: A regular expression, or a list of them, searched in the names that
+            `compat_hub.inspect` and `variable_map` show: of the trainable variables those train in
+            which one is found, the others stay frozen.
         allow_host_access: Whether the module's graph may touch the host: read and write files
             other than its own assets, call Python, reach the network. Where a file is loaded that
             a model was saved to, the permission that is in it does not count.
@@ -69,7 +70,9 @@ class KerasLayer(HubLayer, keras3_private.HeldWeights, keras.layers.Layer):
         **kwargs: Arguments of `keras.layers.Layer`: `name`, `dtype`, ...
 
     Attributes:
+        handle: What the layer was made from: the path as text, or the object.
         resolved_object: The `HubModule`, or what else the handle led to.
+        train_only: The argument. It may be set: compile the model again, as for `trainable`.
 
     Raises:
         ResolveError: The handle leads to no folder.
@@ -182,8 +185,10 @@ class KerasLayer(HubLayer, keras3_private.HeldWeights, keras.layers.Layer):
                 "symbolic tensors of this kind. Call the layer on values, as in a subclassed model."
             ) from error
 
-    def _adopt_weights(self, trainable: Any, frozen: Any) -> None:
+    def _divide_weights(self, trainable: Any, frozen: Any) -> None:
         self.hold_weights(trainable, frozen)
+
+    def _finish(self) -> None:
         keras3_private.allow_any_input(self)
         if self._input_dtype() is not None:
             keras3_private.use_compute_dtype_for_input(self)

@@ -77,6 +77,10 @@ class HeldVariable(keras.Variable):
         """Notes that a layer trains it when that is trainable."""
         self._trainers.add(layer)
 
+    def no_longer_train_with(self, layer: HeldWeights) -> None:
+        """Takes that back."""
+        self._trainers.discard(layer)
+
     def trains_with(self, layer: HeldWeights) -> bool:
         """Whether the layer is one of those that train it."""
         return layer in self._trainers
@@ -91,16 +95,27 @@ class HeldWeights:
     def hold_weights(
         self, trainable: Mapping[str, tf.Variable], frozen: Mapping[str, tf.Variable]
     ) -> None:
-        """Makes variables weights of the layer, except those of a dtype that Keras has not."""
+        """Makes variables weights of the layer, except those of a dtype that Keras has not.
+
+        Called again, it says anew which of them train.
+        """
         layer: Any = self
+        tracker = layer._tracker
+        is_locked = tracker.locked  # from the first call on a layer has all its weights
+        tracker.unlock()
         for name, variable in {**trainable, **frozen}.items():
             if not _has_dtype(variable):
                 continue
             held = HeldVariable.of(variable, f"{layer.name}/{name}")
+            tracker.untrack(held)
             if name in trainable:
                 held.train_with(self)
-            store = "trainable_variables" if name in trainable else "non_trainable_variables"
-            layer._tracker.add_to_store(store, held)
+                tracker.add_to_store("trainable_variables", held)
+            else:
+                held.no_longer_train_with(self)
+                tracker.add_to_store("non_trainable_variables", held)
+        if is_locked:
+            tracker.lock()
 
     def free_losses(self) -> list[tf.Tensor]:
         """The losses that do not come from a call."""

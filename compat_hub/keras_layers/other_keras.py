@@ -49,18 +49,14 @@ def _loads_older_format() -> bool:
     )
 
 
-def describe(layer: Any, package: str) -> str:
-    """A layer's repr, which `Sequential.add` of the other Keras prints where it refuses it.
+def hint(package: str) -> str:
+    """What a model of the other Keras takes; `Sequential.add` of that prints a layer's repr.
 
     Args:
-        layer: The layer.
         package: Whose layer it is, `"keras"` or `"tf_keras"`.
     """
     other = _other(package)
-    return (
-        f"<KerasLayer {layer.name!r} for {_NAMES[package]}; a model of {_NAMES[other]} takes a "
-        f"{_LAYERS[other]}>"
-    )
+    return f"for {_NAMES[package]}; a model of {_NAMES[other]} takes a {_LAYERS[other]}"
 
 
 def check_call(layer: Any, inputs: Any, package: str) -> None:

@@ -55,7 +55,9 @@ class KerasLayer(HubLayer, tf_keras_private.AdoptedWeights, tf_keras.layers.Laye
         **kwargs: Arguments of `tf_keras.layers.Layer`: `name`, `dtype`, `input_shape`, ...
 
     Attributes:
+        handle: What the layer was made from: the path as text, or the object.
         resolved_object: The `HubModule`, or what else the handle led to.
+        train_only: The argument. It may be set: compile the model again, as for `trainable`.
 
     Raises:
         ResolveError: The handle leads to no folder.
@@ -68,10 +70,12 @@ class KerasLayer(HubLayer, tf_keras_private.AdoptedWeights, tf_keras.layers.Laye
 
     _maker = _layer_config.Maker("tf_keras", tf_keras.saving, _PACKAGE)
 
-    def _adopt_weights(
+    def _divide_weights(
         self, trainable: dict[str, tf.Variable], frozen: dict[str, tf.Variable]
     ) -> None:
         self.adopt_weights(trainable, frozen)
+
+    def _finish(self) -> None:
         for loss in self._target.regularization_losses:
             self.add_loss(self._unless_frozen(loss))
 

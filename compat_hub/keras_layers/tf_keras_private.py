@@ -48,10 +48,19 @@ class AdoptedWeights:
     def adopt_weights(
         self, trainable: Mapping[str, tf.Variable], frozen: Mapping[str, tf.Variable]
     ) -> None:
-        """Makes variables weights of the layer."""
+        """Makes variables weights of the layer; called again, it says anew which of them train.
+
+        The weights that a subclass made stay, behind those.
+        """
+        before = getattr(self, "_adopted_weights", {}).values()
+        ids = {id(v) for v in before}
+        own = [
+            [v for v in weights if id(v) not in ids]
+            for weights in (self._trainable_weights, self._non_trainable_weights)
+        ]
         self._adopted_weights = {**trainable, **frozen}
-        self._trainable_weights = [*trainable.values()]
-        self._non_trainable_weights = [*frozen.values()]
+        self._trainable_weights = [*trainable.values(), *own[0]]
+        self._non_trainable_weights = [*frozen.values(), *own[1]]
 
     def added_weights(self) -> list[tf.Variable]:
         """The weights that the layer has besides, as a subclass adds them."""

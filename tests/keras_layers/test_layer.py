@@ -383,12 +383,135 @@ def test_train_only(kit: Kit) -> None:
     assert len(layer.trainable_weights) == 2
 
 
-def test_train_only_that_matches_nothing(kit: Kit) -> None:
-    with pytest.raises(compat_hub.SignatureError, match=r"'moving'.*conv2d/kernel:0") as caught:
-        kit.layer("image_bn", train_only="moving")
-    assert path_of("image_bn") in str(caught.value)
-    with pytest.raises(compat_hub.SignatureError, match=r"train_only='\('.*no regular expression"):
-        kit.layer("image_bn", train_only="(")
+def test_train_only_goes_by_the_names_of_variable_map(kit: Kit) -> None:
+    def trained(patterns: Any, fixture: str = "image_bn") -> list[str]:
+        return kit.names(kit.layer(fixture, train_only=patterns).trainable_weights)
+
+    assert trained("conv2d_1/kernel$") == ["conv2d_1/kernel"]
+    assert trained("conv2d_1/kernel:0$") == ["conv2d_1/kernel"]  # as it was spelled before
+    assert trained(["^conv2d/kernel$", "_1/bias$"]) == ["conv2d/kernel", "conv2d_1/bias"]
+    parts = trained("^outer/inner/weights$", "partitioned")
+    assert len(parts) > 1
+    assert all(name.startswith("outer/inner/weights/part_") for name in parts)
+
+
+@pytest.mark.parametrize(
+    ("patterns", "words"),
+    [
+        ("nothing", r"'nothing' matches no trainable variable of .*image_bn.*: conv2d/kernel, "),
+        ("moving", r"matches 'batch_normalization/moving_mean', which the module's author"),
+        (["kernel", "nothing"], "'nothing' matches no trainable variable"),
+        ([], "empty list"),
+        ("(", r"'\(' is not a regular expression"),
+    ],
+)
+def test_train_only_that_matches_nothing(kit: Kit, patterns: Any, words: str) -> None:
+    with pytest.raises(compat_hub.SignatureError, match=words):
+        kit.layer("image_bn", train_only=patterns)
+    layer = kit.layer("image_bn", train_only="conv2d/kernel")
+    with pytest.raises(compat_hub.SignatureError, match=words):
+        layer.train_only = patterns
+    assert layer.train_only == "conv2d/kernel"
+    assert len(layer.trainable_weights) == 1
+
+
+def test_train_only_of_a_layer_that_does_not_train(kit: Kit) -> None:
+    with pytest.raises(compat_hub.SignatureError, match="Pass trainable=True"):
+        kit.layer("image_bn", trainable=False, train_only="kernel")
+    layer = kit.layer("image_bn", train_only="conv2d/kernel")
+    layer.trainable = False
+    again = kit.layer_class.from_config(layer.get_config())
+    assert (again.trainable, again.train_only) == (False, "conv2d/kernel")
+    again.trainable = True
+    assert kit.names(again.trainable_weights) == ["conv2d/kernel"]
+
+
+def test_train_only_that_changes(kit: Kit) -> None:
+    layer = kit.layer("image_bn", train_only=["conv2d_1/kernel", "gamma"])
+    model = kit.keras.Sequential([kit.keras.Input([8, 8, 3]), layer, kit.keras.layers.Dense(1)])
+    kit.compile(model).fit(IMAGES, np.ones([6, 1]), verbose=0)
+    for patterns, trained in (
+        ("_1/(kernel|beta)", {"conv2d_1/kernel", "batch_normalization_1/beta"}),
+        (["_1/kernel", "^conv2d/kernel"], {"conv2d_1/kernel", "conv2d/kernel"}),
+    ):
+        layer.train_only = patterns
+        assert layer.train_only == layer.get_config()["train_only"] == patterns
+        assert set(kit.names(layer.trainable_weights)) == trained
+        assert len(model.trainable_weights) == len(trained) + 2
+        assert len(layer.weights) == 12
+        before = values(layer)
+        kit.compile(model).fit(IMAGES, np.ones([6, 1]), verbose=0)
+        assert {n for n in changed(layer, before) if "moving" not in n} == trained
+        again = kit.layer_class.from_config(layer.get_config())
+        assert kit.names(again.weights) == kit.names(layer.weights)
+    layer.train_only = None
+    assert len(layer.trainable_weights) == 8
+
+
+def test_train_only_of_a_subclass_with_weights(kit: Kit) -> None:
+    class Scaled(kit.layer_class):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self.scale = self.add_weight(shape=(), initializer="ones", name="scale")
+
+    layer = Scaled(path_of("fruit"), trainable=True)
+    layer.train_only = "cats/kernel"
+    assert sorted(w.name.partition(":")[0].rpartition("/")[2] for w in layer.trainable_weights) == [
+        "kernel",
+        "scale",
+    ]
+    assert len(layer.weights) == 7
+
+
+# What a layer says of itself ----------------------------------------------------------------------
+
+
+def test_repr(kit: Kit) -> None:
+    layer = kit.fruit_layer(name="hub")
+    where = f"<KerasLayer 'hub' on {path_of('fruit')!r}, signature 'fruit_to_pet', "
+    assert repr(layer).startswith(f"{where}trains 6 of 6 variables, for ")
+    layer.train_only = ["cats", "dogs"]
+    assert f"trains 4 of 6 variables, train_only={['cats', 'dogs']}" in repr(layer)
+    layer.trainable = False
+    assert repr(layer).startswith(f"{where}frozen (6 variables), for ")
+    assert "variant {'train'}" in repr(kit.layer("image_bn", tags="train"))
+    assert "on an object of type function, without variables" in repr(kit.layer_class(tf.identity))
+
+
+def test_the_handle(kit: Kit) -> None:
+    path = path_of("fruit")
+    module = compat_hub.load(path)
+    assert kit.layer_class(path).handle == kit.layer_class(Path(path)).handle == path
+    assert kit.layer_class(module).handle is module
+
+
+def test_messages_of_calls_are_the_module_s(kit: Kit) -> None:
+    """Without the pages that AutoGraph and Keras write about code and arguments."""
+    layer = kit.fruit_layer()
+    wrong = {"apples": tf.ones([2, 4]), "oranges": tf.ones([2, 2])}
+    inputs = {name: kit.keras.Input(value.shape[1:]) for name, value in wrong.items()}
+
+    class Model(kit.keras.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.hub = layer
+
+        def call(self, inputs: Any, training: Any = None) -> Any:
+            return self.hub(inputs)["cats"]
+
+    for call in (
+        lambda: layer(wrong),
+        lambda: layer(inputs),
+        lambda: tf.function(layer)(wrong),
+        lambda: kit.compile(Model()).fit(wrong, np.ones([2, 2]), verbose=0),
+        lambda: Model().predict(wrong, verbose=0),
+    ):
+        with pytest.raises(compat_hub.InputTypeError) as caught:
+            call()
+        message = str(caught.value)
+        assert message.startswith(f"In module {path_of('fruit')!r}, variant ")
+        assert "signature 'fruit_to_pet', input 'oranges': expected float32 [None, 3]" in message
+        assert message.endswith("The module expects 3 numbers in a row, and found 2.")
 
 
 # Arguments, outputs, shapes -----------------------------------------------------------------------
@@ -680,7 +803,7 @@ def test_weights_go_by_name(kit: Kit) -> None:
     ("fixture", "options"),
     [
         ("image_bn", {}),
-        ("image_bn", {"trainable": True, "name": "hub", "train_only": "kernel"}),
+        ("image_bn", {"trainable": True, "name": "hub", "train_only": ["kernel", "bias"]}),
         ("image_bn", {"tags": {"train"}, "output_shape": (4,)}),
         ("image_bn", {"output_key": "block_2", "signature": "image_feature_vector"}),
         ("fruit", {"signature": "fruit_to_pet", "signature_outputs_as_dict": True}),

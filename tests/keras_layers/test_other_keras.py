@@ -24,16 +24,12 @@ def test_in_a_sequential_model() -> None:
     for_tf_keras, for_keras = _layers(name="hub")
     with pytest.raises(ValueError, match=r"Only instances of `keras\.Layer`") as caught:
         keras.Sequential([for_tf_keras])
-    assert (
-        "Received: <KerasLayer 'hub' for tf_keras; "
-        "a model of Keras 3 takes a compat_hub.keras3.KerasLayer>"
-    ) in str(caught.value)
+    assert "Received: <KerasLayer 'hub' on" in str(caught.value)
+    assert "a model of Keras 3 takes a compat_hub.keras3.KerasLayer>" in str(caught.value)
     with pytest.raises(TypeError, match="must be an instance of class Layer") as caught:
         tf_keras.Sequential([for_keras])
-    assert (
-        "Received: layer=<KerasLayer 'hub' for Keras 3; "
-        "a model of tf_keras takes a compat_hub.keras2.KerasLayer>"
-    ) in str(caught.value)
+    assert "Received: layer=<KerasLayer 'hub' on" in str(caught.value)
+    assert "a model of tf_keras takes a compat_hub.keras2.KerasLayer>" in str(caught.value)
 
 
 @pytest.mark.parametrize("in_a_dict", [False, True], ids=["tensor", "dict"])

@@ -166,7 +166,7 @@ def test_a_checkpoint_of_a_layer_for_the_bare_module_and_back(kit: Kit, tmp_path
     holder.read(path).assert_consumed()
     assert module.variable_map["gamma"].numpy().tolist() == [0.0, 1.0, 2.0, 3.0, 4.0]
     path = tf.train.Checkpoint(module=module).write(str(tmp_path / "m"))
-    layer = kit.layer_class(HPARAMS, train_only="gamma")
+    layer = kit.layer_class(HPARAMS, trainable=True, train_only="gamma")
     tf.train.Checkpoint(module=layer.resolved_object).read(path).assert_consumed()
     assert layer.weights[0].numpy().tolist() == [0.0, 1.0, 2.0, 3.0, 4.0]
 

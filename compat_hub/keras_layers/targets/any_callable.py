@@ -12,7 +12,8 @@ import tensorflow as tf
 
 from compat_hub.errors import SignatureError, UnknownNameError
 from compat_hub.keras_layers import tf_keras_private
-from compat_hub.keras_layers.targets.target import Target, shapes_of, split_variables, trace
+from compat_hub.keras_layers.targets.target import Target, shapes_of, trace
+from compat_hub.keras_layers.targets.train_only import Patterns
 from compat_hub.tf_private import autograph_marks
 
 
@@ -26,7 +27,7 @@ class CallableTarget(Target):
         signature: str | None,
         as_dict: bool,
         output_key: str | None,
-        train_only: str | None,
+        train_only: Patterns,
     ) -> None:
         self.resolved_object = obj
         self._arguments = arguments
@@ -42,13 +43,9 @@ class CallableTarget(Target):
         self._callable = _find_callable(obj, signature)
         self._has_training = tf_keras_private.has_training_argument(self._callable)
         trainable = list(getattr(obj, "trainable_variables", ()))
-        self.trainable_variables, self.frozen_variables = split_variables(
-            trainable, getattr(obj, "variables", ()), train_only, type(obj).__name__
-        )
-        names = _unique_names([*getattr(obj, "variables", ()), *trainable])
-        self.variable_names = [
-            names[id(v)] for v in [*self.trainable_variables, *self.frozen_variables]
-        ]
+        variables = [*getattr(obj, "variables", ()), *trainable]
+        self.set_variables(trainable, variables, _unique_names(variables))
+        self.train_only(train_only)
         self.regularization_losses = list(getattr(obj, "regularization_losses", ()))
         for loss in self.regularization_losses:
             if not callable(loss):
@@ -56,6 +53,13 @@ class CallableTarget(Target):
                     "The `regularization_losses` of a callable must be callables without "
                     f"arguments that return a scalar each, found {loss!r}."
                 )
+
+    @property
+    def where(self) -> str:
+        return f"an object of type {type(self.resolved_object).__name__}"
+
+    def describe(self) -> str:
+        return self.where + (f", signature {self._signature!r}" if self._signature else "")
 
     def __call__(self, inputs: Any, training: Any, trainable: bool) -> tuple[Any, list[tf.Tensor]]:
         del trainable  # such a callable reads its variables itself

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
 
+from compat_hub.common.masking import masked
 from compat_hub.errors import HubError, InputTypeError, UnknownNameError
 from compat_hub.format.tensor_info import TensorInfo
 from compat_hub.hub_module.dispatch import RETURNED, ChosenSignature, call_by_flag
 from compat_hub.hub_module.hub_module import HubModule
 from compat_hub.hub_module.signature_function import CallResult
-from compat_hub.keras_layers.targets.target import Target, shapes_of, split_variables, trace
+from compat_hub.keras_layers.targets.target import Target, shapes_of, trace
+from compat_hub.keras_layers.targets.train_only import Patterns
 from compat_hub.programs.state_tensor import StateTensor
 from compat_hub.programs.xla import find_uncompilable_op
 from compat_hub.state.variables import StateVariable
@@ -34,7 +35,7 @@ class HubModuleTarget(Target):
         signature: str | None,
         as_dict: bool,
         output_key: str | None,
-        train_only: str | None,
+        train_only: Patterns,
     ) -> None:
         self.resolved_object = module
         self._arguments = arguments
@@ -44,15 +45,25 @@ class HubModuleTarget(Target):
         self._input_names = {name for chosen in choices for name in chosen.signature.inputs}
         self._check_names(choices)
         self._input_dtype = self._find_input_dtype(choices[0])
-        self.trainable_variables, self.frozen_variables = split_variables(
-            module.trainable_variables, module.variables, train_only, repr(module.spec.handle)
-        )
+        self._uncompilable: dict[bool, str | None] = {}  # as long as the same variables train
         names = _names_in(module.variable_map)
-        self.variable_names = [
-            names[id(v)] for v in [*self.trainable_variables, *self.frozen_variables]
-        ]
-        self._watched = {id(v) for v in self.trainable_variables}
+        self.set_variables(module.trainable_variables, module.variables, names)
+        self.train_only(train_only)
         self.regularization_losses: list[Callable[[], tf.Tensor]] = [*module.regularization_losses]
+
+    @property
+    def where(self) -> str:
+        return repr(masked(str(self.resolved_object.spec.handle)))
+
+    def describe(self) -> str:
+        pinned = self.resolved_object.tags
+        variant = "" if pinned is None else f", variant {set(pinned) or 'set()'}"
+        return f"{self.where}, signature {self._signature or 'default'!r}{variant}"
+
+    def train_only(self, patterns: Patterns) -> None:
+        super().train_only(patterns)
+        self._watched = {id(v) for v in self.trainable_variables}
+        self._uncompilable.clear()
 
     @autograph_marks.unconverted
     def __call__(self, inputs: Any, training: Any, trainable: bool) -> tuple[Any, list[tf.Tensor]]:
@@ -91,8 +102,12 @@ class HubModuleTarget(Target):
     def input_dtype(self) -> tf.DType | None:
         return self._input_dtype
 
-    @functools.cache  # noqa: B019
     def uncompilable_op(self, trainable: bool) -> str | None:
+        if trainable not in self._uncompilable:
+            self._uncompilable[trainable] = self._find_uncompilable_op(trainable)
+        return self._uncompilable[trainable]
+
+    def _find_uncompilable_op(self, trainable: bool) -> str | None:
         def call(values: Any) -> Any:
             return self(values, False, False)[0]
 

@@ -13,6 +13,7 @@ from compat_hub.hub_module.load import load
 from compat_hub.keras_layers.targets.any_callable import CallableTarget
 from compat_hub.keras_layers.targets.hub_module import HubModuleTarget
 from compat_hub.keras_layers.targets.target import Target
+from compat_hub.keras_layers.targets.train_only import Patterns
 from compat_hub.state.module_state import Missing
 
 
@@ -25,7 +26,7 @@ def make_target(
     signature_outputs_as_dict: bool | None = None,
     output_key: str | None = None,
     load_options: Any = None,
-    train_only: str | None = None,
+    train_only: Patterns = None,
     allow_host_access: bool = False,
     allow_links: bool = False,
     missing: Missing | None = None,

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import abc
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import tensorflow as tf
 
-from compat_hub.errors import SignatureError
+from compat_hub.keras_layers.targets.train_only import Patterns, find_trained
 
 
 class Target(abc.ABC):
@@ -29,6 +28,38 @@ class Target(abc.ABC):
     frozen_variables: list[tf.Variable]
     variable_names: list[str]
     regularization_losses: list[Callable[[], tf.Tensor]]
+
+    def set_variables(
+        self,
+        trainable: Iterable[tf.Variable],
+        all_: Iterable[tf.Variable],
+        names: Mapping[int, str],
+    ) -> None:
+        """Notes which variables there are: those that may train, all, and their names by id."""
+        self._may_train = {names[id(v)]: v for v in trainable}
+        self._all = {names[id(v)]: v for v in all_}
+
+    def train_only(self, patterns: Patterns) -> None:
+        """Sets which of the variables that may train are trained; the others are frozen.
+
+        Raises:
+            SignatureError: A pattern finds none. Nothing has changed then.
+        """
+        others = {name: v for name, v in self._all.items() if name not in self._may_train}
+        trained = find_trained(patterns, self._may_train, others, self.where)
+        # In the module's order: .h5 files know weights by their numbers.
+        frozen = {name: v for name, v in self._all.items() if name not in trained}
+        self.trainable_variables, self.frozen_variables = [*trained.values()], [*frozen.values()]
+        self.variable_names = [*trained, *frozen]
+
+    @property
+    @abc.abstractmethod
+    def where(self) -> str:
+        """How messages name the module."""
+
+    @abc.abstractmethod
+    def describe(self) -> str:
+        """The module and the signature, as a layer's repr shows them."""
 
     @abc.abstractmethod
     def __call__(self, inputs: Any, training: Any, trainable: bool) -> tuple[Any, list[tf.Tensor]]:
@@ -88,32 +119,6 @@ def trace(function: Callable[[Any], Any], inputs: Any) -> Any:
 def shapes_of(specs: Any) -> Any:
     """The nest of shapes of a nest of type specs."""
     return tf.nest.map_structure(lambda spec: spec.shape, specs)
-
-
-def split_variables(
-    trainable: Sequence[tf.Variable],
-    variables: Sequence[tf.Variable],
-    train_only: str | None,
-    what: str,
-) -> tuple[list[tf.Variable], list[tf.Variable]]:
-    """The variables to train and the others, each once."""
-    selected = list(trainable)
-    if train_only is not None:
-        try:
-            pattern = re.compile(train_only)
-        except re.error as error:
-            raise SignatureError(
-                f"train_only={train_only!r} is no regular expression: {error}."
-            ) from error
-        selected = [v for v in trainable if pattern.search(v.name)]
-        if not selected:
-            names = ", ".join(v.name for v in trainable) or "none at all"
-            raise SignatureError(
-                f"train_only={train_only!r} matches no trainable variable of {what}. "
-                f"It has: {names}."
-            )
-    ids = {id(v) for v in selected}
-    return selected, [v for v in variables if id(v) not in ids]
 
 
 def as_shapes(nest: Any) -> Any:
