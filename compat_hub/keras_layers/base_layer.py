@@ -54,6 +54,7 @@ class HubLayer:
         allow_host_access: bool = False,
         allow_links: bool = False,
         missing: Missing = "error",
+        embed_module: bool = False,
         **kwargs: Any,
     ) -> None:
         layer: Any = super()
@@ -85,6 +86,7 @@ class HubLayer:
             "allow_host_access": True if allow_host_access else None,
             "allow_links": True if allow_links else None,
             "missing": None if missing == "error" else missing,
+            "embed_module": True if embed_module else None,
         }
         self._set_up(handle, options, load_options)
         self._take_over_variables()
@@ -99,7 +101,7 @@ class HubLayer:
         self._target = make_target(
             handle,
             load_options=load_options,
-            **{k: v for k, v in options.items() if k != "output_shape"},
+            **{k: v for k, v in options.items() if k not in {"output_shape", "embed_module"}},
         )
 
     @property

@@ -17,16 +17,26 @@ import numpy as np
 import tensorflow as tf
 
 from compat_hub.common.masking import masked
-from compat_hub.errors import ConfigError, HubError, InputTypeError, UnsafeModuleError
+from compat_hub.errors import (
+    ConfigError,
+    HubError,
+    InputTypeError,
+    ResolveError,
+    UnsafeModuleError,
+)
 from compat_hub.format.spec import ModuleSpec, is_module_directory
 from compat_hub.hub_module.hub_module import HubModule
 from compat_hub.hub_module.load import load
 from compat_hub.keras_layers.arguments import check_arguments
+from compat_hub.keras_layers.embedded import is_same_graph, pack, unpacked
 from compat_hub.keras_layers.untrusted_handle import UntrustedHandleError, check_untrusted_handle
+from compat_hub.sources.resolve import is_here, resolve
 
 SHARED_MODULE = "shared_module"
 ALLOW_HOST_ACCESS = "allow_host_access"
 ALLOW_LINKS = "allow_links"
+EMBED_MODULE = "embed_module"
+_EMBEDDED = "embedded_module"
 _PERMISSIONS = {
     ALLOW_HOST_ACCESS: "lets the graph of the module touch the host",
     ALLOW_LINKS: "lets links lead out of the module's folder",
@@ -101,6 +111,8 @@ def describe(
             config[name] = _for_json(value, f"The argument {name!r} of {where}")
     if load_options is not None:
         config["load_options"] = _describe_load_options(load_options)
+    if config.get(EMBED_MODULE):
+        config[_EMBEDDED] = _packed(where, module)
     if isinstance(module, HubModule):
         if module.tags is not None:
             config["tags"] = sorted(module.tags)
@@ -130,6 +142,10 @@ def restore(config: Mapping[str, Any], maker: Maker, is_trusted: bool) -> dict[s
     arguments = dict(config)
     shared = arguments.pop(SHARED_MODULE, None)
     handle, is_given = _relocate(arguments.get("handle"), saving)
+    embedded = arguments.pop(_EMBEDDED, None)
+    if embedded is not None and not is_given and not _leads_to(handle, embedded):
+        handle = unpacked(embedded, f"the layer {arguments.get('name')!r}")
+        arguments["missing"] = "initial"  # weights files have the values
     arguments["handle"] = handle
     if isinstance(arguments.get("load_options"), Mapping):
         arguments["load_options"] = tf.saved_model.LoadOptions(**arguments["load_options"])
@@ -149,6 +165,7 @@ def restore(config: Mapping[str, Any], maker: Maker, is_trusted: bool) -> dict[s
         arguments.pop("tags", None)
     elif shared is not None:
         tags, load_options = arguments.pop("tags", None), arguments.pop("load_options", None)
+        missing = arguments.pop("missing", "error")
 
         def make(key: str, **options: Any) -> Any:
             return saving.deserialize_keras_object(
@@ -165,7 +182,7 @@ def restore(config: Mapping[str, Any], maker: Maker, is_trusted: bool) -> dict[s
             warnings.warn(_no_longer_shared(arguments, maker), SharedModuleWarning, stacklevel=3)
         with _allowing(allowed):
             arguments["handle"] = make(
-                "module", handle=handle, tags=tags, load_options=load_options
+                "module", handle=handle, tags=tags, load_options=load_options, missing=missing
             )
     return arguments
 
@@ -199,7 +216,9 @@ class SharedModule:
         permissions: dict[str, Any] = dict.fromkeys(allowed or (), True)
         try:
             check_arguments({"load_options": options})
-            return load(handle, tags=config.get("tags"), options=options, **permissions)
+            missing = config.get("missing", "error")
+            tags = config.get("tags")
+            return load(handle, tags=tags, options=options, missing=missing, **permissions)
         except InputTypeError as error:  # Keras 3 puts an error of its own in a TypeError's place
             raise ConfigError(
                 f"The module that layers share cannot be loaded as its config says: {error}"
@@ -249,6 +268,27 @@ def _describe_handle(where: str, handle: Any, module: Any) -> str:
             "Export the module, and make the layer from the folder."
         )
     return spec.handle
+
+
+def _packed(where: str, module: Any) -> str:
+    spec = module.spec if isinstance(module, HubModule) else None
+    if spec is None or spec.path is None:
+        raise ConfigError(
+            f"{where} has embed_module=True, and what it was made from is not a module in a folder."
+        )
+    return pack(spec.path, spec.allow_links)
+
+
+def _leads_to(handle: Any, embedded: Any) -> bool:
+    """Whether a handle leads to the module that is embedded, which has no values of its own."""
+    if not isinstance(handle, str):
+        return True  # the program has loaded it
+    if not is_here(handle):
+        return False
+    try:
+        return is_same_graph(resolve(handle), embedded, repr(handle))
+    except ResolveError:
+        return False
 
 
 def _no_longer_shared(arguments: Mapping[str, Any], maker: Maker) -> str:

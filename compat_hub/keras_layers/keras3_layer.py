@@ -67,6 +67,9 @@ class KerasLayer(HubLayer, keras3_private.HeldWeights, keras.layers.Layer):
             a permission in a file does not count either.
         missing: What becomes of variables that the module's checkpoint does not have, as of
             `compat_hub.load`: `"error"` or `"initial"`.
+        embed_module: Whether `.keras` files of a model have the module inside, all but the values
+            of its variables, which are among the model's weights: such a file needs no folder of
+            the module where it is loaded.
         **kwargs: Arguments of `keras.layers.Layer`: `name`, `dtype`, ...
 
     Attributes:
