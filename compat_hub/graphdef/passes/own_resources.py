@@ -15,6 +15,8 @@ _NAMES, _LIST = "shared_name", "shared_names"
 _BY_NODE = "use_node_name_sharing"
 # It runs the rows of several calls together, with what the first of them captures.
 _BATCH = "BatchFunction"
+# Another node has the name of this one as its shared name.
+_NAMED_BY_OTHERS = frozenset({"AddManySparseToTensorsMap", "AddSparseToTensorsMap"})
 
 
 def own_resources(
@@ -23,7 +25,7 @@ def own_resources(
     """Makes the names that nodes share resources by begin with a prefix, in place.
 
     TensorFlow has all resources of a process, or of a session, under one namespace. Two nodes with
-    one name have one resource still; without a name, it is that of the node.
+    one name have one resource still; without a name, it is that of the node and its function.
 
     Args:
         graph_def: The graph; its functions are changed, too.
@@ -31,7 +33,8 @@ def own_resources(
         op_def: Gives the OpDef of an op, or None.
         batch_prefix: The same for nodes that run calls together; `prefix` if empty.
     """
-    _rename(all_nodes(graph_def), prefix, op_def, batch_prefix)
+    _rename(graph_def.node, prefix, op_def, batch_prefix)
+    own_resources_of_functions(graph_def, prefix, op_def, batch_prefix)
 
 
 def runs_calls_together(graph_def: GraphDef) -> bool:
@@ -40,11 +43,12 @@ def runs_calls_together(graph_def: GraphDef) -> bool:
 
 
 def own_resources_of_functions(
-    graph_def: GraphDef, prefix: str, op_def: Callable[[str], Any]
+    graph_def: GraphDef, prefix: str, op_def: Callable[[str], Any], batch_prefix: str = ""
 ) -> None:
     """The same for what is in functions alone: nodes of a graph have the name of its scope."""
     for function in graph_def.library.function:
-        _rename(function.node_def, prefix, op_def)
+        body = f"{function.signature.name}/"
+        _rename(function.node_def, prefix, op_def, batch_prefix, body)
 
 
 def fill_memory(graph_def: GraphDef) -> None:
@@ -55,7 +59,11 @@ def fill_memory(graph_def: GraphDef) -> None:
 
 
 def _rename(
-    nodes: Iterable[NodeDef], prefix: str, op_def: Callable[[str], Any], batch_prefix: str = ""
+    nodes: Iterable[NodeDef],
+    prefix: str,
+    op_def: Callable[[str], Any],
+    batch_prefix: str,
+    body: str = "",
 ) -> None:
     known: dict[str, frozenset[str]] = {}
     for node in nodes:
@@ -63,12 +71,13 @@ def _rename(
             found = op_def(node.op)
             known[node.op] = frozenset(attr.name for attr in found.attr) if found else frozenset()
         attrs = known[node.op]
+        first = batch_prefix or prefix if node.op == _BATCH else prefix
+        own = node.name if node.op in _NAMED_BY_OTHERS else f"{body}{node.name}"
         if _NAMES in attrs:
             name = node.attr[_NAMES].s
             if not name and _BY_NODE in attrs and not node.attr[_BY_NODE].b:
                 continue  # it is of this node alone
-            first = batch_prefix or prefix if node.op == _BATCH else prefix
-            node.attr[_NAMES].s = f"{first}/".encode() + (name or node.name.encode())
+            node.attr[_NAMES].s = f"{first}/".encode() + (name or own.encode())
         if _LIST in attrs:
             names = node.attr[_LIST].list.s
-            names[:] = [f"{prefix}/".encode() + (name or node.name.encode()) for name in names]
+            names[:] = [f"{first}/".encode() + (name or own.encode()) for name in names]

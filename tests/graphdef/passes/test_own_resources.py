@@ -13,6 +13,7 @@ from compat_hub.tf_private import op_registry
 def _graph() -> GraphDef:
     graph_def = GraphDef()
     function = graph_def.library.function.add()
+    function.signature.name = "body"
     for nodes in graph_def.node, function.node_def:
         nodes.add(name="named", op="FIFOQueueV2").attr["shared_name"].s = b"queue"
         nodes.add(name="unnamed", op="Stage")
@@ -23,6 +24,8 @@ def _graph() -> GraphDef:
         several.attr["shared_names"].list.s.extend([b"a", b""])
         nodes.add(name="empty", op="Empty")
         nodes.add(name="other", op="NoSuchOp")
+        nodes.add(name="add", op="AddSparseToTensorsMap")
+        nodes.add(name="take", op="TakeManySparseFromTensorsMap").attr["shared_name"].s = b"add"
     return graph_def
 
 
@@ -34,14 +37,24 @@ def _names(nodes) -> list[bytes]:
 
 def test_names_of_resources() -> None:
     owned = [b"own/queue", b"own/unnamed", b"", b"own/shared", b"own/a", b"own/several"]
+    in_function = [b"own/queue", b"own/body/unnamed", b"", b"own/body/shared", b"own/a"]
+    in_function.append(b"own/body/several")
     graph_def = _graph()
     own_resources_of_functions(graph_def, "own", op_registry.op_def)
-    assert _names(graph_def.library.function[0].node_def) == owned
+    assert _names(graph_def.library.function[0].node_def) == in_function
     assert _names(graph_def.node) == [b"queue", b"", b"", b"", b"a", b""]
     graph_def = _graph()
     own_resources(graph_def, "own", op_registry.op_def)
     assert _names(graph_def.node) == owned
-    assert _names(graph_def.library.function[0].node_def) == owned
+    assert _names(graph_def.library.function[0].node_def) == in_function
+
+
+def test_a_node_that_another_one_names() -> None:
+    graph_def = _graph()
+    own_resources(graph_def, "own", op_registry.op_def)
+    for nodes in graph_def.node, graph_def.library.function[0].node_def:
+        names = {node.name: node.attr["shared_name"].s for node in nodes}
+        assert names["add"] == names["take"] == b"own/add"
 
 
 def test_memory() -> None:
