@@ -14,9 +14,10 @@ import json
 import os
 import pkgutil
 import re
-import subprocess
+import signal
 import sys
 import time
+import traceback
 import warnings
 from typing import Any
 
@@ -28,7 +29,7 @@ warnings.filterwarnings("ignore")
 _HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(_HERE, "..", "..", "tests", "tf1"), os.path.join(_HERE, "models")]
 
-_LIMIT = 1800  # seconds for each half of a model
+_LIMIT = 900  # seconds for each half of a model
 
 
 def _entries() -> dict:
@@ -40,19 +41,22 @@ def _entries() -> dict:
     return entry.ENTRIES
 
 
-def _do(phase: str, name: str, folder: str) -> None:
+def _do(phase: str, name: str, found: Any, folder: str) -> None:
     import recorder  # noqa: PLC0415
     import tensorflow as tf  # noqa: PLC0415
 
     tf.logging.set_verbosity(tf.logging.ERROR)
-    found = _entries()[name]
     if phase == "export":
         _export(recorder, name, found.make(), folder)
-        with open(os.path.join(folder, "about.json"), "w") as file:
-            json.dump({"family": found.family, "source": found.source}, file, indent=1)
-            file.write("\n")
     else:
         recorder.record_module(found.make(), folder)
+
+
+def _say(found: Any, folder: str) -> None:
+    about = {"family": found.family, "source": found.source, "known_as": found.known_as}
+    with open(os.path.join(folder, "about.json"), "w") as file:
+        json.dump(about, file, indent=1)
+        file.write("\n")
 
 
 def _export(recorder: Any, name: str, case: Any, folder: str) -> None:
@@ -67,16 +71,47 @@ def _export(recorder: Any, name: str, case: Any, folder: str) -> None:
         recorder.export_module(name, case, folder)
 
 
-def _run(phase: str, name: str, folder: str) -> str | None:
-    """Runs half of the work in a process of its own; returns what it printed if it failed."""
-    command = [sys.executable, os.path.abspath(__file__), folder, name, "--phase", phase]
-    try:
-        done = subprocess.run(  # noqa: PLW1510
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=_LIMIT
-        )
-    except subprocess.TimeoutExpired:
+def _run(phase: str, name: str, found: Any, folder: str) -> str | None:
+    """Runs half of the work in a process of its own; returns what it printed if it failed.
+
+    The process is forked from this one, which has imported TensorFlow and made no session.
+    """
+    log = os.path.join(os.path.dirname(folder), name + ".log")
+    child = os.fork()
+    if not child:
+        with open(log, "wb") as file:
+            os.dup2(file.fileno(), 1)
+            os.dup2(file.fileno(), 2)
+        status = 1
+        try:
+            _do(phase, name, found, folder)
+            status = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status)
+    status = _wait(child)
+    with open(log, "rb") as file:
+        printed = file.read().decode(errors="replace")[-3000:]
+    os.remove(log)
+    if status is None:
         return "not done after %d s" % _LIMIT
-    return done.stdout.decode(errors="replace")[-3000:] if done.returncode else None
+    return (printed or "ended with %d" % status) if status else None
+
+
+def _wait(child: int) -> int | None:
+    """The status that a process ends with; nothing for one that is stopped after the limit."""
+    end = time.time() + _LIMIT
+    while time.time() < end:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return status
+        time.sleep(0.2)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return None
 
 
 def main() -> int:
@@ -84,20 +119,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out_dir")
     parser.add_argument("names", nargs="*", metavar="NAME", help="default: all that there are")
-    parser.add_argument("--phase", choices=["export", "record"], help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.phase:
-        _do(arguments.phase, arguments.names[0], arguments.out_dir)
-        return 0
-    names = sorted(arguments.names or _entries())
+    entries = _entries()
+    names = sorted(arguments.names or entries)
+    os.makedirs(arguments.out_dir, exist_ok=True)
     failed = 0
     for number, name in enumerate(names, 1):
         folder = os.path.join(os.path.abspath(arguments.out_dir), name)
         if os.path.exists(os.path.join(folder, "golden.json")):
+            _say(entries[name], folder)
             continue
         start = time.time()
         print("[%d/%d] %s" % (number, len(names), name), end=" ", flush=True)
-        problem = _run("export", name, folder) or _run("record", name, folder)
+        problem = _run("export", name, entries[name], folder)
+        problem = problem or _run("record", name, entries[name], folder)
         if problem:
             failed += 1
             os.makedirs(folder, exist_ok=True)
@@ -106,6 +141,7 @@ def main() -> int:
             last = problem.strip().splitlines()[-1:]
             print("failed: %s" % "".join(last)[:200], flush=True)
         else:
+            _say(entries[name], folder)
             print("recorded in %d s" % (time.time() - start), flush=True)
     return failed
 

@@ -1,11 +1,8 @@
-"""One way of one module: python -m benchmarks.zoo.ways WAY FOLDER prints `= ` and what came of it.
-
-That is the worst difference from the record of TensorFlow 1.15, each number relative to the largest
-magnitude of its tensor; `-` where the record has nothing to compare; or the error.
-"""
+"""The ways that a module is taken, each compared with the record of TensorFlow 1.15."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -19,6 +16,7 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 
 import compat_hub
 from tests.records import Record, value_of
@@ -178,17 +176,19 @@ _SERVE = """
 import sys
 import numpy as np
 import tensorflow as tf
-path, signature, given, made = sys.argv[1:]
-model = tf.saved_model.load(path)
-function = model.signatures[signature]
-_, specs = function.structured_input_signature
-feeds = {}
-with np.load(given) as arrays:
-    for name, spec in specs.items():
-        value = arrays[name]
-        feeds[name] = tf.constant(value.tolist() if value.dtype.kind == "S" else value, spec.dtype)
-found = function(**feeds)
-np.savez(made, **{name: value.numpy() for name, value in found.items()})
+folder, *signatures = sys.argv[1:]
+model = tf.saved_model.load(f"{folder}/model")
+for k, signature in enumerate(signatures):
+    function = model.signatures[signature]
+    _, specs = function.structured_input_signature
+    feeds = {}
+    with np.load(f"{folder}/given{k}.npz") as arrays:
+        for name, spec in specs.items():
+            value = arrays[name]
+            value = value.tolist() if value.dtype.kind == "S" else value
+            feeds[name] = tf.constant(value, spec.dtype)
+    found = function(**feeds)
+    np.savez(f"{folder}/made{k}.npz", **{name: value.numpy() for name, value in found.items()})
 """
 
 
@@ -200,29 +200,31 @@ def convert(record: Record) -> Pairs:
         with tempfile.TemporaryDirectory() as folder:
             module = compat_hub.load(record.path, tags=tags)
             module.save(f"{folder}/model")
-            for signature in record.signatures(tags):
-                variant = module.variant(training=False)
-                inputs = record.inputs(signature)
-                infos = variant.signatures[signature].inputs
-                given = {
-                    n: v
-                    for n, v in inputs.items()
-                    if not variant.has_default(infos[n]) and not infos[n].is_composite
-                }
-                if given.keys() != inputs.keys():
-                    continue  # the record feeds what the signature leaves at its default
-                arrays = {n: np.asarray(v) for n, v in given.items()}
-                arrays = {n: v.astype("S") if v.dtype == object else v for n, v in arrays.items()}
-                np.savez(f"{folder}/given.npz", **arrays)
-                command = [sys.executable, "-c", _SERVE, f"{folder}/model", signature]
-                command += [f"{folder}/given.npz", f"{folder}/made.npz"]
-                done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
-                if done.returncode:
-                    raise RuntimeError((done.stderr.strip().splitlines() or ["no word"])[-1])
-                with np.load(f"{folder}/made.npz", allow_pickle=True) as made:
+            served = [s for s in record.signatures(tags) if _give(record, module, s) is not None]
+            for k, signature in enumerate(served):
+                np.savez(f"{folder}/given{k}.npz", **(_give(record, module, signature) or {}))
+            command = [sys.executable, "-c", _SERVE, folder, *served]
+            done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
+            if done.returncode:
+                raise RuntimeError((done.stderr.strip().splitlines() or ["no word"])[-1])
+            for k, signature in enumerate(served):
+                with np.load(f"{folder}/made{k}.npz", allow_pickle=True) as made:
                     for name, value in record.outputs(tags, signature).items():
                         if name in made:
                             yield made[name], value
+
+
+def _give(record: Record, module: compat_hub.HubModule, signature: str) -> Values | None:
+    """What a converted signature takes; nothing if the record feeds what it has as a default."""
+    variant = module.variant(training=False)
+    infos = variant.signatures[signature].inputs
+    arrays = {}
+    for name, value in record.inputs(signature).items():
+        if variant.has_default(infos[name]) or infos[name].is_composite:
+            return None
+        array = np.asarray(value)
+        arrays[name] = array.astype("S") if array.dtype == object else array
+    return arrays
 
 
 def _apply_in_graph(
@@ -276,57 +278,94 @@ def session_training(record: Record) -> Pairs:
                     yield values[key], value
 
 
-def import_meta_graph(record: Record) -> Pairs:
-    """The second judge: TensorFlow 2 runs and trains the module's own graph, untouched.
+@contextlib.contextmanager
+def _untouched(record: Record, tags: list[str]) -> Iterator[tuple[tf.Graph, Any]]:
+    """The second judge: TensorFlow 2 with the module's own graph, and the recorded variables.
 
-    What differs from TensorFlow 1.15 here is a difference of the two TensorFlows.
+    What differs from TensorFlow 1.15 here is a difference of the two TensorFlows. Gradients of
+    loops of TensorFlow 1 come only where the control flow of TensorFlow 2 is turned off.
     """
-    from tensorflow.core.protobuf import saved_model_pb2  # noqa: PLC0415
-
-    train = record.train
     v1 = tf.compat.v1
+    v1.disable_control_flow_v2()
     saved = saved_model_pb2.SavedModel.FromString(
         (Path(record.path) / "saved_model.pb").read_bytes()
     )
-    if train is None:
-        return
-    (graph_of_variant,) = (
-        m for m in saved.meta_graphs if set(m.meta_info_def.tags) == set(train["tags"])
-    )
+    (meta_graph,) = (m for m in saved.meta_graphs if set(m.meta_info_def.tags) == set(tags))
     with tf.Graph().as_default() as graph, v1.Session() as session:
-        saver = v1.train.import_meta_graph(graph_of_variant)
-        del saver
-        spec = compat_hub.load_module_spec(record.path).signature(
-            train["signature"], frozenset(train["tags"])
-        )
-        feeds: dict[str, Any] = {}
-        for name, value in record.inputs(train["signature"]).items():
-            info = spec.inputs[name]
-            parts = info.unpack(value) if info.is_composite else [value]
-            feeds.update(
-                (tensor, np.asarray(part))
-                for tensor, part in zip(info.components, parts, strict=True)
-            )
-        outputs = [
-            graph.get_tensor_by_name(spec.outputs[n].components[0]) for n in train["outputs"]
-        ]
-        terms = [tf.reduce_sum(tf.square(output)) for output in outputs]
-        losses = v1.get_collection(v1.GraphKeys.REGULARIZATION_LOSSES)
-        terms += [tf.cast(term, terms[0].dtype) for term in losses]
+        v1.train.import_meta_graph(meta_graph)
         variables = {v.op.name: v for v in v1.global_variables()}
-        with tf.control_dependencies(v1.get_collection(v1.GraphKeys.UPDATE_OPS)):
-            optimizer = v1.train.GradientDescentOptimizer(train["learning_rate"])
-            step = optimizer.minimize(tf.add_n(terms), var_list=v1.trainable_variables())
+        session.run([v.initializer for v in variables.values()])
         for name, value in record.variables(0).items():
             if name in variables:
                 variables[name].load(value, session)
         session.run(v1.tables_initializer())
+        yield graph, session
+
+
+def _feeds(record: Record, tags: list[str], name: str) -> tuple[Any, dict[str, Any]]:
+    """A signature as it stands in the file, and the values of its tensors."""
+    signature = compat_hub.load_module_spec(record.path).signature(name, frozenset(tags))
+    feeds: dict[str, Any] = {}
+    for key, value in record.inputs(name).items():
+        info = signature.inputs[key]
+        parts = info.unpack(value) if info.is_composite else [value]
+        feeds.update(zip(info.components, map(np.asarray, parts), strict=True))
+    return signature, feeds
+
+
+def alone(record: Record) -> Pairs:
+    """Outputs of each variant by TensorFlow 2 alone."""
+    for tags in record.tag_sets:
+        for name in record.signatures(tags):
+            with _untouched(record, tags) as (_, session):
+                signature, feeds = _feeds(record, tags, name)
+                for key, value in record.outputs(tags, name).items():
+                    if not signature.outputs[key].is_composite:
+                        yield session.run(signature.outputs[key].components[0], feeds), value
+
+
+def alone_training(record: Record) -> Pairs:
+    """Steps of training by TensorFlow 2 alone."""
+    train = record.train
+    if train is None:
+        return
+    v1 = tf.compat.v1
+    with _untouched(record, train["tags"]) as (graph, session):
+        signature, feeds = _feeds(record, train["tags"], train["signature"])
+        outputs = [
+            graph.get_tensor_by_name(signature.outputs[n].components[0]) for n in train["outputs"]
+        ]
+        terms = [tf.reduce_sum(tf.square(output)) for output in outputs]
+        losses = v1.get_collection(v1.GraphKeys.REGULARIZATION_LOSSES)
+        loss = tf.add_n([tf.cast(term, terms[0].dtype) for term in [*terms, *losses]])
+        updates = v1.get_collection(v1.GraphKeys.UPDATE_OPS)
+        with tf.control_dependencies([op for op in updates if _runs(op, graph, feeds)]):
+            optimizer = v1.train.GradientDescentOptimizer(train["learning_rate"])
+            step = optimizer.minimize(loss, var_list=v1.trainable_variables())
+        variables = {v.op.name: v for v in v1.global_variables()}
         for k in range(train["steps"]):
-            session.run(step, feeds)
+            session.run([loss, step] if train.get("loss_with_step") else step, feeds)
             values = session.run(variables)
             for key, value in record.variables(k + 1).items():
                 if key in values:
                     yield values[key], value
+
+
+def _runs(update: Any, graph: tf.Graph, feeds: Values) -> bool:
+    """Whether an op needs no placeholder that is not fed: other signatures have theirs."""
+    fed = {graph.get_tensor_by_name(name).op for name in feeds}
+    waiting = [getattr(update, "op", update)]
+    seen = set(waiting)
+    while waiting:
+        op = waiting.pop()
+        if op in fed:
+            continue
+        if op.type == "Placeholder":
+            return False
+        before = {tensor.op for tensor in op.inputs} | set(op.control_inputs)
+        waiting += before - seen
+        seen |= before
+    return True
 
 
 WAYS: dict[str, Callable[[Record], Pairs]] = {
@@ -338,20 +377,19 @@ WAYS: dict[str, Callable[[Record], Pairs]] = {
     "convert": convert,
     "hub.Module": hub_module,
     "hub.Module, training": session_training,
-    "TensorFlow 2 alone, training": import_meta_graph,
+    "TensorFlow 2 alone, training": alone_training,
+    "TensorFlow 2 alone": alone,
 }
 
 
-def main() -> None:
-    """Runs one way."""
-    way, folder = sys.argv[1:]
+def outcome(way: str, folder: Path) -> str:
+    """The worst difference from the record, or the error.
+
+    Each number is relative to the largest magnitude of its tensor; `-` says that the record has
+    nothing to compare.
+    """
     try:
-        worst = [difference(found, expected) for found, expected in WAYS[way](Record(Path(folder)))]
-        print(f"= {max(worst):.1e}" if worst else "= -")
+        worst = [difference(found, expected) for found, expected in WAYS[way](Record(folder))]
     except Exception as error:
-        text = " ".join(str(error).split())
-        print(f"= {type(error).__name__}: {text[:300]}")
-
-
-if __name__ == "__main__":
-    main()
+        return f"{type(error).__name__}: {' '.join(str(error).split())[:600]}"
+    return f"{max(worst):.1e}" if worst else "-"

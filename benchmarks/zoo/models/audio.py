@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_hub as hub
 from case import TRAIN_AND_SERVE, Case, Train, generator, normal
-from entry import entry
+from entry import entry, forget_gradient_of_lstm_blocks
 
 
 def _log_mel(waveform, bands=8, frame=64, step=32, rate=1600):
@@ -15,7 +15,7 @@ def _log_mel(waveform, bands=8, frame=64, step=32, rate=1600):
     return tf.log(tf.tensordot(spectrogram, weights, 1) + 0.01)
 
 
-@entry("VGGish")
+@entry("VGGish", known_as="google/vggish")
 def vggish() -> Case:
     """A waveform cut into frames of mel bands, convolutions, quantized embeddings."""
 
@@ -38,7 +38,7 @@ def vggish() -> Case:
     )
 
 
-@entry("YAMNet")
+@entry("YAMNet", known_as="google/yamnet")
 def yamnet() -> Case:
     """Depthwise separable convolutions with batch normalization over log mel patches."""
 
@@ -63,7 +63,7 @@ def yamnet() -> Case:
     )
 
 
-@entry("TRILL")
+@entry("TRILL", known_as="google/nonsemantic-speech-benchmark/trill")
 def trill_like() -> Case:
     """Batches of waveforms, a recurrent network over their mel frames, unit vectors."""
 
@@ -76,12 +76,12 @@ def trill_like() -> Case:
         _, state = tf.nn.dynamic_rnn(tf.nn.rnn_cell.GRUCell(6), net, dtype=tf.float32)
         hub.add_signature(
             inputs={"samples": samples, "sample_rate": rate},
-            outputs={"default": tf.nn.l2_normalize(state, 1), "map": net},
+            outputs={"default": tf.nn.l2_normalize(state, 1), "raw": state},
         )
 
     inputs = {"samples": normal("trill_like", 2, 400), "sample_rate": np.int32(1600)}
     return Case(
-        build, {"default": inputs}, train=Train(outputs=["default"], learning_rate=0.01, steps=2)
+        build, {"default": inputs}, train=Train(outputs=["raw"], learning_rate=0.01, steps=2)
     )
 
 
@@ -182,11 +182,12 @@ def music_vae() -> Case:
     """A bidirectional encoder of sequences, its latent, and a teacher-forced decoder."""
 
     def build() -> None:
+        forget_gradient_of_lstm_blocks()
         from magenta.models.music_vae import lstm_utils  # noqa: PLC0415
 
         notes = tf.placeholder(tf.float32, [None, None, 6], "notes")
         lengths = tf.placeholder(tf.int32, [None], "lengths")
-        cells = [lstm_utils.rnn_cell([8], dropout_keep_prob=1.0, is_training=False) for _ in "fb"]
+        cells = [lstm_utils.rnn_cell([8], 1.0, residual=False, is_training=False) for _ in "fb"]
         _, states = tf.nn.bidirectional_dynamic_rnn(*cells, notes, lengths, dtype=tf.float32)
         last = tf.concat([s[-1].h if isinstance(s, tuple) else s for s in states], 1)
         mean = tf.layers.dense(last, 4)
@@ -203,7 +204,7 @@ def music_vae() -> Case:
     return Case(build, {"default": inputs}, train=Train(learning_rate=1e-3, steps=2))
 
 
-@entry("WaveNet", "magenta")
+@entry("WaveNet", "magenta", known_as="NSynth")
 def wavenet() -> Case:
     def build() -> None:
         from magenta.models.nsynth.wavenet import masked  # noqa: PLC0415

@@ -6,10 +6,10 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_hub as hub
 from case import TRAIN_AND_SERVE, Case, Train, normal
-from entry import entry
+from entry import entry, forget_gradient_of_lstm_blocks
 
 
-@entry("ProGAN, GANSynth", "magenta")
+@entry("ProGAN, GANSynth", "magenta", known_as="google/progan-128")
 def gansynth() -> Case:
     def build() -> None:
         from magenta.models.gansynth.lib import networks  # noqa: PLC0415
@@ -45,10 +45,14 @@ def image_stylization() -> Case:
         "images": np.abs(normal("image_stylization", 2, 16, 16, 3)) * 0.3,
         "style": np.array([0, 2], "int32"),
     }
-    return Case(build, {"default": inputs}, train=Train(learning_rate=1e-6, steps=2))
+    return Case(build, {"default": inputs}, train=Train(learning_rate=1e-5, steps=2))
 
 
-@entry("Style transfer, arbitrary styles", "magenta")
+@entry(
+    "Style transfer, arbitrary styles",
+    "magenta",
+    known_as="google/magenta/arbitrary-image-stylization-v1-256",
+)
 def arbitrary_stylization() -> Case:
     def build() -> None:
         from magenta.models.arbitrary_image_stylization import (  # noqa: PLC0415
@@ -104,7 +108,11 @@ def stylegan() -> Case:
     return Case(build, {"default": inputs}, train=Train(learning_rate=1e-3, steps=2))
 
 
-@entry("BigGAN, spectral normalization", "tensorflow-gan")
+@entry(
+    "BigGAN, spectral normalization",
+    "tensorflow-gan",
+    known_as="deepmind/biggan-128, google/compare_gan",
+)
 def spectral_gan() -> Case:
     """Weights normalized by a power iteration whose vector a training call moves."""
 
@@ -275,9 +283,10 @@ def pixel_cnn() -> Case:
 @entry("Sketch-RNN", "magenta")
 def sketch_rnn() -> Case:
     def build() -> None:
+        forget_gradient_of_lstm_blocks()
         from magenta.models.sketch_rnn import rnn  # noqa: PLC0415
 
-        strokes = tf.placeholder(tf.float32, [None, 5, 5], "strokes")
+        strokes = tf.placeholder(tf.float32, [2, 5, 5], "strokes")
         cell = rnn.HyperLSTMCell(8, hyper_num_units=4, hyper_embedding_size=2)
         states, _ = tf.nn.dynamic_rnn(cell, strokes, dtype=tf.float32)
         hub.add_signature(inputs={"strokes": strokes}, outputs=tf.layers.dense(states, 6))
@@ -289,7 +298,7 @@ def sketch_rnn() -> Case:
     )
 
 
-@entry("Disentanglement VAE")
+@entry("Disentanglement VAE", known_as="google/disentanglement_lib")
 def beta_vae() -> Case:
     def build(training: bool) -> None:
         images = tf.placeholder(tf.float32, [None, 16, 16, 1], "images")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_hub as hub
 from case import TRAIN_AND_SERVE, Case, Train, generator, normal, strings, text_file
@@ -40,7 +41,11 @@ def _bert_case(name, make) -> Case:
     )
 
 
-@entry("BERT", "bert-tensorflow")
+@entry(
+    "BERT",
+    "bert-tensorflow",
+    known_as="google/bert_uncased_L-12_H-768_A-12, google/bert_multi_cased, BioBERT, LaBSE",
+)
 def bert_tensorflow() -> Case:
     def make(training, ids, mask, segments):
         from bert import modeling  # noqa: PLC0415
@@ -55,7 +60,7 @@ def bert_tensorflow() -> Case:
     return _bert_case("bert_tensorflow", make)
 
 
-@entry("ALBERT", "albert-tensorflow")
+@entry("ALBERT", "albert-tensorflow", known_as="google/albert_base, google/albert_xxlarge")
 def albert_tensorflow() -> Case:
     def make(training, ids, mask, segments):
         from albert import modeling  # noqa: PLC0415
@@ -94,16 +99,17 @@ def gpt2() -> Case:
     def build() -> None:
         import texar.tf as tx  # noqa: PLC0415
 
-        ids = tf.placeholder(tf.int32, [None, None], "ids")
+        ids = tf.placeholder(tf.int32, [2, 6], "ids")
         hparams = {
             "pretrained_model_name": None, "vocab_size": 30, "position_size": 12,
             "embed": {"dim": 16}, "position_embed": {"dim": 16},
             "decoder": {
-                "dim": 16, "num_blocks": 2, "use_gpt_config": True, "embedding_dropout": 0,
-                "residual_dropout": 0, "multihead_attention": {
+                "dim": 16, "num_blocks": 2, "embedding_dropout": 0, "residual_dropout": 0,
+                "multihead_attention": {
                     "use_bias": True, "num_units": 16, "num_heads": 2, "output_dim": 16,
                     "dropout_rate": 0.0,
                 },
+                "poswise_feedforward": tx.modules.default_transformer_poswise_net_hparams(16),
             },
         }  # fmt: skip
         decoder = tx.modules.GPT2Decoder(hparams=hparams)
@@ -147,7 +153,7 @@ def texar_beam_search() -> Case:
     )
 
 
-def _onmt_encoder(name, make) -> Case:
+def _onmt_encoder(name, make, rate) -> Case:
     def build(training: bool) -> None:
 
         ids = tf.placeholder(tf.int32, [None, None], "ids")
@@ -162,7 +168,7 @@ def _onmt_encoder(name, make) -> Case:
         build,
         {"default": inputs},
         TRAIN_AND_SERVE,
-        Train(tags=("train",), learning_rate=1e-3, steps=2),
+        Train(tags=("train",), learning_rate=rate, steps=2),
     )
 
 
@@ -175,7 +181,7 @@ def opennmt_transformer() -> Case:
             2, 8, 2, 16, dropout=0.0, attention_dropout=0.0, relu_dropout=0.0
         )
 
-    return _onmt_encoder("opennmt_transformer", make)
+    return _onmt_encoder("opennmt_transformer", make, 1e-3)
 
 
 @entry("GNMT encoder", "OpenNMT-tf")
@@ -185,10 +191,10 @@ def opennmt_gnmt() -> Case:
 
         return encoders.GoogleRNNEncoder(3, 8, dropout=0.0)
 
-    return _onmt_encoder("opennmt_gnmt", make)
+    return _onmt_encoder("opennmt_gnmt", make, 0.1)
 
 
-@entry("Universal Sentence Encoder, DAN")
+@entry("Universal Sentence Encoder, DAN", known_as="google/universal-sentence-encoder")
 def use_dan() -> Case:
     """Text to tokens by a regular expression, a table from a file, averages, a feed-forward net."""
     words = ["the", "fox", "jumps", "over", "a", "lazy", "dog", "of", "and"]
@@ -203,15 +209,18 @@ def use_dan() -> Case:
         embeddings = tf.get_variable("embeddings", [len(words) + 3, 8])
         mean = tf.nn.embedding_lookup_sparse(embeddings, ids, None, combiner="sqrtn")
         hidden = tf.layers.dense(mean, 16, tf.nn.tanh)
+        net = tf.layers.dense(hidden, 4)
         hub.add_signature(
-            inputs={"text": texts}, outputs=tf.nn.l2_normalize(tf.layers.dense(hidden, 4), 1)
+            inputs={"text": texts}, outputs={"default": tf.nn.l2_normalize(net, 1), "raw": net}
         )
 
     texts = strings("The fox, the DOG!", "over and over", "unknown words jump")
-    return Case(build, {"default": {"text": texts}}, train=Train(learning_rate=0.1, steps=2))
+    # A sum of squares of unit vectors has no gradient.
+    train = Train(outputs=["raw"], learning_rate=0.1, steps=2)
+    return Case(build, {"default": {"text": texts}}, train=train)
 
 
-@entry("ELMo")
+@entry("ELMo", known_as="google/elmo")
 def elmo_like() -> Case:
     """Characters by convolutions and highways, two bidirectional LSTMs, a weighted sum."""
 
@@ -279,3 +288,169 @@ def crf_tagger() -> Case:
 
     inputs = {"vectors": normal("crf_tagger", 3, 5, 6), "lengths": _ids("crf", 3, size=5)}
     return Case(build, {"default": inputs}, train=Train(outputs=["norm"], steps=2))
+
+
+@entry("NNLM", known_as="google/nnlm-en-dim128, google/nnlm-en-dim128-with-normalization")
+def nnlm() -> Case:
+    """Text split at spaces, a table from a file with buckets beyond it, a partitioned embedding."""
+    words = ["one", "two", "three", "four", "five"]
+
+    def build() -> None:
+        path = text_file("tokens.txt", words)
+        texts = tf.placeholder(tf.string, [None], "text")
+        tokens = tf.string_split(tf.strings.regex_replace(texts, r"\pP", ""))
+        table = tf.contrib.lookup.index_table_from_file(path, num_oov_buckets=2)
+        ids = tf.SparseTensor(tokens.indices, table.lookup(tokens.values), tokens.dense_shape)
+        filled, _ = tf.sparse_fill_empty_rows(ids, len(words))
+        embeddings = tf.get_variable(
+            "embeddings", [len(words) + 2, 6], partitioner=tf.fixed_size_partitioner(3)
+        )
+        found = tf.nn.embedding_lookup_sparse(embeddings, filled, None, combiner="sqrtn")
+        hub.add_signature(inputs=texts, outputs=found)
+
+    texts = strings("one two, three!", "", "five other words")
+    return Case(build, {"default": {"default": texts}}, train=Train(learning_rate=0.1, steps=2))
+
+
+@entry(
+    "Skip-gram and Swivel word vectors",
+    known_as="google/Wiki-words-250, google/tf2-preview/gnews-swivel-20dim",
+)
+def wiki_words() -> Case:
+    words = ["one", "two", "three", "four", "five"]
+
+    def build() -> None:
+        path = text_file("vocabulary.txt", words)
+        texts = tf.placeholder(tf.string, [None], "sentences")
+        table = tf.contrib.lookup.index_table_from_file(path, default_value=len(words))
+        tokens = tf.string_split(texts, " ")
+        dense = tf.sparse.to_dense(tokens, default_value="")
+        vectors = tf.get_variable("vectors", [len(words) + 1, 5], use_resource=True)
+        found = tf.nn.embedding_lookup(vectors, table.lookup(dense))
+        here = tf.cast(tf.not_equal(dense, ""), tf.float32)[:, :, None]
+        count = tf.maximum(tf.reduce_sum(here, 1), 1)
+        hub.add_signature(inputs=texts, outputs=tf.reduce_sum(found * here, 1) / tf.sqrt(count))
+
+    texts = strings("one two three", "six", "five five")
+    return Case(build, {"default": {"default": texts}}, train=Train(learning_rate=0.1, steps=2))
+
+
+@entry("Universal Sentence Encoder Lite", known_as="google/universal-sentence-encoder-lite")
+def use_lite() -> Case:
+    """Ids of word pieces as the three parts of a sparse tensor; the user makes them."""
+
+    def build() -> None:
+        values = tf.placeholder(tf.int64, [None], "values")
+        indices = tf.placeholder(tf.int64, [None, 2], "indices")
+        dense_shape = tf.placeholder(tf.int64, [None], "dense_shape")
+        ids = tf.SparseTensor(indices, values, dense_shape)
+        table = tf.get_variable("embeddings", [20, 8])
+        mean = tf.nn.embedding_lookup_sparse(table, ids, None, combiner="sqrtn")
+        net = tf.layers.dense(tf.layers.dense(mean, 8, tf.nn.tanh), 6)
+        hub.add_signature(
+            inputs={"values": values, "indices": indices, "dense_shape": dense_shape},
+            outputs={"default": tf.nn.l2_normalize(net, 1), "raw": net},
+        )
+
+    inputs = {
+        "values": generator("use_lite").randint(0, 20, [6]).astype("int64"),
+        "indices": np.array([[0, 0], [0, 1], [1, 0], [2, 0], [2, 1], [2, 2]], "int64"),
+        "dense_shape": np.array([3, 3], "int64"),
+    }
+    return Case(
+        build,
+        {"default": inputs},
+        train=Train(outputs=["raw"], learning_rate=0.1, steps=2),
+    )
+
+
+@entry(
+    "Universal Sentence Encoder, Transformer",
+    known_as="google/universal-sentence-encoder-large, universal-sentence-encoder-qa",
+)
+def use_transformer() -> Case:
+    """Text to hashed ids, self-attention over them; answers have an encoder of their own."""
+
+    def build() -> None:
+        def encode(texts, scope):
+            tokens = tf.string_split(tf.strings.lower(texts))
+            hashed = tf.string_to_hash_bucket_fast(tokens.values, 30)
+            ids = tf.sparse.to_dense(
+                tf.SparseTensor(tokens.indices, hashed + 1, tokens.dense_shape),
+                validate_indices=False,
+            )
+            here = tf.cast(ids > 0, tf.float32)
+            with tf.variable_scope("shared", reuse=tf.AUTO_REUSE):
+                net = tf.nn.embedding_lookup(tf.get_variable("embeddings", [31, 8]), ids)
+                parts = [tf.layers.dense(net, 8, name=n) for n in ("query", "key", "value")]
+                query, key, value = (
+                    tf.transpose(tf.reshape(p, [tf.shape(ids)[0], -1, 2, 4]), [0, 2, 1, 3])
+                    for p in parts
+                )
+                logits = tf.matmul(query, key, transpose_b=True) / 2
+                attention = tf.nn.softmax(logits - 1e9 * (1 - here[:, None, None, :]))
+                mixed = tf.transpose(tf.matmul(attention, value), [0, 2, 1, 3])
+                net += tf.layers.dense(tf.reshape(mixed, tf.shape(net)), 8, name="out")
+                net = tf.contrib.layers.layer_norm(net, begin_norm_axis=-1, scope="norm")
+            length = tf.maximum(tf.reduce_sum(here, 1, keepdims=True), 1)
+            pooled = tf.reduce_sum(net * here[:, :, None], 1) / tf.sqrt(length)
+            return tf.nn.l2_normalize(tf.layers.dense(pooled, 6, tf.tanh, name=scope), 1)
+
+        texts = tf.placeholder(tf.string, [None], "text")
+        hub.add_signature("default", {"text": texts}, {"default": encode(texts, "question")})
+        answers, context = (tf.placeholder(tf.string, [None], n) for n in ("input", "context"))
+        answer = encode(answers, "answer") + encode(context, "context")
+        hub.add_signature(
+            "response_encoder", {"input": answers, "context": context}, {"outputs": answer}
+        )
+
+    texts = strings("How old are you", "where", "what is it then")
+    answers = {"input": texts, "context": strings("I am", "here there", "it is what it is")}
+    return Case(
+        build,
+        {"default": {"text": texts}, "response_encoder": answers},
+        train=Train("response_encoder", learning_rate=0.1, steps=2),
+    )
+
+
+@entry("ELECTRA", known_as="google/electra_small")
+def electra_like() -> Case:
+    """Narrow embeddings projected to the hidden size; a head that tells replaced tokens."""
+
+    def build(training: bool) -> None:
+        ids, mask, segments = (
+            tf.placeholder(tf.int32, [None, None], n)
+            for n in ("input_ids", "input_mask", "segment_ids")
+        )
+        net = tf.nn.embedding_lookup(tf.get_variable("words", [30, 4]), ids)
+        net += tf.gather(tf.get_variable("types", [2, 4]), segments)
+        net += tf.get_variable("positions", [12, 4])[: tf.shape(ids)[1]]
+        net = tf.layers.dense(tf.contrib.layers.layer_norm(net, begin_norm_axis=-1), 8)
+        bias = -1e4 * (1 - tf.cast(mask, tf.float32))[:, None, :]
+        for _ in range(2):
+            query, key, value = (tf.layers.dense(net, 8) for _ in range(3))
+            logits = tf.matmul(query, key, transpose_b=True) / 8**0.5
+            mixed = tf.matmul(tf.nn.softmax(logits + bias), value)
+            net = tf.contrib.layers.layer_norm(net + tf.layers.dense(mixed, 8), begin_norm_axis=-1)
+            hidden = tf.layers.dense(net, 16)
+            hidden *= 0.5 * (1 + tf.erf(hidden / 2**0.5))
+            net = tf.contrib.layers.layer_norm(net + tf.layers.dense(hidden, 8), begin_norm_axis=-1)
+        replaced = tf.layers.dense(tf.layers.dense(net, 8, tf.nn.relu), 1)[:, :, 0]
+        inputs = {"input_ids": ids, "input_mask": mask, "segment_ids": segments}
+        hub.add_signature("default", inputs, net[:, 0])
+        hub.add_signature(
+            "electra", inputs, {"sequence_output": net, "replaced": tf.nn.sigmoid(replaced)}
+        )
+        del training
+
+    inputs = {
+        "input_ids": _ids("electra", 2, 6),
+        "input_mask": _ids("electra", 2, 6, size=2),
+        "segment_ids": _ids("electra", 2, 6, size=2),
+    }
+    return Case(
+        build,
+        {"default": inputs, "electra": inputs},
+        TRAIN_AND_SERVE,
+        Train("electra", ("train",), outputs=["replaced"], learning_rate=0.1, steps=2),
+    )

@@ -38,7 +38,7 @@ def _spatial_mean(net):
     return tf.reduce_mean(net, list(range(1, net.shape.rank - 1)))
 
 
-@entry("Inception v1", SLIM)
+@entry("Inception v1", SLIM, known_as="google/imagenet/inception_v1 (GoogLeNet)")
 def inception_v1() -> Case:
     from tf_slim.nets import inception  # noqa: PLC0415
 
@@ -49,10 +49,10 @@ def inception_v1() -> Case:
             )
         return {"default": logits, "Mixed_4b": ends["Mixed_4b"]}
 
-    return image_case("inception_v1", network, 224)
+    return image_case("inception_v1", network, 224, rate=1e-4)
 
 
-@entry("Inception v2", SLIM)
+@entry("Inception v2", SLIM, known_as="google/imagenet/inception_v2")
 def inception_v2() -> Case:
     from tf_slim.nets import inception  # noqa: PLC0415
 
@@ -78,7 +78,7 @@ def inception_v4() -> Case:
     return image_case("inception_v4", network, 96)
 
 
-@entry("Inception-ResNet v2", NETS)
+@entry("Inception-ResNet v2", NETS, known_as="google/imagenet/inception_resnet_v2")
 def inception_resnet_v2() -> Case:
     from nets import inception_resnet_v2 as code  # noqa: PLC0415
 
@@ -91,7 +91,7 @@ def inception_resnet_v2() -> Case:
     return image_case("inception_resnet_v2", network, 96)
 
 
-@entry("ResNet v1", SLIM)
+@entry("ResNet v1", SLIM, known_as="google/imagenet/resnet_v1_50")
 def resnet_v1_50() -> Case:
     from tf_slim.nets import resnet_v1  # noqa: PLC0415
 
@@ -106,10 +106,10 @@ def resnet_v1_50() -> Case:
             )
         return {"default": net}
 
-    return image_case("resnet_v1_50", network, 64, rate=1e-6)
+    return image_case("resnet_v1_50", network, 64, rate=1e-4)
 
 
-@entry("MobileNet v1", NETS)
+@entry("MobileNet v1", NETS, known_as="google/imagenet/mobilenet_v1_100_224")
 def mobilenet_v1() -> Case:
     from nets import mobilenet_v1 as code  # noqa: PLC0415
 
@@ -123,7 +123,7 @@ def mobilenet_v1() -> Case:
     return image_case("mobilenet_v1", network, 128)
 
 
-@entry("MobileNet v2", NETS)
+@entry("MobileNet v2", NETS, known_as="google/imagenet/mobilenet_v2_100_224")
 def mobilenet_v2() -> Case:
     from nets.mobilenet import mobilenet_v2 as code  # noqa: PLC0415
 
@@ -135,7 +135,9 @@ def mobilenet_v2() -> Case:
     return image_case("mobilenet_v2", network, 96)
 
 
-@entry("MobileNet, quantized training", NETS)
+@entry(
+    "MobileNet, quantized training", NETS, known_as="google/imagenet/mobilenet_v1_100_224/quantops"
+)
 def mobilenet_v1_quantized() -> Case:
     from nets import mobilenet_v1 as code  # noqa: PLC0415
 
@@ -157,7 +159,7 @@ def mobilenet_v1_quantized() -> Case:
     return case
 
 
-@entry("NASNet", NETS)
+@entry("NASNet", NETS, known_as="google/imagenet/nasnet_mobile")
 def nasnet_cifar() -> Case:
     from nets.nasnet import nasnet  # noqa: PLC0415
 
@@ -174,7 +176,7 @@ def nasnet_cifar() -> Case:
     return image_case("nasnet_cifar", network, 32)
 
 
-@entry("NASNet", NETS)
+@entry("NASNet", NETS, known_as="google/imagenet/nasnet_large")
 def nasnet_cifar_drop_path() -> Case:
     """The auxiliary head and the steps of drop path are in the training variant only."""
     from nets.nasnet import nasnet  # noqa: PLC0415
@@ -192,7 +194,7 @@ def nasnet_cifar_drop_path() -> Case:
     return case
 
 
-@entry("PNASNet", NETS)
+@entry("PNASNet", NETS, known_as="google/imagenet/pnasnet_large")
 def pnasnet_mobile() -> Case:
     from nets.nasnet import pnasnet  # noqa: PLC0415
 
@@ -212,7 +214,7 @@ def pnasnet_mobile() -> Case:
     return image_case("pnasnet_mobile", network, 96)
 
 
-@entry("I3D", NETS)
+@entry("I3D", NETS, known_as="deepmind/i3d-kinetics-400")
 def i3d() -> Case:
     from nets import i3d as code  # noqa: PLC0415
 
@@ -221,10 +223,10 @@ def i3d() -> Case:
             net, _ = code.i3d(video, 11, dropout_keep_prob=1.0, is_training=training)
         return {"default": net}
 
-    return image_case("i3d", network, 224, frames=16, steps=1)
+    return image_case("i3d", network, 64, frames=8)
 
 
-@entry("S3D-G", NETS)
+@entry("S3D-G", NETS, known_as="deepmind/mil-nce/s3d")
 def s3dg() -> Case:
     from nets import s3dg as code  # noqa: PLC0415
 
@@ -266,7 +268,7 @@ def pix2pix() -> Case:
     from nets import pix2pix as code  # noqa: PLC0415
 
     def network(images, training):
-        images.set_shape([2, 32, 32, 3])  # the code asks for it
+        images = tf.reshape(images, [2, 32, 32, 3])  # the code asks for a fixed size
         blocks = [code.Block(8, 1.0), code.Block(16, 1.0), code.Block(16, 1.0)]
         with slim.arg_scope(code.pix2pix_arg_scope()):
             made, _ = code.pix2pix_generator(images, 3, blocks, is_training=training)
@@ -298,3 +300,46 @@ def dcgan() -> Case:
         # Its batch normalization has averages that only the training variant knows.
         export_tags=("train",),
     )
+
+
+@entry("Inception v3", SLIM, known_as="google/imagenet/inception_v3")
+def inception_v3() -> Case:
+    from tf_slim.nets import inception  # noqa: PLC0415
+
+    def network(images, training):
+        logits, ends = inception.inception_v3(
+            images, 11, is_training=training, dropout_keep_prob=1.0, min_depth=4,
+            depth_multiplier=0.1, create_aux_logits=False,
+        )  # fmt: skip
+        return {"default": logits, "Mixed_5d": ends["Mixed_5d"]}
+
+    return image_case("inception_v3", network, 107)
+
+
+@entry("ResNet v2", SLIM, known_as="google/imagenet/resnet_v2_50")
+def resnet_v2_50() -> Case:
+    from tf_slim.nets import resnet_v2  # noqa: PLC0415
+
+    def network(images, training):
+        net, ends = resnet_v2.resnet_v2(
+            images,
+            [resnet_v2.resnet_v2_block("block%d" % k, 4 * k, 2, 2) for k in (1, 2, 3)],
+            7,
+            is_training=training,
+            scope="resnet_v2_small",
+        )
+        return {"default": net, "block1": ends["resnet_v2_small/block1"]}
+
+    return image_case("resnet_v2_50", network, 48, rate=1e-4)
+
+
+@entry("CifarNet", NETS)
+def cifarnet() -> Case:
+    from nets import cifarnet as code  # noqa: PLC0415
+
+    def network(images, training):
+        with slim.arg_scope(code.cifarnet_arg_scope()):
+            logits, ends = code.cifarnet(images, 5, is_training=training, dropout_keep_prob=1.0)
+        return {"default": logits, "pool2": ends["pool2"]}
+
+    return image_case("cifarnet", network, 16, rate=1e-4)

@@ -15,16 +15,19 @@ def _tokens(name: str, *shape: int):
     return generator(name).randint(1, _VOCABULARY, size=shape).astype("int32")
 
 
-def _sequence_case(name, make, change=None, steps=2, rate=1e-5, outputs=True) -> Case:
+def _sequence_case(name, make, change=None, rate=1e-5, classes=False) -> Case:
     """A case of a model that maps token ids and target ids to logits."""
 
     def build() -> None:
         from tensor2tensor.data_generators import problem_hparams  # noqa: PLC0415
+        from tensor2tensor.layers import modalities  # noqa: PLC0415
 
         model_class, hparams = make()
         if change:
             change(hparams)
         problem = problem_hparams.test_problem_hparams(_VOCABULARY, _VOCABULARY, hparams)
+        if classes:
+            problem.modality["targets"] = modalities.ModalityType.CLASS_LABEL
         hparams.problem_hparams = problem
         model = model_class(hparams, tf.estimator.ModeKeys.EVAL, problem)
         inputs = tf.placeholder(tf.int32, [None, None], "inputs")
@@ -37,9 +40,9 @@ def _sequence_case(name, make, change=None, steps=2, rate=1e-5, outputs=True) ->
         logits, _ = model(features)
         hub.add_signature(inputs={"inputs": inputs, "targets": targets}, outputs=logits)
 
-    inputs = {"inputs": _tokens(name, 2, 5), "targets": _tokens(name + "/targets", 2, 5)}
-    train = Train(learning_rate=rate, steps=steps) if outputs else None
-    return Case(build, {"default": inputs}, train=train)
+    targets = _tokens(name + "/targets", 2, 1 if classes else 5)
+    inputs = {"inputs": _tokens(name, 2, 5), "targets": targets}
+    return Case(build, {"default": inputs}, train=Train(learning_rate=rate, steps=2))
 
 
 def _small(hparams) -> None:
@@ -161,8 +164,9 @@ def t2t_text_cnn() -> Case:
 
     def small(hparams) -> None:
         hparams.num_filters = 4
+        hparams.hidden_size = 4 * len(hparams.filter_sizes)
 
-    return _sequence_case("t2t_text_cnn", make, small)
+    return _sequence_case("t2t_text_cnn", make, small, classes=True)
 
 
 @entry("Image Transformer", T2T)

@@ -84,7 +84,7 @@ def _detector_case(name: str, config: str, size: int) -> Case:
     )
 
 
-@entry("SSD", OBJECTS)
+@entry("SSD", OBJECTS, known_as="google/openimages_v4/ssd/mobilenet_v2")
 def ssd_mobilenet_v2() -> Case:
     anchors = "ssd_anchor_generator { num_layers: 6 min_scale: 0.2 max_scale: 0.95 }"
     return _detector_case(
@@ -104,7 +104,7 @@ def ssd_mobilenet_fpn() -> Case:
     )
 
 
-@entry("Faster R-CNN, in training")
+@entry("Faster R-CNN, in training", known_as="google/faster_rcnn/openimages_v4/inception_resnet_v2")
 def faster_rcnn_like() -> Case:
     """Proposals by non-max suppression in map_fn, crops by crop_and_resize, a second stage."""
 
@@ -139,7 +139,7 @@ def faster_rcnn_like() -> Case:
     )
 
 
-@entry("SimCLR")
+@entry("SimCLR", known_as="google/simclr")
 def simclr_like() -> Case:
     """A ResNet with a projection head; block outputs by name, as the published modules."""
 
@@ -171,7 +171,7 @@ def simclr_like() -> Case:
     )
 
 
-@entry("AmoebaNet")
+@entry("AmoebaNet", known_as="google/imagenet/amoebanet_a_n18_f448")
 def amoeba_like() -> Case:
     """Cells of separable convolutions and pools, with decayed weights."""
 
@@ -285,14 +285,16 @@ def facenet_like() -> Case:
             net = slim.fully_connected(tf.reduce_mean(net, [1, 2]), 5, activation_fn=None)
         hub.add_signature(
             inputs={"image_batch": images, "phase_train": phase},
-            outputs=tf.nn.l2_normalize(net, 1, 1e-10),
+            outputs={"default": tf.nn.l2_normalize(net, 1, 1e-10), "raw": net},
         )
 
     inputs = {"image_batch": normal("facenet", 4, 16, 16, 3), "phase_train": np.bool_(False)}
-    return Case(build, {"default": inputs}, train=Train(learning_rate=0.01, steps=2))
+    return Case(
+        build, {"default": inputs}, train=Train(outputs=["raw"], learning_rate=0.01, steps=2)
+    )
 
 
-@entry("Module of encoded images")
+@entry("Module of encoded images", known_as="google/image_augmentation")
 def encoded_images() -> Case:
     """Files of JPEG and PNG as strings, decoded in map_fn, resized, classified."""
 
@@ -357,4 +359,151 @@ def keras_densenet() -> Case:
         build,
         {"default": {"images": normal("keras_densenet", 2, 32, 32, 3)}},
         train=Train(learning_rate=1e-5, steps=2),
+    )
+
+
+@entry("DELF", known_as="google/delf")
+def delf_like() -> Case:
+    """An image pyramid in a while loop without gradients, boxes by non-max suppression."""
+
+    def build() -> None:
+        image = tf.placeholder(tf.uint8, [None, None, 3], "image")
+        scales = tf.placeholder(tf.float32, [None], "image_scales")
+        threshold = tf.placeholder_with_default(0.0, [], "score_threshold")
+        most = tf.placeholder_with_default(8, [], "max_feature_num")
+        pixels = (tf.cast(image, tf.float32) - 128) / 128
+
+        def network(batch):
+            with tf.variable_scope("network", reuse=tf.AUTO_REUSE):
+                net = tf.layers.conv2d(batch, 4, 3, 2, "same", activation=tf.nn.relu, name="a")
+                net = tf.layers.conv2d(net, 6, 3, 2, "same", activation=tf.nn.relu, name="b")
+                return net, tf.layers.conv2d(net, 1, 1, activation=tf.nn.softplus, name="attention")
+
+        def at_scale(k, boxes, features, scores, taken):
+            size = tf.cast(tf.round(tf.cast(tf.shape(image)[:2], tf.float32) * scales[k]), tf.int32)
+            net, attention = network(tf.image.resize_bilinear(pixels[None], size))
+            where = tf.where(attention[0, :, :, 0] > threshold)
+            corners = tf.cast(where, tf.float32) * 4 / scales[k]
+            found = tf.concat([corners, corners + 8 / scales[k]], 1)
+            return (
+                k + 1,
+                tf.concat([boxes, found], 0),
+                tf.concat([features, tf.gather_nd(net[0], where)], 0),
+                tf.concat([scores, tf.gather_nd(attention[0, :, :, 0], where)], 0),
+                tf.concat([taken, tf.fill([tf.shape(where)[0]], scales[k])], 0),
+            )
+
+        start = [0, tf.zeros([0, 4]), tf.zeros([0, 6]), tf.zeros([0]), tf.zeros([0])]
+        shapes = [[], [None, 4], [None, 6], [None], [None]]
+        _, boxes, features, scores, taken = tf.while_loop(
+            lambda k, *_: k < tf.size(scales), at_scale, start,
+            [tf.TensorShape(s) for s in shapes], back_prop=False, parallel_iterations=1,
+        )  # fmt: skip
+        kept = tf.image.non_max_suppression(boxes, scores, most, 0.8)
+        network_output, _ = network(pixels[None])
+        hub.add_signature(
+            inputs={
+                "image": image,
+                "image_scales": scales,
+                "score_threshold": threshold,
+                "max_feature_num": most,
+            },
+            outputs={
+                "locations": tf.gather(boxes, kept),
+                "descriptors": tf.nn.l2_normalize(tf.gather(features, kept), 1),
+                "scales": tf.gather(taken, kept),
+                "global": tf.reduce_mean(network_output, [1, 2]),
+            },
+        )
+
+    inputs = {
+        "image": generator("delf").randint(0, 256, [20, 24, 3]).astype("uint8"),
+        "image_scales": np.array([0.5, 0.7071, 1.0], "float32"),
+        "score_threshold": np.float32(0.1),
+        "max_feature_num": np.int32(8),
+    }
+    return Case(
+        build,
+        {"default": inputs},
+        train=Train(outputs=["descriptors", "global"], learning_rate=1e-3, steps=2),
+    )
+
+
+def _squeeze(net, channels):
+    pooled = tf.reduce_mean(net, [1, 2], keepdims=True)
+    gate = tf.layers.conv2d(tf.layers.conv2d(pooled, 2, 1, activation=tf.nn.relu), channels, 1)
+    return net, gate
+
+
+@entry("EfficientNet", known_as="google/efficientnet/b0")
+def efficientnet_like() -> Case:
+    """Inverted bottlenecks, squeeze and excitation, swish."""
+
+    def build(training: bool) -> None:
+        images = tf.placeholder(tf.float32, [None, 16, 16, 3], "images")
+
+        def norm(net):
+            return tf.layers.batch_normalization(net, training=training, momentum=0.9)
+
+        def swish(net):
+            return net * tf.sigmoid(net)  # tf.nn.swish has a gradient that no module keeps
+
+        net = swish(norm(tf.layers.conv2d(images, 6, 3, 2, "same", use_bias=False)))
+        for stride in (1, 2):
+            wide = swish(norm(tf.layers.conv2d(net, 12, 1, use_bias=False)))
+            kernel = tf.get_variable("depthwise%d" % stride, [3, 3, 12, 1])
+            wide = tf.nn.depthwise_conv2d(wide, kernel, [1, stride, stride, 1], "SAME")
+            wide, gate = _squeeze(swish(norm(wide)), 12)
+            narrow = norm(tf.layers.conv2d(wide * tf.sigmoid(gate), 6, 1, use_bias=False))
+            net = net + narrow if stride == 1 else narrow
+        hub.add_signature(
+            inputs={"images": images},
+            outputs={"default": tf.reduce_mean(net, [1, 2]), "reduction": net},
+        )
+
+    return Case(
+        build,
+        {"default": {"images": normal("efficientnet", 4, 16, 16, 3)}},
+        TRAIN_AND_SERVE,
+        Train(tags=("train",), outputs=["default"], learning_rate=1e-3, steps=2),
+    )
+
+
+@entry("MobileNet v3", known_as="google/imagenet/mobilenet_v3_small_100_224")
+def mobilenet_v3_like() -> Case:
+    """Hard swish, squeeze and excitation with a hard sigmoid, dynamic batch normalization."""
+
+    def build(training: bool) -> None:
+        images = tf.placeholder(tf.float32, [None, 16, 16, 3], "images")
+        momentum = tf.placeholder_with_default(0.9, [], "batch_norm_momentum")
+
+        def norm(net):
+            return tf.layers.batch_normalization(
+                net, training=training, momentum=momentum, fused=False
+            )
+
+        def hard_swish(net):
+            return net * tf.nn.relu6(net + 3) / 6
+
+        net = hard_swish(norm(tf.layers.conv2d(images, 6, 3, 2, "same", use_bias=False)))
+        for _ in range(2):
+            wide = norm(tf.layers.separable_conv2d(net, 12, 5, padding="same", use_bias=False))
+            wide, gate = _squeeze(hard_swish(wide), 12)
+            wide *= tf.nn.relu6(gate + 3) / 6
+            net += norm(tf.layers.conv2d(wide, 6, 1, use_bias=False))
+        pooled = tf.layers.average_pooling2d(net, 8, 8)
+        logits = tf.squeeze(tf.layers.conv2d(hard_swish(pooled), 5, 1), [1, 2])
+        hub.add_signature(
+            inputs={"images": images, "batch_norm_momentum": momentum}, outputs=logits
+        )
+
+    inputs = {
+        "images": normal("mobilenet_v3", 4, 16, 16, 3),
+        "batch_norm_momentum": np.float32(0.8),
+    }
+    return Case(
+        build,
+        {"default": inputs},
+        TRAIN_AND_SERVE,
+        Train(tags=("train",), learning_rate=1e-3, steps=2),
     )
