@@ -17,6 +17,7 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow.core.protobuf.meta_graph_pb2 import AssetFileDef, MetaGraphDef
 
 import compat_hub
 from tests.records import Record, value_of
@@ -274,8 +275,8 @@ def session_training(record: Record) -> Pairs:
                 session.run(step)
             values = session.run(dict(module.variable_map))
             for key, value in record.variables(k + 1).items():
-                if not isinstance(values[key], list):
-                    yield values[key], value
+                parts = values[key]
+                yield np.concatenate(parts) if isinstance(parts, list) else parts, value
 
 
 @contextlib.contextmanager
@@ -291,15 +292,35 @@ def _untouched(record: Record, tags: list[str]) -> Iterator[tuple[tf.Graph, Any]
         (Path(record.path) / "saved_model.pb").read_bytes()
     )
     (meta_graph,) = (m for m in saved.meta_graphs if set(m.meta_info_def.tags) == set(tags))
+    _find_assets(meta_graph, Path(record.path) / "assets")
     with tf.Graph().as_default() as graph, v1.Session() as session:
         v1.train.import_meta_graph(meta_graph)
-        variables = {v.op.name: v for v in v1.global_variables()}
-        session.run([v.initializer for v in variables.values()])
-        for name, value in record.variables(0).items():
-            if name in variables:
-                variables[name].load(value, session)
+        start = record.variables(0)
+        session.run(v1.global_variables_initializer())
+        for variable in v1.global_variables():
+            name, where = _place(variable)
+            if name in start:
+                variable.load(start[name][where], session)
         session.run(v1.tables_initializer())
         yield graph, session
+
+
+def _place(variable: Any) -> tuple[str, tuple[slice, ...]]:
+    """The name of a variable in the record, and which part it is: the whole, save for a slice."""
+    info = variable._get_save_slice_info()
+    if info is None:
+        return variable.op.name, ()
+    places = zip(info.var_offset, info.var_shape, strict=True)
+    return info.full_name, tuple(slice(at, at + size) for at, size in places)
+
+
+def _find_assets(meta_graph: MetaGraphDef, folder: Path) -> None:
+    nodes = {node.name: node for node in meta_graph.graph_def.node}
+    for packed in meta_graph.collection_def["saved_model_assets"].any_list.value:
+        asset = AssetFileDef()
+        packed.Unpack(asset)
+        value = tf.make_tensor_proto(str(folder / asset.filename))
+        nodes[asset.tensor_info.name.partition(":")[0]].attr["value"].tensor.CopyFrom(value)
 
 
 def _feeds(record: Record, tags: list[str], name: str) -> tuple[Any, dict[str, Any]]:
@@ -342,13 +363,14 @@ def alone_training(record: Record) -> Pairs:
         with tf.control_dependencies([op for op in updates if _runs(op, graph, feeds)]):
             optimizer = v1.train.GradientDescentOptimizer(train["learning_rate"])
             step = optimizer.minimize(loss, var_list=v1.trainable_variables())
-        variables = {v.op.name: v for v in v1.global_variables()}
+        variables = v1.global_variables()
         for k in range(train["steps"]):
             session.run([loss, step] if train.get("loss_with_step") else step, feeds)
-            values = session.run(variables)
-            for key, value in record.variables(k + 1).items():
-                if key in values:
-                    yield values[key], value
+            expected = record.variables(k + 1)
+            for variable, value in zip(variables, session.run(variables), strict=True):
+                name, where = _place(variable)
+                if name in expected:
+                    yield value, expected[name][where]
 
 
 def _runs(update: Any, graph: tf.Graph, feeds: Values) -> bool:
@@ -391,5 +413,7 @@ def outcome(way: str, folder: Path) -> str:
     try:
         worst = [difference(found, expected) for found, expected in WAYS[way](Record(folder))]
     except Exception as error:
-        return f"{type(error).__name__}: {' '.join(str(error).split())[:600]}"
+        text = " ".join(str(error).split())
+        short = text if len(text) < 600 else f"{text[:100]} ... {text[-500:]}"
+        return f"{type(error).__name__}: {short}"
     return f"{max(worst):.1e}" if worst else "-"
