@@ -52,7 +52,7 @@ def write_page(folder: Path, page: Path) -> None:
 def _row(name: str, about: Any, golden: Any, ways: dict[str, str]) -> tuple[str, list[str]]:
     tags = ", ".join("+".join(t) or "inference" for t in golden["variants"])
     judges = [ways.get(_ALONE, "-"), ways.get(_ALONE_TRAINING, "-")]
-    bounds = [10 * (_number(judge) or 0) for judge in judges]
+    bounds = [3 * (_number(judge) or 0) for judge in judges]
     outputs, missing = _cell(name, ways, _OUTPUTS, max(_OUTPUT_TOLERANCE, bounds[0]))
     training, more = _cell(name, ways, _TRAINING, max(_STEP_TOLERANCE, bounds[1]))
     cells = [

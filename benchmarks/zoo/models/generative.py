@@ -130,7 +130,7 @@ def spectral_gan() -> Case:
         build,
         {"default": {"images": normal("spectral_gan", 2, 8, 8, 3)}},
         TRAIN_AND_SERVE,
-        Train(tags=("train",), learning_rate=1e-2, steps=2),
+        Train(tags=("train",), learning_rate=1e-2, steps=2, loss_with_step=True),
     )
 
 
