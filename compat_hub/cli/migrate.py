@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import click
 
 from compat_hub.cli.errors import BadInputError, bad_input
 from compat_hub.cli.json_output import json_option, print_json
+from compat_hub.common.quiet_import import import_quietly
 from compat_hub.tools.migration.migrate import migrate as migrate_program
 
 
@@ -30,6 +32,8 @@ def migrate(path: str, write: bool, check: bool, diff: bool, as_json: bool) -> N
     when a file cannot be read or written; the others are done all the same.
     """
     progress = _line if sys.stderr.isatty() else None
+    if os.path.exists(path):
+        import_quietly()  # the names of TensorFlow are looked up
     with bad_input():
         report = migrate_program(path, write=write, check=check, progress=progress)
     if sys.stderr.isatty():

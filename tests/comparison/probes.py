@@ -545,6 +545,29 @@ def hub_module(tool: Tool, _: Path) -> Outcome:
     return yes()
 
 
+@probe("run a TF1 program with `tf.layers`")
+def layers_of_tf1(tool: Tool, _: Path) -> Outcome:
+    module_class, tf1 = tool.find("Module"), tool.find("tf1")
+    with tf1.Graph().as_default(), tf1.Session() as session:
+        logits = tf1.layers.dense(module_class(_record("pets").path)(np.ones([1, 7])), 3)
+        session.run(tf1.global_variables_initializer())
+        assert session.run(logits).shape == (1, 3)
+    return yes()
+
+
+@probe("run a TF1 program with an Estimator")
+def estimators_of_tf1(tool: Tool, folder: Path) -> Outcome:
+    column = tool.find("text_embedding_column")("text", _record("nnlm").path)
+    tf1 = tool.find("tf1")
+    classifier = tf1.estimator.DNNClassifier([3], [column], tempfile.mkdtemp(dir=folder))
+    input_fn = tf1.estimator.inputs.numpy_input_fn(
+        {"text": np.array(["a cat", "a dog"])}, np.array([0, 1]), num_epochs=None, shuffle=False
+    )
+    classifier.train(input_fn, steps=2)
+    assert classifier.evaluate(input_fn, steps=1)["global_step"] == 2
+    return yes()
+
+
 @probe("make modules: `hub.create_module_spec`")
 def authoring(tool: Tool, folder: Path) -> Outcome:
     create = tool.find("create_module_spec")
