@@ -132,7 +132,8 @@ def _find_flows(nodes: Iterable[NodeDef]) -> dict[str, _Array]:
     for node in nodes:
         if node.op == "TensorArrayV3":
             shape = node.attr["element_shape"].shape if "element_shape" in node.attr else None
-            flows[f"{node.name}:1"] = _Array(shape, node.attr["dynamic_size"].b)
+            dynamic = "dynamic_size" in node.attr and node.attr["dynamic_size"].b
+            flows[f"{node.name}:1"] = _Array(shape, dynamic)
     pending = [n for n in nodes if n.op in _PASSING or n.op in _GIVES_FLOW]
     while pending:
         rest = []
