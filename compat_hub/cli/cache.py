@@ -16,8 +16,7 @@ from compat_hub.common.quiet_import import import_quietly
 from compat_hub.errors import HubError
 from compat_hub.sources import cache_layout, cache_store, digests, files, settings
 from compat_hub.sources.partial_folders import remove_abandoned
-
-_WEB = ("http://", "https://")
+from compat_hub.sources.resolve import is_web_address
 
 
 @click.group()
@@ -173,7 +172,7 @@ def _chosen(handles: Iterable[str]) -> list[cache_layout.Entry]:
         found = [entry for entry in entries if entry.path == folder] or [
             entry for entry in entries if handle in {entry.handle, entry.path}
         ]
-        if not found and not handle.startswith(_WEB) and _is_folder(handle):
+        if not found and not is_web_address(handle) and _is_folder(handle):
             found = [cache_layout.Entry(handle, os.path.expanduser(handle), None, None)]
         if not found:
             raise BadInputError(
