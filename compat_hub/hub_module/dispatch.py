@@ -36,7 +36,7 @@ def watch_all(_: StateTensor) -> bool:
 
 
 class ChosenSignature(NamedTuple):
-    """What a call asks for, found and checked.
+    """A signature in the variant that a call runs, with the outputs that it wants.
 
     Attributes:
         variant: The variant that runs.
@@ -109,7 +109,7 @@ class Dispatcher:
 
         Raises:
             UnknownNameError: There is no such variant, signature or output.
-            InputTypeError: The name is no string.
+            InputTypeError: The name is not a string.
         """
         self._check_name(signature)
         variant = self.variant(training)
@@ -135,9 +135,9 @@ class Dispatcher:
             chosen: What `choose` gave.
             values: What `chosen.bind` gave.
             losses: Whether to compute the regularization losses that depend on the inputs.
-            is_watched: Which variables a gradient tape shall see.
+            is_watched: Tells for each variable whether a gradient tape sees it.
             portable: Whether the call is part of a program that will run where compat_hub is not.
-            given: Values of outputs by name: what stands before them does not run.
+            given: Values of outputs by name; the nodes before them do not run.
         """
         key = self._key(chosen, values, losses, portable or saved_models.is_saving(), given or ())
         function = self._functions.get(key)

@@ -1,4 +1,4 @@
-"""The shortest way through a signature, for calls of small ones that nobody records."""
+"""The shortest way through a signature: eager tensors in, eager tensors out, and no tape."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from compat_hub.tf_private import eager_runtime
 class FastCall:
     """A call with eager tensors for all inputs, which need no conversion.
 
-    A small signature takes some microseconds. Naming, converting and checking the inputs one after
-    the other takes as long; and where the program comes back to TensorFlow late, its threads are
-    asleep, and to wake them takes several times as long.
+    A small signature takes some microseconds, and so do naming, converting and checking its inputs.
+    If the program returns to TensorFlow late, TensorFlow's threads have gone to sleep, and waking
+    them takes several times as long as the call.
 
     Args:
         function: What it runs, with one argument for each input.

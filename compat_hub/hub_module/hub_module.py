@@ -88,15 +88,22 @@ class HubModule(SignatureInfo, tf.Module):
         """Applies a signature.
 
         Args:
-            inputs: A dict by input name, or the one value of a signature with one input: anything
-                that converts to the declared dtype. Inputs with a default may be left out.
+            inputs: A dict by input name, or the one value of a signature with one input. A value is
+                a tensor, a numpy array, a list, a number, a string, a `tf.SparseTensor` or a
+                `tf.RaggedTensor`, of the shape that `get_input_info_dict` gives; the first
+                dimension is mostly the batch: `[batch_size, ...]`. Values of Python and numpy are
+                converted to the declared dtype: integers to floats, floats to other floats,
+                integers to other integers if they fit, never floats to integers. A tensor has to
+                have the declared dtype; use `tf.cast`. Inputs with a default may be left out.
             signature: Its name, `"default"` when None.
             as_dict: Whether to return all outputs by name, or the one called `default`.
-            training: Whether this is a training call: on the `{"train"}` variant, where there is
-                one, and running the variant's update ops. A bool, or a boolean scalar tensor.
+            training: Whether this is a training call, a bool or a boolean scalar tensor. A training
+                call uses the `{"train"}` variant, where there is one, and runs its update ops.
 
         Returns:
-            The output, or a dict of all outputs. Only what is returned is computed.
+            The output, or a dict of all outputs by name: tensors of the dtypes and shapes that
+                `get_output_info_dict` gives, sparse or ragged where it says so. The module computes
+                only what is returned.
 
         Raises:
             UnknownNameError: There is no such variant, signature or output.
@@ -177,13 +184,13 @@ class HubModule(SignatureInfo, tf.Module):
             >>> tape.gradient(score, features).shape
             TensorShape([2, 8, 8, 4])
 
-        This is the way to a gradient of one output by another: two outputs of one call are no
-        function of each other for a tape, which gives None. Neither update ops nor losses of
-        inputs are computed: they belong to the call that gave the outputs.
+        This is the way to a gradient of one output by another: for a tape, two outputs of one call
+        do not depend on each other, so it gives None. The call computes neither update ops nor
+        losses of inputs: they belong to the call that gave the outputs.
 
         Args:
             given: Values of outputs by name: what another call gave, or anything of their dtype and
-                shape. What stands before them does not run.
+                shape. The nodes before them do not run.
             inputs: As in a call. Those count that the wanted outputs need besides.
             signature: Its name, `"default"` when None.
             as_dict: Whether to return all other outputs by name, or the one called `default`.
@@ -228,7 +235,7 @@ class HubModule(SignatureInfo, tf.Module):
         Args:
             feeds: Names of the tensors that are given at each call, in lists and dicts or alone.
                 The name of a node stands for its first output. Placeholders, and any others that
-                are no variable's or table's handle: what stands before them does not run.
+                are not handles of variables or tables. The nodes before them do not run.
             fetches: Names of the tensors to return, in lists and dicts or alone. One of an
                 operation without outputs runs it, and gives None.
             training: Whether to take the variant of training calls; a bool.
@@ -241,7 +248,7 @@ class HubModule(SignatureInfo, tf.Module):
 
         Raises:
             UnknownNameError: There is no such variant, tensor or node.
-            InputTypeError: A name is no string.
+            InputTypeError: A name is not a string.
             SignatureError: What is fetched depends on a placeholder that is not fed; or a tensor
                 can be neither fed nor fetched, as those within a loop.
             UnsafeModuleError: The part would touch the host.
@@ -284,7 +291,7 @@ class HubModule(SignatureInfo, tf.Module):
             training: As in a call.
             arguments: Further inputs by name.
             losses: Whether to compute the regularization losses that depend on the inputs.
-            is_watched: Which variables a gradient tape shall see.
+            is_watched: Tells for each variable whether a gradient tape sees it.
             portable: Whether the call is part of a program that is written, and that will run and
                 train where compat_hub is not.
 
@@ -383,7 +390,7 @@ class HubModule(SignatureInfo, tf.Module):
         return self.spec.write(path, save)
 
     def __reduce__(self) -> Any:
-        """For pickle and deepcopy: loads the module again, and gives it the values of now.
+        """Lets pickle and deepcopy load the module again, with the current values.
 
         Raises:
             GraphError: It was loaded in a graph, where only a session knows the values.
@@ -421,7 +428,7 @@ def _load_again(
     values: Mapping[str, tf.Tensor],
     contents: Sequence[Mapping[str, tf.Tensor]],
 ) -> HubModule:
-    """What a pickled `HubModule` becomes."""
+    """Makes a `HubModule` from what pickle stored."""
     with tf.init_scope():
         module = HubModule(spec, tags, missing)
         for name, value in values.items():

@@ -166,7 +166,7 @@ class PrunedFunction:
             )
 
     def _dtypes(self, node: NodeDef) -> list[int]:
-        """Those of a node's outputs, also where TensorFlow does not have its op."""
+        """The dtypes of a node's outputs, also of an op that TensorFlow does not have."""
         meta_graph = self._variant.meta_graph
 
         def op_def(op: str) -> Any:

@@ -30,7 +30,7 @@ class RegularizationLoss:
 
     @autograph_marks.unconverted
     def __call__(self, portable: bool = False) -> tf.Tensor:
-        """The loss for the variables' values of now.
+        """Computes the loss for the current values of the variables.
 
         Args:
             portable: As for `HubModule.call_signature`.

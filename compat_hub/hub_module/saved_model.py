@@ -41,7 +41,7 @@ _WITH_OPTIONS = "_with_options"
 
 
 class _Reusable(tf.Module):
-    """What is saved; its attributes are those of the loaded object."""
+    """The object to save; the loaded object has its attributes."""
 
     # tf.Module has properties of these names.
     variables: Any = ()
@@ -121,7 +121,7 @@ def make_reusable(
 
 
 def find_left_out(module: HubModule, signatures: Sequence[str] | None = None) -> dict[str, str]:
-    """What of a module cannot be written, and why: an op or variables that it needs are missing.
+    """Finds what cannot be written since an op or a variable is missing, and says why.
 
     Args:
         module: The module.
@@ -162,7 +162,7 @@ def _why_not_in_training(module: HubModule, called: Signature) -> str | None:
 
 
 def _called_outputs(signature: Signature) -> tuple[str, ...] | None:
-    """What the loaded object gives: the output `default`, or all in a dict."""
+    """The outputs that the loaded object returns: `default` alone, or None for all in a dict."""
     return ("default",) if "default" in signature.outputs else None
 
 
@@ -246,7 +246,7 @@ def _variables_of(
 
 @dataclasses.dataclass(frozen=True)
 class _Arguments:
-    """What a call of the loaded object takes, in inference or in training.
+    """The parameters of a call of the loaded object, in inference or in training.
 
     Attributes:
         required: The inputs without a default, which are in `inputs`.
@@ -274,7 +274,7 @@ def _arguments(variant: GraphVariant, signature: Signature) -> _Arguments:
 
 
 def _call_function(module: HubModule, signature: Signature) -> Callable[..., Any]:
-    """What the loaded object does when it is called.
+    """Makes the function that the loaded object runs when it is called.
 
     Its parameters: `inputs`, the one tensor or the dict of those without a default; `training`,
     which is also the value of a boolean input of that name; and by keyword the inputs that have a
@@ -324,7 +324,7 @@ def _call_function(module: HubModule, signature: Signature) -> Callable[..., Any
 
 
 def _input_forms(required: Mapping[str, TensorInfo]) -> Iterator[tuple[Any, ...]]:
-    """What `inputs` may be: a dict, or the one tensor."""
+    """The forms of `inputs`: a dict, or the one tensor."""
     if not required:
         yield ()
         return

@@ -20,7 +20,7 @@ from compat_hub.programs.state_tensor import StateTensor
 
 
 class CallKey(NamedTuple):
-    """What tells one signature function from another.
+    """The key of a signature function.
 
     Attributes:
         tags: The variant.
@@ -30,7 +30,7 @@ class CallKey(NamedTuple):
         update_ops: Whether the variant's update ops run, as in a training call.
         losses: Whether the losses that depend on the inputs are computed.
         portable: Whether it has to run and train where compat_hub is not.
-        given: Names of outputs whose values the caller gives; what stands before them does not run.
+        given: Names of outputs whose values the caller gives; the nodes before them do not run.
     """
 
     tags: frozenset[str]
@@ -44,7 +44,7 @@ class CallKey(NamedTuple):
 
 
 class CallResult(NamedTuple):
-    """What a call gives.
+    """The result of a call.
 
     Attributes:
         outputs: The wanted outputs by name.
@@ -160,11 +160,11 @@ class SignatureFunction:
             if unfed:
                 raise SignatureError(
                     f"In {self.where}: the output {name!r} depends on the placeholder "
-                    f"{unfed[0]!r}, which is no input of this signature. "
+                    f"{unfed[0]!r}, which is not an input of this signature. "
                     "Ask for other outputs, or call a signature that has it as an input."
                 )
 
 
 def given_name(output: str) -> str:
-    """How the value of an output that the caller gives is called among the inputs."""
+    """The name among the inputs of an output whose value the caller gives."""
     return f"output {output}"

@@ -88,7 +88,7 @@ class SignatureCallable:
 
     @property
     def trainable_variables(self) -> tuple[tf.Variable, ...]:
-        """Those of them that train."""
+        """The variables that the signature uses and that train."""
         return tuple(v for v in self.variables if v.trainable)
 
     @property

@@ -1,4 +1,4 @@
-"""What the KerasLayer of either Keras is: its arguments, calls, config and files."""
+"""The base class of both KerasLayers: arguments, calls, configs and files."""
 
 from __future__ import annotations
 
@@ -135,12 +135,18 @@ class HubLayer:
         """Applies the module.
 
         Args:
-            inputs: A dict of tensors by input name, or the one tensor of a signature with one input
-                left to give.
-            training: Whether this is a training call. None is what Keras says of the call around.
+            inputs: A dict of tensors by input name, or the one tensor where `arguments` leave one
+                input to give. Shapes are those that the signature declares, with the batch first:
+                `[batch_size, height, width, 3]` for images, `[batch_size]` strings for texts.
+                Floats of any width are cast to the declared float dtype, and integers to the
+                declared integer dtype; floats and integers are not cast to each other, and the
+                layer's dtype policy casts nothing.
+            training: Whether this is a training call, a bool or a boolean scalar tensor. None is
+                the phase of the Keras call around. A layer with `trainable=False` ignores it.
 
         Returns:
-            The output, or a dict of all outputs.
+            The output, `[batch_size, ...]`, or a dict of all outputs by name, in the dtypes that
+                the signature declares.
 
         Raises:
             InputTypeError: An input is missing, unknown, or of the wrong dtype or shape. Or the
@@ -148,7 +154,7 @@ class HubLayer:
             GraphError: It is a call of Keras 3's `stateless_call`.
         """
         layer: Any = self
-        other_keras.check_call(layer, inputs, self._maker.keras)
+        self._check_call(inputs)
         if not layer.trainable or training is None:
             training = False
         output, losses = self._target(inputs, training, layer.trainable)
@@ -265,6 +271,10 @@ class HubLayer:
         target = self._target
         variables = [*target.trainable_variables, *target.frozen_variables]
         return dict(zip(target.variable_names, variables, strict=True))
+
+    def _check_call(self, inputs: Any) -> None:
+        """Raises if the layer cannot be called here."""
+        other_keras.check_call(self, inputs, self._maker.keras)
 
     def _weights_by_name(self) -> dict[str, tf.Variable]:
         """The module's variables, and the weights that a subclass adds."""

@@ -51,10 +51,10 @@ _allowed: contextvars.ContextVar[frozenset[str] | None] = contextvars.ContextVar
 
 
 class Saving(Protocol):
-    """What of `tf_keras.saving`, or of Keras 3's, is used here."""
+    """The functions of `tf_keras.saving` and `keras.saving` that this file uses."""
 
     def get_registered_object(self, name: str) -> Any:
-        """What goes by a name in `custom_objects`."""
+        """Gives the object that `custom_objects` has under a name."""
         ...
 
     def deserialize_keras_object(self, config: dict[str, Any]) -> Any:
@@ -103,7 +103,7 @@ def describe(
         load_options: Its `tf.saved_model.LoadOptions`, or None.
 
     Raises:
-        ConfigError: The module is not known by a path, or an argument is nothing for JSON.
+        ConfigError: The module is not known by a path, or JSON cannot hold an argument.
     """
     config: dict[str, Any] = {"handle": _describe_handle(where, handle, module)}
     for name, value in options.items():
@@ -197,11 +197,11 @@ def _allowing(permissions: frozenset[str]) -> Iterator[None]:
 
 
 class SharedModuleWarning(UserWarning):
-    """Layers that were on one module get one each, so their weights are no longer the same."""
+    """Layers that shared a module get one each, so they no longer share weights."""
 
 
 class SharedModule:
-    """What Keras calls to make the one `HubModule` of several layers; to be registered with it."""
+    """Makes the one `HubModule` of several layers; the layers' files register it with Keras."""
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Any:
@@ -219,7 +219,7 @@ class SharedModule:
             missing = config.get("missing", "error")
             tags = config.get("tags")
             return load(handle, tags=tags, options=options, missing=missing, **permissions)
-        except InputTypeError as error:  # Keras 3 puts an error of its own in a TypeError's place
+        except InputTypeError as error:  # Keras 3 would replace a TypeError by its own error
             raise ConfigError(
                 f"The module that layers share cannot be loaded as its config says: {error}"
             ) from error
@@ -348,7 +348,7 @@ def _for_json(value: Any, what: str) -> Any:
 
 
 def _describe_load_options(options: tf.saved_model.LoadOptions) -> dict[str, Any]:
-    """Those that are not the default, as arguments of `tf.saved_model.LoadOptions`."""
+    """The options that differ from the default, as arguments of `LoadOptions`."""
     default = tf.saved_model.LoadOptions()
     config = {}
     for name in options.__slots__:

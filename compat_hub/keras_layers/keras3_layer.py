@@ -88,14 +88,6 @@ class KerasLayer(HubLayer, keras3_private.HeldWeights, keras.layers.Layer):
 
     _maker = config.Maker("keras", keras.saving, _PACKAGE)
 
-    def call(self, inputs: Any, training: Any = None) -> Any:
-        if keras3_private.is_stateless_call(self):
-            raise GraphError(
-                f"In {self._where}: stateless_call passes the values of variables, and a module's "
-                "graph reads the variables themselves. Call the model, or assign the values first."
-            )
-        return super().call(inputs, training)
-
     def compute_output_spec(self, inputs: Any, training: Any = None) -> Any:
         """What a call on symbolic tensors gives; Keras calls it.
 
@@ -187,6 +179,14 @@ class KerasLayer(HubLayer, keras3_private.HeldWeights, keras.layers.Layer):
                 f"An output of {self._where} is {spec}, and Keras {keras.__version__} has no "
                 "symbolic tensors of this kind. Call the layer on values, as in a subclassed model."
             ) from error
+
+    def _check_call(self, inputs: Any) -> None:
+        if keras3_private.is_stateless_call(self):
+            raise GraphError(
+                f"In {self._where}: stateless_call passes the values of variables, and a module's "
+                "graph reads the variables themselves. Call the model, or assign the values first."
+            )
+        super()._check_call(inputs)
 
     def _divide_weights(self, trainable: Any, frozen: Any) -> None:
         self.hold_weights(trainable, frozen)

@@ -45,7 +45,7 @@ class GraphFunction:
 
     @property
     def program(self) -> Program:
-        """What it runs."""
+        """The program that it runs now."""
         return self._current().program
 
     def __call__(
@@ -57,16 +57,16 @@ class GraphFunction:
 
         Args:
             inputs: One tensor for each of the program's feeds, in their order.
-            is_watched: Which of the state a gradient tape shall see.
+            is_watched: Tells for each state tensor whether a gradient tape sees it.
 
         Raises:
             HubError: A gradient is asked for and cannot be computed; or the graph failed, over a
-                string that is no text.
+                string that is not UTF-8.
             GraphError: The process was forked from one that had used TensorFlow.
         """
         check_process()
         program, uses, all_states, written = self._current()
-        # In a program that is written there is no strategy.
+        # A program that is saved knows no tf.distribute strategy.
         states = [s.tensor() if program.portable else s.argument(w) for s, w in uses]
         recorded = eager_runtime.may_record()
         if recorded or eager_runtime.is_recording_stopped():

@@ -75,7 +75,7 @@ class Program:
         feeds: Specs of the arguments, by the name of the graph's tensor that each is fed to.
         state: The state tensors of a module, by the name of the graph's tensor.
         fetches: Names of the tensors to return.
-        targets: Names of nodes that run at each call besides.
+        targets: Names of further nodes that run at each call.
         name: What the function is called in graphs and profiles.
         portable: Whether it has to run and train where compat_hub is not.
 
@@ -141,7 +141,7 @@ class Program:
 
         Raises:
             HubError: A gradient is asked for and cannot be built; or the graph failed, over a
-                string that is no text.
+                string that is not UTF-8.
         """
         try:
             if not recorded:
@@ -151,8 +151,8 @@ class Program:
                 return self._recorded(states)(arguments)
         except UnicodeDecodeError as error:  # in place of TensorFlow's error
             raise HubError(
-                f"In {self._variant.where}: the graph failed on the values of this call, and what "
-                f"TensorFlow says of it is no text: {error.object!r:.500}. Check these values."
+                f"In {self._variant.where}: the graph failed on the values of this call, and "
+                f"TensorFlow's message is not UTF-8: {error.object!r:.500}. Check these values."
             ) from error
 
     @functools.cached_property

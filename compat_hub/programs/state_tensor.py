@@ -1,4 +1,4 @@
-"""What a module's state is to graph functions: a tensor for each variable, table and asset."""
+"""The interface of variables, tables and assets as arguments of graph functions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class StateTensor:
         raise NotImplementedError
 
     def tensor(self) -> tf.Tensor:
-        """One such tensor, with its dtype and what is known of what is behind it."""
+        """One such tensor, with its dtype and its handle data."""
         raise NotImplementedError
 
     def argument(self, writes: bool) -> tf.Tensor:

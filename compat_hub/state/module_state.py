@@ -218,7 +218,7 @@ class ModuleState:
     def _initializer(
         self, variant: GraphVariant, initializers: list[str]
     ) -> Callable[[], None] | None:
-        """What fills a table once more, where it is loaded from a SavedModel."""
+        """The function that fills a table again after it was loaded from a SavedModel."""
         if not initializers:
             return None
 
@@ -286,7 +286,7 @@ class ModuleState:
                 f"{value.dtype.name} {value.shape}, expected {info.dtype.name} {info.shape}. "
                 f"The module is damaged. {fresh_copy(self._spec.handle)}"
             )
-        if not tf.executing_eagerly():  # where nobody knows yet what the checkpoint gives
+        if not tf.executing_eagerly():  # where the checkpoint is read later
             value.set_shape(info.shape)
         return make_variable(info, value, info.name in written, self._where(info.name))
 
@@ -358,7 +358,7 @@ def _tables_of(variant: GraphVariant) -> list[list[Any]]:
 
 
 def _table_key(variant: GraphVariant, nodes: Sequence[Any]) -> tuple[str, ...]:
-    """What makes tables of two variants one: the node's name, and the content they start from.
+    """The key by which two variants share a table: the node's name, and its initial content.
 
     Not the shared name, in which TensorFlow puts a random number for each graph.
     """

@@ -108,7 +108,7 @@ class Table(resources.ResourceObject, StateTensor):
         return graph_def
 
     def spec(self) -> tf.TensorSpec:
-        """That of the handle; asking for it makes no resource."""
+        """The spec of the handle; this does not make the resource."""
         return tf.TensorSpec([], tf.resource)
 
     def tensor(self) -> tf.Tensor:
@@ -124,7 +124,7 @@ class MutableTable(Table, resources.ResourceWithContent):
     """A table that calls may change: checkpoints and SavedModels have what is in it."""
 
     def content(self) -> dict[str, tf.Tensor]:
-        """What is in the table now."""
+        """The keys and values in the table."""
         keys, values = tf.raw_ops.LookupTableExportV2(
             table_handle=self.resource_handle,
             Tkeys=self._dtype("key_dtype"),
@@ -133,7 +133,7 @@ class MutableTable(Table, resources.ResourceWithContent):
         return {"keys": keys, "values": values}
 
     def set_content(self, content: Mapping[str, tf.Tensor]) -> Any:
-        """Puts what `content` gave in the place of what is in the table."""
+        """Replaces the keys and values in the table by those that `content` gave."""
         return tf.raw_ops.LookupTableImportV2(
             table_handle=self.resource_handle,
             keys=content["keys"],
@@ -212,7 +212,7 @@ def make_table(variant: GraphVariant, node: Any) -> Table:
 def _alone(variant: GraphVariant, node: Any) -> Any:
     """The graph of a node that has no data inputs, without what its control inputs wait for.
 
-    A call is given the resource, so what comes before its node never runs, and nobody checked it.
+    A call gets the resource, so the nodes before this one never run, and no check looked at them.
     """
     whole = variant.meta_graph.graph_def
     graph_def = type(whole)(versions=whole.versions)

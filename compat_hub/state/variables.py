@@ -94,7 +94,7 @@ class StateVariable(StateTensor):
         self._stand_in: tf.Variable | None = None
 
     def spec(self) -> tf.TensorSpec:
-        """That of the handle."""
+        """The spec of the handle."""
         return tf.TensorSpec([], tf.resource)
 
     def tensor(self) -> tf.Tensor:
@@ -181,6 +181,6 @@ def _in_replica() -> bool:
 
 
 def _outside_of_strategies(make: Callable[[], _T]) -> _T:
-    """Calls a function in a thread of its own, which is in no scope."""
+    """Calls a function in a new thread, which is outside of all scopes."""
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(make).result()

@@ -1,4 +1,4 @@
-"""What AutoGraph and tf.function know of a Python function.
+"""Marks by which AutoGraph and tf.function treat a Python function.
 
 All of it was seen in TensorFlow 2.16.2 and 2.21.0.
 """

@@ -34,7 +34,7 @@ class BareFunction:
     """A function of the runtime without a Python object for each of its nodes.
 
     Making these is most of what importing a graph costs. They are for those who look at the graph,
-    tapes and functions around, so that only calls that nobody watches can use it.
+    tapes and functions around, so only calls that no tape and no function records can use it.
 
     Args:
         name: The function's name in profiles.
@@ -44,7 +44,7 @@ class BareFunction:
         scope: The name that is put before the nodes' names.
         given: The tensors of `graph` that take the place of the graph's, by name.
         fetches: Names of the wanted tensors, those of `given` among them.
-        targets: Names of nodes that run besides.
+        targets: Names of further nodes that run.
 
     Raises:
         ValueError: TensorFlow cannot import the graph.
@@ -137,7 +137,7 @@ def _remove_function(runtime: Any, name: bytes) -> None:
 def call_unrecorded(
     function: Any, arguments: list[tf.Tensor], fusible: bool = True
 ) -> list[tf.Tensor]:
-    """Runs a function, bare or wrapped, of tensors to a list of tensors, where nobody watches.
+    """Runs a function of tensors to a list of tensors, if no tape or function records the call.
 
     A ConcreteFunction's own call looks at each argument and packs the outputs first, which takes
     longer than a small function does; and it has TensorFlow's graph optimizer go over the graph in

@@ -36,7 +36,7 @@ def is_eager_tensor(value: Any) -> TypeGuard[tf.Tensor]:
 
 
 def may_record() -> bool:
-    """Whether somebody may watch what runs: a tape, or a function that is being built."""
+    """Whether a tape, or a function that is being built, may record what runs."""
     return not context.executing_eagerly() or record.could_possibly_record()
 
 
@@ -46,7 +46,7 @@ def is_recording_stopped() -> bool:
 
 
 class _Fork:
-    """What became of the runtime when this process was forked: a child has none of its threads."""
+    """Notes a fork: the child process has none of the runtime's threads."""
 
     lost_threads = False
 

@@ -10,7 +10,7 @@ from typing import Any
 
 
 def exporter_class() -> Any:
-    """The class that `EvalSpec` wants exporters to be of; None where nobody has imported it."""
+    """The class that `EvalSpec` wants exporters to be of; None where it is not imported."""
     found = sys.modules.get("tensorflow_estimator.python.estimator.exporter")
     return getattr(found, "Exporter", None)
 

@@ -20,7 +20,7 @@ _ColumnOfV1: Any = feature_column._DenseColumn
 
 
 class DenseColumn(_Column):
-    """What a feature column derives from, to be taken by Keras' DenseFeatures."""
+    """The base class of feature columns for Keras' DenseFeatures."""
 
     @property
     def is_v2_column(self) -> bool:
@@ -33,7 +33,7 @@ class DenseColumn(_Column):
 
 
 class DenseColumnOfV1(_ColumnOfV1):
-    """The same for `tf.compat.v1.feature_column`."""
+    """The base class of feature columns for `tf.compat.v1.feature_column`."""
 
     @property
     def variable_shape(self) -> tf.TensorShape:

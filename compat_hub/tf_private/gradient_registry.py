@@ -1,4 +1,4 @@
-"""How TensorFlow finds the gradient of a node, and which of its errors come from there.
+"""The registry of gradients, and which of TensorFlow's errors come from building one.
 
 All of it was seen in TensorFlow 2.16.2 and 2.21.0.
 """

@@ -39,7 +39,7 @@ def handle_data(handle: tf.Tensor) -> tuple[Any, Any] | None:
 
 @contextlib.contextmanager
 def outside_of_functions() -> Iterator[None]:
-    """Is `tf.init_scope`, without what the functions that are being built do with new variables.
+    """Enters `tf.init_scope`, without the variable creators of functions that are being built.
 
     In a `tf.function` they would be uninitialized, and there could be none in its second tracing.
     """

@@ -110,7 +110,7 @@ def op_def(name: str) -> Any:
 
 @functools.cache
 def xla_dtypes(op_name: str) -> dict[str, frozenset[int]] | None:
-    """What XLA compiles of an op: for its attributes the numbers of dtypes, or None for nothing."""
+    """The dtypes, by attribute, for which XLA compiles an op; None if it does not compile it."""
     _register_xla_kernels()
     for kernel in kernels.get_registered_kernels_for_op(op_name).kernel:
         if kernel.device_type == "XLA_GPU_JIT":

@@ -61,7 +61,7 @@ def build_gradients_one_by_one(function: Any) -> None:
 class PartlyDifferentiated:
     """A function whose gradient is that of the outputs that a loss uses, and of no others.
 
-    TensorFlow differentiates all outputs of a function at once: those that nobody uses get zeros
+    TensorFlow differentiates all outputs of a function at once: those that no loss uses get zeros
     for a gradient, and so does what they alone depend on. Here each output notes that a gradient
     came its way, before the function's own gradient is asked for. The forward pass stays one.
 
@@ -222,7 +222,7 @@ class PartlyDifferentiated:
 
 
 class _Used:
-    """Which outputs of one call a gradient has come to."""
+    """The outputs of one call that received a gradient."""
 
     def __init__(self) -> None:
         self.only: frozenset[int] | None = None  # there is but one
@@ -230,7 +230,7 @@ class _Used:
         self.recorded: frozenset[int] = frozenset()
 
     def take(self) -> frozenset[int]:
-        """Those since the last time."""
+        """The outputs that received one since the last time."""
         if self.only is not None:
             return self.only
         found = frozenset(self.noted)
@@ -242,7 +242,7 @@ class _Used:
 
 
 class _Noted:
-    """What TensorFlow makes of a function that is differentiated, with a say in the gradient."""
+    """TensorFlow's forward and backward functions of a call, with our choice of gradients."""
 
     def __init__(self, functions: Any, owner: PartlyDifferentiated, used: _Used) -> None:
         self._functions = functions

@@ -37,14 +37,14 @@ class ResourceObject(_Base):
 
 
 class ResourceWithContent(ResourceObject):
-    """One whose content is in checkpoints and SavedModels."""
+    """A resource whose content is in checkpoints and SavedModels."""
 
     def content(self) -> dict[str, tf.Tensor]:
-        """What is in the resource now."""
+        """The tensors that the resource consists of, by name."""
         raise NotImplementedError
 
     def set_content(self, content: Mapping[str, tf.Tensor]) -> Any:
-        """Puts what `content` gave in the place of what is in the resource; gives the op."""
+        """Replaces the content by what `content` gave; gives the op."""
         raise NotImplementedError
 
     def _serialize_to_tensors(self) -> dict[str, tf.Tensor]:

@@ -1,4 +1,4 @@
-"""What belongs to a trackable object (`tensorflow.python.trackable`).
+"""The children of trackable objects (`tensorflow.python.trackable`).
 
 All of it was seen in TensorFlow 2.16.2 and 2.21.0.
 """

@@ -35,7 +35,7 @@ def make_variable(value: tf.Tensor, name: str, **options: Any) -> tf.Variable:
 def variable_accessed(variable: tf.Variable, watched: bool = True) -> None:
     """Reports a variable to the functions around, and to the tapes if it is to be watched.
 
-    Reading it does both. What a function was not told of is missing where somebody saves it.
+    Reading a variable does both. A saved function lacks the variables that nobody reported to it.
     """
     if watched:
         resource_variable_ops.variable_accessed(variable)

@@ -77,7 +77,7 @@ def test_arguments_of_training(layer_class: Any) -> None:
     assert_close(layer(inputs, training=True), 2 * _expected(True), OUTPUT_TOLERANCE, "scaled")
     labels = layer_class(RECORD.path, trainable=True, arguments={"labels": inputs["labels"]})
     _check(labels(inputs["x"], training=True), True)
-    with pytest.raises(compat_hub.InputTypeError, match=r"\['factor'\], which are no inputs"):
+    with pytest.raises(compat_hub.InputTypeError, match=r"\['factor'\], which are not inputs"):
         layer_class(RECORD.path, arguments={"factor": 2.0})
 
 

@@ -1,1 +1,1 @@
-"""What the Keras layers call: a target, which knows nothing of Keras."""
+"""Targets: the objects that the Keras layers call. They do not know Keras."""

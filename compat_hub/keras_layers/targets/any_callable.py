@@ -127,7 +127,7 @@ def _find_callable(obj: Any, signature: str | None) -> Callable[..., Any]:
 
 
 def _unique_names(variables: Iterable[tf.Variable]) -> dict[int, str]:
-    """A name of its own for each variable, by its id."""
+    """A unique name for each variable, by its id."""
     names: dict[int, str] = {}
     for variable in variables:
         if id(variable) not in names:

@@ -157,8 +157,8 @@ class HubModuleTarget(Target):
         unknown = sorted(self._arguments.keys() - self._input_names)
         if unknown:
             raise InputTypeError(
-                f"KerasLayer for {handle!r}: `arguments` has {unknown}, which are no inputs of the "
-                f"signature {name!r}. Its inputs are {sorted(self._input_names)}."
+                f"KerasLayer for {handle!r}: `arguments` has {unknown}, which are not inputs of "
+                f"the signature {name!r}. Its inputs are {sorted(self._input_names)}."
             )
         known = {output for chosen in choices for output in chosen.signature.outputs}
         for wanted in self._outputs or ():

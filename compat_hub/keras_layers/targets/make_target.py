@@ -1,4 +1,4 @@
-"""From a layer's arguments to the target that it calls."""
+"""Makes the target that a layer calls, from the layer's arguments."""
 
 from __future__ import annotations
 

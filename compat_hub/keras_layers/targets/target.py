@@ -12,13 +12,13 @@ from compat_hub.keras_layers.targets.train_only import Patterns, find_trained
 
 
 class Target(abc.ABC):
-    """What a layer calls.
+    """The object that a layer calls.
 
     Attributes:
         resolved_object: What the layer's handle led to.
         trainable_variables: The variables that the layer trains when it is trainable.
         frozen_variables: Its other variables.
-        variable_names: A name of its own for each of the trainable, then of the frozen variables;
+        variable_names: A unique name for each of the trainable, then of the frozen variables;
             the same wherever and however often the handle is loaded.
         regularization_losses: Callables without arguments that give a scalar each.
     """
@@ -68,7 +68,7 @@ class Target(abc.ABC):
         Args:
             inputs: What the layer was called with.
             training: Whether this is a training call; a bool or a boolean scalar tensor.
-            trainable: Whether a gradient tape shall see the trainable variables.
+            trainable: Whether a gradient tape sees the trainable variables.
         """
 
     @abc.abstractmethod
@@ -95,7 +95,7 @@ class Target(abc.ABC):
 
     @abc.abstractmethod
     def uncompilable_op(self, trainable: bool) -> str | None:
-        """What XLA does not compile of the target, None if it compiles all.
+        """Says what XLA cannot compile in the target, None if it can compile all of it.
 
         Args:
             trainable: Whether there are training calls, and gradients.
@@ -103,7 +103,7 @@ class Target(abc.ABC):
 
 
 def trace(function: Callable[[Any], Any], inputs: Any) -> Any:
-    """What a function gives for a nest of type specs, and of values that are fixed."""
+    """Traces a function on type specs and fixed values, and gives the specs of its results."""
     flat = tf.nest.flatten(inputs)
     # TensorFlow warns of names that no parameter can have, such as numbers.
     specs = {f"leaf_{k}": leaf for k, leaf in enumerate(flat) if isinstance(leaf, tf.TypeSpec)}
