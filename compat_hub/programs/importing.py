@@ -13,6 +13,7 @@ from compat_hub.errors import ModuleFormatError
 from compat_hub.format.variant import GraphVariant
 from compat_hub.graphdef.function_library import all_nodes, rename_functions
 from compat_hub.graphdef.passes.control_flow.make_function import TensorType
+from compat_hub.graphdef.private_attrs import COLOCATION
 from compat_hub.graphdef.subgraph import consumed_tensors
 from compat_hub.tf_private import bare_functions, graph_internals, op_registry
 
@@ -48,9 +49,9 @@ def import_graph(
     ops = {node.op for node in all_nodes(graph_def)}
     known = len(tf.compat.v1.get_default_graph().get_operations())
     # The importer asks each node for this; the answer "there is none" is a slow exception.
-    unplaced = {node.name for node in graph_def.node if not node.attr["_class"].list.s}
+    unplaced = {node.name for node in graph_def.node if not node.attr[COLOCATION].list.s}
     for node in graph_def.node:
-        node.attr["_class"].list.SetInParent()
+        node.attr[COLOCATION].list.SetInParent()
     with _importing(variant):
         elements = tf.graph_util.import_graph_def(
             graph_def,
@@ -60,7 +61,7 @@ def import_graph(
             producer_op_list=_producer_ops(variant) if has_newer_attrs(variant, ops) else None,
         )
     # tf.vectorized_map makes nodes with the attributes of others, and then asks for each.
-    graph_internals.clear_attr(tf.compat.v1.get_default_graph(), known, "_class", unplaced)
+    graph_internals.clear_attr(tf.compat.v1.get_default_graph(), known, COLOCATION, unplaced)
     return list(elements or [])
 
 

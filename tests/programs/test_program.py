@@ -251,7 +251,7 @@ def test_a_failing_check_in_the_graph_is_tensorflow_s_error() -> None:
     assert module({"x": [[1.0, 4.0, 9.0]]}).shape == [1, 2]
 
 
-def test_a_failure_over_a_string_that_is_no_text(tmp_path: Path) -> None:
+def test_a_failure_over_a_string_that_is_not_utf8(tmp_path: Path) -> None:
     def build() -> Any:
         x = tf.compat.v1.placeholder(tf.string, [None])
         return {"default": ({"x": x}, {"default": tf.strings.to_number(x)})}
@@ -259,7 +259,7 @@ def test_a_failure_over_a_string_that_is_no_text(tmp_path: Path) -> None:
     module = compat_hub.load(write_module(tmp_path / "module", none=build))
     with pytest.raises(tf.errors.InvalidArgumentError, match="abc"):
         module(["abc"])
-    with pytest.raises(compat_hub.HubError, match=r"no text.*\\xdc"):
+    with pytest.raises(compat_hub.HubError, match=r"not UTF-8.*\\xdc"):
         module([b"\xdc"])
 
 
