@@ -12,6 +12,7 @@ from compat_hub.cli.json_output import json_option, print_json
 from compat_hub.cli.permissions import host_access_option, links_option
 from compat_hub.common.masking import masked
 from compat_hub.common.quiet_import import import_quietly
+from compat_hub.common.words import printable
 
 if TYPE_CHECKING:
     from compat_hub.state.module_state import Missing
@@ -79,7 +80,7 @@ def convert(
     for warning in found:
         if warning.category is IncompleteModuleWarning:
             left_out.append(str(warning.message))
-            click.echo(f"Warning: {warning.message}", err=True)
+            click.echo(f"Warning: {printable(str(warning.message))}", err=True)
         else:
             warnings.showwarning(
                 warning.message, warning.category, warning.filename, warning.lineno

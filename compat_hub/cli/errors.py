@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import click
 
 from compat_hub.common.masking import masked
+from compat_hub.common.words import printable
 from compat_hub.errors import HubError
 
 
@@ -17,7 +18,7 @@ class BadInputError(click.ClickException):
     exit_code = 2
 
     def __init__(self, message: str) -> None:
-        super().__init__(masked(" ".join(message.split())))
+        super().__init__(printable(masked(" ".join(message.split()))))
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from PIL import Image
 import compat_hub
 from compat_hub.cli.main import main
 from tests.records import FIXTURES
+from tests.tools.inspection import modules
 
 PETS = str(FIXTURES / "pets" / "module")
 
@@ -43,6 +44,17 @@ def test_given_inputs(tmp_path: Path) -> None:
     assert result.exit_code == 0
     assert "default" in result.stdout
     assert "image_feature_vector" not in result.stdout
+
+
+def test_names_do_not_control_the_terminal(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    result = _run(modules.hostile_names(tmp_path / "module"))
+    assert result.exit_code == 0
+    assert "\x1b" not in result.stdout
+    assert modules.SCRIPT in result.stdout  # in one piece
+    result = _run(str(tmp_path / "module"), "--signature", "\x1b[2J")
+    assert "\x1b" not in result.stderr
+    assert "no signature" in result.stderr
 
 
 @pytest.mark.parametrize(

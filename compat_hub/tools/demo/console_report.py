@@ -13,6 +13,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from compat_hub.common.words import printable
+
+_BORDERS = 3  # characters for each column of a table, and one more
+
 
 class Report:
     """Prints to the standard output: with colours on a terminal, plain text elsewhere.
@@ -28,7 +32,7 @@ class Report:
     def __init__(self) -> None:
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(errors="replace")
-        self._console = Console(highlight=False, markup=False, emoji=False)
+        self._console = _console()
         self._steps = 0
         self.passed = True
         self.checks: list[dict[str, Any]] = []
@@ -44,7 +48,8 @@ class Report:
         return self._console.width
 
     def line(self, text: str = "", style: str = "") -> None:
-        """A line, never broken in two."""
+        """Lines, never broken in two."""
+        text = "\n".join(map(printable, text.split("\n")))
         self._console.print(text, style=style, soft_wrap=True)
 
     def step(self, title: str) -> None:
@@ -74,20 +79,22 @@ class Report:
         self._console.print(table)
 
     def rows(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-        """A table of words and numbers."""
+        """A table of words and numbers. No word is broken: rather, lines get long."""
+        cells = [[printable(str(cell)) for cell in row] for row in (columns, *rows)]
+        widths = _widths(cells, self.width)
         table = Table(box=box.ASCII)
-        for column in columns:
-            table.add_column(column, overflow="fold")
-        for row in rows:
-            table.add_row(*map(str, row))
-        self._console.print(table)
+        for column, width in zip(cells[0], widths, strict=True):
+            table.add_column(column, width=width)
+        for row in cells[1:]:
+            table.add_row(*row)
+        _console(max(self.width, _whole(widths))).print(table)
 
     def check(self, passed: bool, text: str) -> None:
         """One line with the outcome of a check."""
         self.passed = self.passed and passed
         self.checks.append({"check": text, "passed": passed})
         mark = Text("  ok      ", "green") if passed else Text("  FAILED  ", "bold red")
-        self._console.print(mark + Text(text), soft_wrap=True)
+        self._console.print(mark + Text(printable(text)), soft_wrap=True)
 
     def summary(self) -> None:
         """The outcome of all checks."""
@@ -95,3 +102,25 @@ class Report:
             self.line("\nAll checks passed.", "bold green")
         else:
             self.line("\nSome checks FAILED: see above.", "bold red")
+
+
+def _console(width: int | None = None) -> Console:
+    return Console(highlight=False, markup=False, emoji=False, width=width)
+
+
+def _whole(widths: Sequence[int]) -> int:
+    """How wide a table with such columns is."""
+    return sum(widths) + _BORDERS * len(widths) + 1
+
+
+def _widths(rows: Sequence[Sequence[str]], room: int) -> list[int]:
+    """How wide columns are: the widest get narrower, as far as their longest words let them."""
+    columns = list(zip(*rows, strict=True))
+    widths = [max(map(len, column)) for column in columns]
+    least = [max(len(w) for cell in column for w in cell.split() or [""]) for column in columns]
+    while _whole(widths) > room:
+        wide = [k for k in range(len(widths)) if widths[k] > least[k]]
+        if not wide:
+            break
+        widths[max(wide, key=widths.__getitem__)] -= 1
+    return widths

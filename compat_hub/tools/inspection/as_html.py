@@ -15,7 +15,7 @@ from compat_hub.format.spec import ModuleSpec
 from compat_hub.format.variant import format_tags
 from compat_hub.sources import files
 from compat_hub.tools.inspection.facts import Finding, ModuleFacts, WeightFacts
-from compat_hub.tools.inspection.graph_picture import draw
+from compat_hub.tools.inspection.graph_picture import Picture, draw
 from compat_hub.tools.inspection.tables import Block, weight_cells
 
 _NEEDED = ("jinja2", "networkx")
@@ -80,17 +80,29 @@ def make_page(
         colors=_COLORS,
         meanings=_MEANINGS,
         verdict=verdict,
-        pictures=[
-            (format_tags(variant.tags), draw(variant))
-            for variant in spec.variants.values()
-            if variant.signatures
-        ],
-        blocks=blocks[1:],
+        pictures=_pictures(spec),
+        signatures=[block for block in blocks[1:] if block.is_of_signatures],
+        blocks=[block for block in blocks[1:] if not block.is_of_signatures],
         weights=[
             {"cells": weight_cells(w), "bars": _bars(w.histogram), "zero": _zero(w)}
             for w in weights
         ],
     )
+
+
+def _pictures(spec: ModuleSpec) -> list[tuple[str, Picture]]:
+    """A picture for each variant, one for those that look alike, with the names of these."""
+    pictures: list[tuple[list[str], Picture]] = []
+    for variant in spec.variants.values():
+        if not variant.signatures:
+            continue
+        drawn = draw(variant)
+        alike = next((names for names, picture in pictures if picture == drawn), None)
+        if alike is None:
+            pictures.append(([format_tags(variant.tags)], drawn))
+        else:
+            alike.append(format_tags(variant.tags))
+    return [(" and ".join(names), picture) for names, picture in pictures]
 
 
 def _bars(histogram: Sequence[int]) -> str:

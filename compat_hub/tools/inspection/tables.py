@@ -38,6 +38,7 @@ class Block:
         rows: Its rows.
         more: What was left out: `"214 more"`, or `""`.
         numbers: The columns that hold numbers, from 0.
+        is_of_signatures: Whether it is about what signatures take and give.
     """
 
     title: str
@@ -45,6 +46,7 @@ class Block:
     rows: tuple[Row, ...]
     more: str = ""
     numbers: tuple[int, ...] = ()
+    is_of_signatures: bool = False
 
 
 def make_blocks(
@@ -104,7 +106,7 @@ class _Writer:
         columns = ("signature", "", "name", "tensor", "")
         shown, more = self._cut(variants[0].signatures, _ROWS)
         rows = tuple(row for signature in shown for row in self._signature(signature))
-        return Block(title, columns, rows, more)
+        return Block(title, columns, rows, more, is_of_signatures=True)
 
     def _signature(self, signature: SignatureFacts) -> Iterator[Row]:
         begun = False
@@ -137,7 +139,8 @@ class _Writer:
             rows += [
                 ("", f"{name}: {docs}") for name, docs in {t.name: t.docs for t in tensors}.items()
             ]
-        return Block("Common signatures that it matches", ("", ""), tuple(rows))
+        title = "Common signatures that it matches"
+        return Block(title, ("", ""), tuple(rows), is_of_signatures=True)
 
     def variant(self, variant: VariantFacts) -> Block:
         rows = [("graph", f"{variant.nodes:,} nodes, {count(variant.functions, 'function')}")]

@@ -34,6 +34,31 @@ def test_table_fits_the_width(
     assert text.count("0.00") == text.count("-1.00") == 10
 
 
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_rows_do_not_break_words(
+    width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    name = "a_long_name_of_a_signature"
+    row = ['{"train", "gpu"}', name, "regularization loss of the layers", 3, "0.0e+00"]
+    Report().rows(["variant", "signature", "compared", "tensors", "largest error"], [row])
+    lines = capsys.readouterr().out.splitlines()
+    assert {"regularization", "largest", name, "0.0e+00"} <= set(" ".join(lines).split())
+    assert len({len(line) for line in lines}) == 1
+    assert len(lines[0]) <= max(width, 87)
+    assert (len(lines) == 5) == (width == 200)
+
+
+def test_what_would_control_a_terminal_is_escaped(capsys: pytest.CaptureFixture[str]) -> None:
+    report = Report()
+    report.rows(["name"], [["\x1b[2J"]])
+    report.line("a \x1b[31m")
+    report.check(True, "b \x07")
+    out = capsys.readouterr().out
+    assert not set(out) & {"\x1b", "\x07"}
+    assert out.splitlines()[-2:] == ["a \\x1b[31m", "  ok      b \\x07"]
+
+
 def test_checks(capsys: pytest.CaptureFixture[str]) -> None:
     report = Report()
     report.check(True, "good")

@@ -3,12 +3,17 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
+import tensorflow as tf
 
 import compat_hub
 from compat_hub.tools.inspection import as_html
+from tests.authoring import write_module
 from tests.tools.inspection import modules
+
+v1 = tf.compat.v1
 
 pytest.importorskip("jinja2")
 pytest.importorskip("networkx")
@@ -65,6 +70,28 @@ def test_it_has_all_and_needs_nothing(fixture_path, tmp_path: Path) -> None:
         assert words.count(variable.name) >= 1
     assert found.tags.count("svg") == 2 + len(inspection.weights or ())
     assert [f.name for f in tmp_path.iterdir()] == ["page.html"]
+
+
+def test_signatures_come_before_pictures_and_these_once(fixture_path, tmp_path: Path) -> None:
+    file = tmp_path / "page.html"
+    compat_hub.inspect(fixture_path("sentence_encoder")).write_html(file)
+    words = _read(file).words
+    assert words.index("Signatures of") < words.index("Picture of") < words.index("Variables")
+
+
+def test_one_picture_of_variants_that_look_alike(tmp_path: Path) -> None:
+    def build() -> Any:
+        x = v1.placeholder(tf.float32, [None], "x")
+        w = v1.get_variable("w", [], initializer=v1.ones_initializer())
+        return {"default": ({"x": x}, {"default": x * w})}
+
+    file = tmp_path / "page.html"
+    path = write_module(tmp_path / "module", none=build, train=build)
+    compat_hub.inspect(path).write_html(file)
+    found = _read(file)
+    assert found.words.count("Picture of") == 1
+    assert 'Picture of set() and {"train"}' in found.words
+    assert found.words.count("200 %") == 1
 
 
 def test_names_are_no_code(tmp_path: Path) -> None:
