@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import tensorflow as tf
 
 import compat_hub
 from tests.examples import run_examples
+from tests.records import FIXTURES
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -43,6 +45,15 @@ def test_roads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_format() -> None:
     assert "norm/moving_mean" in run_examples(DOCS / "format.md")
+
+
+@pytest.mark.filterwarnings("ignore:`shuffle=True` was passed")
+def test_fine_tuning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    modules = {"image_module": "image_bn", "bert": "bert", "text_module": "nnlm"}
+    for name, fixture in modules.items():
+        shutil.copytree(FIXTURES / fixture / "module", tmp_path / "path/to" / name)
+    run_examples(DOCS / "fine_tuning.md")
 
 
 def test_migration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
