@@ -14,6 +14,7 @@ from compat_hub.errors import InputTypeError, ModuleFormatError, SignatureError
 from compat_hub.format.common_signatures import as_kinds, warn_of_problems
 from compat_hub.format.spec import ModuleSpec, Tags, normalize_tags, read_saved_model
 from compat_hub.format.variant import GraphVariant, format_tags
+from compat_hub.graphdef.passes.batch_norm_estimates import leave_out_estimates
 from compat_hub.graphdef.passes.inline_functions import CUSTOM_GRADIENT_ATTR
 from compat_hub.graphdef.passes.strip_machine import clear_devices, drop_debug_names
 from compat_hub.programs.gradients.table import gradient_name
@@ -224,6 +225,7 @@ def _build_variant(
     clear_devices(meta_graph.graph_def)
     drop_debug_names(meta_graph.graph_def)
     _forget_gradient_names(meta_graph.graph_def)
+    leave_out_estimates(meta_graph.graph_def)
     meta_graph.meta_info_def.tags.extend(sorted(tags))
     for name, signature in signatures.items():
         meta_graph.signature_def[name].CopyFrom(signature)
