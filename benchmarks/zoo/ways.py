@@ -244,7 +244,7 @@ def hub_module(record: Record) -> Pairs:
     def apply(tags: list[str], signature: str, _: Values) -> Values:
         v1 = tf.compat.v1
         with tf.Graph().as_default(), v1.Session() as session:
-            _, outputs = _apply_in_graph(record, tags, signature, trainable=False)
+            outputs = _apply_in_graph(record, tags, signature, trainable=False)[1]
             session.run([v1.global_variables_initializer(), v1.tables_initializer()])
             expected = record.outputs(tags, signature)
             return session.run({name: outputs[name] for name in expected})

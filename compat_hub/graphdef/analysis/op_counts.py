@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable
 from typing import Any
@@ -56,7 +57,16 @@ def count_control_flow(nodes: Iterable[NodeDef]) -> tuple[int, int, int]:
 
 def count_lost_gradients(nodes: Iterable[NodeDef]) -> int:
     """The number of nodes with a gradient that tf.custom_gradient gave them."""
-    return sum(CUSTOM_GRADIENT_ATTR in node.attr for node in nodes)
+    return sum(CUSTOM_GRADIENT_ATTR in n.attr and is_of_custom_gradient(n) for n in nodes)
+
+
+def is_of_custom_gradient(node: NodeDef) -> bool:
+    """Whether TensorFlow made up the name of a node's gradient, and not the author.
+
+    tf.custom_gradient and tf.function number theirs anew in each program.
+    """
+    name = node.attr[CUSTOM_GRADIENT_ATTR].s
+    return name.startswith(b"CustomGradient") or re.search(rb"-\d+$", name) is not None
 
 
 def count_frozen_batch_norms(nodes: Iterable[NodeDef]) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import itertools
-import threading
 import warnings
 import weakref
 from collections.abc import Callable
@@ -13,27 +12,32 @@ from typing import Any
 
 import tensorflow as tf
 
+from compat_hub.graphdef.analysis.op_counts import is_of_custom_gradient
 from compat_hub.graphdef.function_library import all_nodes
 from compat_hub.graphdef.passes.inline_functions import CUSTOM_GRADIENT_ATTR, inline_calls
 from compat_hub.graphdef.subgraph import consumed_tensors
+from compat_hub.programs.gradients.named import use_named_gradients
+from compat_hub.programs.gradients.registration import LostGradientWarning, register, registered
 from compat_hub.tf_private import gradient_registry, op_registry
 
-_registered: dict[str, Callable[..., Any]] = {}
+__all__ = [
+    "LostGradientWarning",
+    "bind_gradients",
+    "drop_gradients_in_functions",
+    "function_gradients",
+    "replace_lost_gradients",
+]
 _numbers = itertools.count()
-_lock = threading.RLock()  # a gradient function may call one with a gradient of its own
-
-
-class LostGradientWarning(UserWarning):
-    """A node's own gradient is not in the module; the derivative of what it computes is used."""
 
 
 def replace_lost_gradients(graph_def: Any, where: str, portable: bool = False) -> None:
-    """Points nodes made by tf.custom_gradient to a gradient that exists, in place.
+    """Points nodes to a gradient that exists where the one that they name may not, in place.
 
-    The format stores no such gradient, only a name like "CustomGradient-12", which some unrelated
-    function of this program may bear by now. TensorFlow 1.15 refuses to train such a module. The
-    nodes that compute the value are in the graph, though: their own derivative is used instead,
-    with a warning. For tf.nn.swish, the usual case, the two are the same function.
+    The format stores no gradient of tf.custom_gradient, only a name like "CustomGradient-12", which
+    some unrelated function of this program may bear by now. TensorFlow 1.15 refuses to train such a
+    module. The nodes that compute the value are in the graph, though: their own derivative is used
+    instead, with a warning. For tf.nn.swish, the usual case, the two are the same function. For
+    names that an author chose, see `use_named_gradients`.
 
     Args:
         graph_def: The graph.
@@ -42,7 +46,9 @@ def replace_lost_gradients(graph_def: Any, where: str, portable: bool = False) -
             not when a gradient is asked for.
     """
     # Those of functions, too: any function of the program may bear the name by now.
-    nodes = [n for n in all_nodes(graph_def) if CUSTOM_GRADIENT_ATTR in n.attr]
+    given = [n for n in all_nodes(graph_def) if CUSTOM_GRADIENT_ATTR in n.attr]
+    nodes = [n for n in given if is_of_custom_gradient(n)]
+    use_named_gradients([n for n in given if not is_of_custom_gradient(n)], where, portable)
     if not nodes:
         return
     name = "CompatHubLost_" + hashlib.sha256(where.encode()).hexdigest()[:16]
@@ -63,7 +69,7 @@ def replace_lost_gradients(graph_def: Any, where: str, portable: bool = False) -
         warnings.warn(message, LostGradientWarning, stacklevel=2)
         return list(grads)
 
-    _register(name, lambda: pass_through)
+    register(name, lambda: pass_through)
     for node in nodes:
         node.attr[CUSTOM_GRADIENT_ATTR].s = name.encode()
 
@@ -99,9 +105,9 @@ def bind_gradients(graph: Any) -> None:
     """
     for operation in graph.get_operations():
         name = gradient_registry.gradient_name(operation)
-        if name in _registered:
+        if name in registered:
             bound = f"{name}_{next(_numbers)}"
-            _register(bound, functools.partial(_bind, _registered[name], graph, operation.name))
+            register(bound, functools.partial(_bind, registered[name], graph, operation.name))
             gradient_registry.set_gradient_name(operation, bound)
 
 
@@ -115,15 +121,6 @@ def _bind(gradient: Callable[..., Any], graph: Any, name: str) -> Callable[..., 
     return bound
 
 
-def _register(name: str, make: Callable[[], Callable[..., Any]]) -> None:
-    """Registers a gradient, once in a process."""
-    with _lock:
-        if name in _registered:
-            return
-        _registered[name] = lambda *_: None  # what make() needs may need this one
-        _registered[name] = tf.RegisterGradient(name)(make())
-
-
 def function_gradients(graph_def: Any, digest: str) -> Callable[[str, str], str]:
     """What `inline_calls` needs: registers the gradient functions of a graph's library.
 
@@ -132,9 +129,9 @@ def function_gradients(graph_def: Any, digest: str) -> Callable[[str, str], str]
         digest: What tells this library from others.
     """
 
-    def register(function: str, gradient_function: str) -> str:
+    def register_gradient(function: str, gradient_function: str) -> str:
         name = f"CompatHub_{function}_{digest}"
-        _register(name, lambda: _gradient(graph_def, function, gradient_function))
+        register(name, lambda: _gradient(graph_def, function, gradient_function))
         return name
 
     def _gradient(graph_def: Any, function: str, gradient_function: str) -> Callable[..., Any]:
@@ -149,7 +146,7 @@ def function_gradients(graph_def: Any, digest: str) -> Callable[[str, str], str]
         for node in all_nodes(call):  # names of gradients that are not in the library
             if CUSTOM_GRADIENT_ATTR in node.attr:
                 del node.attr[CUSTOM_GRADIENT_ATTR]
-        body = inline_calls(call, op_registry.op_def, register)
+        body = inline_calls(call, op_registry.op_def, register_gradient)
 
         def gradient(op: tf.Operation, *grads: Any) -> list[Any]:
             # The importer takes no tensors of another graph; an identity captures them into this.
@@ -170,4 +167,4 @@ def function_gradients(graph_def: Any, digest: str) -> Callable[[str, str], str]
 
         return gradient
 
-    return register
+    return register_gradient

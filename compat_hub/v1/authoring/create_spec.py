@@ -17,6 +17,7 @@ from compat_hub.format.variant import GraphVariant, format_tags
 from compat_hub.graphdef.passes.batch_norm_estimates import leave_out_estimates
 from compat_hub.graphdef.passes.inline_functions import CUSTOM_GRADIENT_ATTR
 from compat_hub.graphdef.passes.strip_machine import clear_devices, drop_debug_names
+from compat_hub.programs.gradients.named import restore_name
 from compat_hub.programs.gradients.table import gradient_name
 from compat_hub.sources.resolve import resolve
 from compat_hub.tf_private import op_registry
@@ -245,6 +246,7 @@ def _forget_gradient_names(graph_def: Any) -> None:
     """
     functions = graph_def.library.function
     for node in itertools.chain(graph_def.node, *(f.node_def for f in functions)):
+        restore_name(node)
         has_name = CUSTOM_GRADIENT_ATTR in node.attr
         if has_name and node.attr[CUSTOM_GRADIENT_ATTR].s == gradient_name(node.op).encode():
             del node.attr[CUSTOM_GRADIENT_ATTR]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 import tensorflow_hub as hub
-from case import Case, Train, case, normal
+from case import TRAIN_AND_SERVE, Case, Train, case, normal
 from tensorflow.python.framework import function
 
 
@@ -188,4 +188,35 @@ def partitioned_control_flow() -> Case:
             "Not trained: TF 1.15 fails in the process that exported this, over the names of the "
             "functions, and in another one it takes all gradients for zero."
         ],
+    )
+
+
+@case
+def named_gradients() -> Case:
+    """gradient_override_map: gradients by the name of an op, and the one of tf.contrib.quantize."""
+
+    def build(training: bool) -> None:
+        layers = tf.contrib.layers
+        x = tf.placeholder(tf.float32, [None, 6, 6, 2], "x")
+        y = layers.conv2d(
+            x, 3, 3, normalizer_fn=layers.batch_norm,
+            normalizer_params={"is_training": training, "fused": True, "decay": 0.9},
+        )  # fmt: skip
+        y = layers.fully_connected(layers.flatten(y), 4, activation_fn=None, scope="top")
+        if training:
+            tf.contrib.quantize.create_training_graph(quant_delay=0)
+        else:
+            tf.contrib.quantize.create_eval_graph()
+        with tf.get_default_graph().gradient_override_map({"Round": "Identity", "Relu": "Relu6"}):
+            y = tf.nn.relu(tf.round(8 * y) / 2)
+        hub.add_signature(inputs={"x": x}, outputs=y)
+
+    return Case(
+        build,
+        {"default": {"x": normal("named_gradients", 4, 6, 6, 2)}},
+        TRAIN_AND_SERVE,
+        Train(tags=["train"], learning_rate=1e-3, loss_with_step=True),
+        export_tags=["train"],
+        drop_collections=["global_step"],
+        imports=["tensorflow.contrib.quantize"],
     )
