@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from compat_hub.tools.inspection.inspect import inspect
     from compat_hub.tools.inspection.report import Inspection
     from compat_hub.tools.migration.migrate import migrate
+    from compat_hub.tools.stand_in.install import install_as_tensorflow_hub
     from compat_hub.tools.verification.verify import verify
     from compat_hub.v1.authoring.create_spec import (
         create_module_spec,
@@ -99,6 +100,7 @@ __all__ = [
     "get_num_image_channels",
     "image_embedding_column",
     "inspect",
+    "install_as_tensorflow_hub",
     "load",
     "load_module_spec",
     "load_tf1",

@@ -23,6 +23,7 @@ HOMES = {
     "get_num_image_channels": "compat_hub.v1.image_modules",
     "image_embedding_column": "compat_hub.v1.columns.columns",
     "inspect": "compat_hub.tools.inspection.inspect",
+    "install_as_tensorflow_hub": "compat_hub.tools.stand_in.install",
     "load": "compat_hub.hub_module.load",
     "load_module_spec": "compat_hub.format.spec",
     "load_tf1": "compat_hub.hub_module.load_tf1",

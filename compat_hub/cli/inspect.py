@@ -39,18 +39,26 @@ def inspect(
     """Tell what is in a module, and what of it works in TensorFlow 2.
 
     HANDLE is a path or a web address. Nothing of the module runs, and no weights are read unless
-    --weights or --html asks for them. A module that load() refuses can be inspected, too.
+    --weights or --html asks for them. A module that load() refuses can be inspected, too. Of a
+    checkpoint or a frozen graph, it proposes inputs and outputs, and prints a command to go on.
 
     The exit status is 0 when load() takes the module and all signatures can be called, 1 when not,
     and 2 when HANDLE leads to no module that can be read, or a file cannot be written.
     """
     import_quietly()
+    from compat_hub.format.tf1_models.files import (  # noqa: PLC0415
+        is_tf1_model,
+        is_tf1_saved_model,
+    )
     from compat_hub.tools.demo.console_report import Report  # noqa: PLC0415
     from compat_hub.tools.inspection.as_html import check_installed  # noqa: PLC0415
     from compat_hub.tools.inspection.as_text import lines_of  # noqa: PLC0415
     from compat_hub.tools.inspection.inspect import inspect as inspect_module  # noqa: PLC0415
 
     with bad_input():
+        if is_tf1_model(handle) and not is_tf1_saved_model(handle):
+            _inspect_model(handle, show_all, allow_links, as_json)
+            return
         if html is not None:
             check_installed()
         result = inspect_module(
@@ -68,3 +76,14 @@ def inspect(
             report.line(text, style)
     if not result.passed:
         raise SystemExit(1)
+
+
+def _inspect_model(handle: str, show_all: bool, allow_links: bool, as_json: bool) -> None:
+    """The report on a checkpoint or a frozen graph."""
+    from compat_hub.tools.tf1_models.inspect_model import inspect_model  # noqa: PLC0415
+
+    result = inspect_model(handle, allow_links)
+    if as_json:
+        print_json(result.to_dict())
+    else:
+        click.echo("\n".join(result.lines(show_all)))

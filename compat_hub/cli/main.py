@@ -16,6 +16,7 @@ _HELPS = {
     "inspect": "Tell what is in a module, and what of it works in TensorFlow 2.",
     "migrate": "Show what a program has to change to leave tensorflow_hub.",
     "run": "Run a signature on files: images, arrays, texts, CSV, Parquet, JSON lines.",
+    "run-program": "Run a Python program in which `import tensorflow_hub` gives compat_hub.",
     "verify": "Compare a module with a session of TF1, tensor by tensor.",
 }
 

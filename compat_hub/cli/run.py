@@ -9,6 +9,7 @@ import click
 from compat_hub.cli.errors import bad_input
 from compat_hub.cli.input_options import image_size_option, input_option, reading_options
 from compat_hub.cli.json_output import json_option, print_json
+from compat_hub.cli.model_options import model_options, take_model
 from compat_hub.cli.permissions import host_access_option, links_option
 from compat_hub.common.quiet_import import import_quietly
 
@@ -42,13 +43,15 @@ from compat_hub.common.quiet_import import import_quietly
 @reading_options
 @click.option("--tags", metavar="TAG,...", help="The graph variant. [default: that for inference]")
 @click.option("--overwrite", is_flag=True, help="Replace the file that --output names.")
+@model_options()
 @host_access_option
 @links_option
 @json_option
 def run(handle: str, tags: str | None, as_json: bool, **options: Any) -> None:
     """Run a signature on files: images, arrays, texts, CSV, Parquet, JSON lines.
 
-    HANDLE is a module in TF1 Hub format, or a plain SavedModel.
+    HANDLE is a module in TF1 Hub format, or a plain SavedModel; or a checkpoint or a frozen graph,
+    with --output-tensor and --input-tensor.
 
     A VALUE is JSON, or a file: .npy, .npz (:ARRAY), .txt (a text on each line), .csv, .tsv and
     .parquet (:COLUMN,...), .jsonl (:KEY), .json, or images: a file, a folder, or a pattern in
@@ -76,10 +79,12 @@ def run(handle: str, tags: str | None, as_json: bool, **options: Any) -> None:
     from compat_hub.tools.demo.console_report import Report  # noqa: PLC0415
 
     with bad_input():
+        permissions = {n: options[n] for n in ("allow_host_access", "allow_links")}
+        model = take_model(handle, options, tags, **permissions)
         result = run_module(
-            handle,
+            model or handle,
             options.pop("inputs"),
-            tags=None if tags is None else [tag for tag in tags.split(",") if tag],
+            tags=None if tags is None or model else [tag for tag in tags.split(",") if tag],
             keep_values=as_json and options["output"] is None,
             progress=True,
             **options,

@@ -10,6 +10,7 @@ import click
 from compat_hub.cli.errors import bad_input
 from compat_hub.cli.input_options import image_size_option, input_option
 from compat_hub.cli.json_output import json_option, print_json
+from compat_hub.cli.model_options import model_options, take_model
 from compat_hub.cli.permissions import host_access_option, links_option
 from compat_hub.common.quiet_import import import_quietly
 
@@ -33,6 +34,7 @@ from compat_hub.common.quiet_import import import_quietly
     "--rtol", default=1e-4, show_default=True, help="Error allowed, relative to a tensor."
 )
 @click.option("--atol", default=1e-5, show_default=True, help="Error allowed besides.")
+@model_options()
 @host_access_option
 @links_option
 @json_option
@@ -64,12 +66,12 @@ def verify(
     from compat_hub.tools.verification.verify import verify as verify_module  # noqa: PLC0415
 
     with bad_input():
-        spec = load_module_spec(
-            handle, allow_host_access=allow_host_access, allow_links=allow_links
-        )
+        allowed = {"allow_host_access": allow_host_access, "allow_links": allow_links}
+        spec = take_model(handle, options, **allowed) or load_module_spec(handle, **allowed)
         values = None
         if inputs:
-            signatures = signatures or ("default",)
+            variant = next(iter(spec.variants.values()))
+            signatures = signatures or (variant.default_signature,)
             values = {signatures[0]: read_inputs(spec, signatures[0], inputs, image_size)}
         result = verify_module(
             spec,

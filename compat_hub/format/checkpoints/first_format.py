@@ -37,6 +37,13 @@ def files_of_first_format(prefix: str) -> list[str]:
     return [os.path.join(folder, n) for n in shards]
 
 
+def pattern_of_first_format(prefix: str) -> str:
+    """What TensorFlow takes for a checkpoint: the prefix, or a pattern of its parts."""
+    files = files_of_first_format(prefix)
+    shards = _SHARD.search(files[0]) if files and files != [prefix] else None
+    return prefix if shards is None else f"{prefix}-?????-of-{shards[1]}"
+
+
 class FirstFormat:
     """A checkpoint of the first format, read whole.
 

@@ -49,6 +49,8 @@ def _keep(context: Any, nodes: Collection[str]) -> bool:
             names[:] = [name for name in names if node_of(name) in nodes]
         if not context.loop_exit_names:
             return False
+    else:
+        own.append(context.pred_name)
     if any(name and node_of(name) not in nodes for name in own):
         return False
     values = context.values_def

@@ -33,6 +33,9 @@ _FILLING = frozenset(
     {"InitializeTable", "InitializeTableV2", "LookupTableImport", "LookupTableImportV2"}
     | {"InitializeTableFromTextFile", "InitializeTableFromTextFileV2"}
 )
+_SWITCHES = frozenset({"Switch", "RefSwitch"})
+_EXITS = frozenset({"Exit", "RefExit"})
+_STACKS = frozenset({"Stack", "StackV2", "StackPush", "StackPushV2", "StackPop", "StackPopV2"})
 _FED = frozenset({"Placeholder", "PlaceholderV2", "PlaceholderWithDefault"})
 _SHOWN = 5
 
@@ -215,6 +218,8 @@ class Draft:
             for fed in (*_feeds(meta_graph), set[str]()):
                 needed |= _ancestors(nodes, [*updates, *losses], fed)
             needed |= self._keep_tables(nodes, needed)
+            for fed in _feeds(meta_graph):
+                needed |= _whole_loops(nodes, needed, fed)
             needed |= self._close(nodes, variables, needed)
             self._cut(tensors, needed)
         else:  # `prune` takes any part of it
@@ -368,6 +373,26 @@ def _needed(draft: Draft, tensors: Tensors) -> set[str]:
             if node_of(name) not in tensors.nodes:
                 tensors.find(name, "a signature of the model")
         found |= _ancestors(tensors.nodes, wanted, fed)
+    return found
+
+
+def _whole_loops(nodes: Any, needed: set[str], fed: Collection[str]) -> set[str]:
+    """The nodes of the other results of loops that are needed.
+
+    TensorFlow 1 passes the gradient of a loop's variable from turn to turn by way of its Exit: it
+    has to be there. The Exits of counters that an earlier gradient added are left out, with the
+    stacks that they wait for.
+    """
+    found: set[str] = set()
+    pending = [name for name in needed if nodes[name].op == "LoopCond"]
+    while pending:
+        switches = [c for _, c in nodes.consumers(pending.pop()) if nodes[c].op in _SWITCHES]
+        exits = [c for s in switches for _, c in nodes.consumers(s) if nodes[c].op in _EXITS]
+        for name in exits:
+            more = _ancestors(nodes, [name], fed) - needed - found
+            if not any(nodes[n].op in _STACKS or is_source(nodes[n].op) for n in more):
+                found |= more
+                pending += [n for n in more if nodes[n].op == "LoopCond"]
     return found
 
 

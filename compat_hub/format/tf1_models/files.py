@@ -283,3 +283,17 @@ def _models_in(folder: str) -> str:
     more = ", ..." if len(found) > _SHOWN else ""
     shown = ", ".join(repr(os.path.join(folder, n)) for n in found[:_SHOWN])
     return f" In the folder are: {shown}{more}."
+
+
+def is_tf1_model(path: str) -> bool:
+    """Whether a path leads to a model of TensorFlow 1 that is no module, as far as its name says.
+
+    Of folders, those of a TF1 SavedModel and those with a file `checkpoint`.
+    """
+    if is_web_address(path) or path.endswith(_ARCHIVES):
+        return False
+    if tf.io.gfile.isdir(path):
+        if is_saved_model(path):
+            return is_tf1_saved_model(path)
+        return not is_module_directory(path) and tf.io.gfile.exists(f"{path}/checkpoint")
+    return any(tf.io.gfile.exists(f"{path}{end}") for end in ("", ".meta", ".index"))

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from compat_hub.format.checkpoints.first_format import pattern_of_first_format
 from compat_hub.format.host_access import leave_out_host_access
 from compat_hub.format.spec import ModuleSpec
 from compat_hub.format.variant import GraphVariant, Signature
@@ -164,7 +165,8 @@ def _as_written(
             feeds[tensor] = spec.asset_files[file]
     v1.train.import_meta_graph(meta_graph, clear_devices=True)
     variables = {v.op.name: v for v in v1.global_variables()}
-    saver = v1.train.Saver(list(variables.values())) if variables else None
+    names = _names_in_checkpoint(spec, variant, variables)
+    saver = v1.train.Saver(names or list(variables.values())) if variables else None
     for name, value in inputs.items():
         info = signature.inputs[name]
         for tensor, part in zip(info.components, info.unpack(value), strict=True):
@@ -174,7 +176,7 @@ def _as_written(
         if saver is None or spec.checkpoint_prefix is None:
             session.run(v1.global_variables_initializer(), feeds)
         else:
-            saver.restore(session, spec.checkpoint_prefix)
+            saver.restore(session, pattern_of_first_format(spec.checkpoint_prefix))
         session.run(v1.tables_initializer(), feeds)
 
     losses = {t.name: t for t in v1.get_collection(v1.GraphKeys.REGULARIZATION_LOSSES)}
@@ -194,6 +196,22 @@ def _as_written(
         initialize=initialize,
         feeds=feeds,
     )
+
+
+def _names_in_checkpoint(
+    spec: ModuleSpec, variant: GraphVariant, variables: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The variables by their names in the checkpoint, where these are not their own."""
+    if not spec.checkpoint_names:
+        return {}
+    found: dict[str, Any] = {}
+    for info in variant.variables:
+        key = spec.checkpoint_names.get(info.key, info.key)
+        if info.slice is None:
+            found[key] = variables[info.name]
+        else:
+            found.setdefault(key, []).append(variables[info.name])
+    return found
 
 
 def _by_module(

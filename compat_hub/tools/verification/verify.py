@@ -16,9 +16,12 @@ from compat_hub.format.checkpoints.read import lacking_variables
 from compat_hub.format.host_access import check_host_access
 from compat_hub.format.inputs import bind_inputs
 from compat_hub.format.spec import ModuleSpec, load_module_spec
+from compat_hub.format.tf1_models.files import is_tf1_saved_model
+from compat_hub.format.tf1_models.make_spec import make_spec
 from compat_hub.format.variant import GraphVariant, Signature, format_tags
 from compat_hub.hub_module.hub_module import HubModule
 from compat_hub.programs.known_ops import explain_unknown_ops, unknown_ops
+from compat_hub.sources.resolve import resolve
 from compat_hub.tools.verification.sample_inputs import sample_inputs
 from compat_hub.tools.verification.tf1_session import SessionResults, run_in_session, weighted_sum
 
@@ -130,7 +133,7 @@ def _worst(checks: list[Check]) -> float:
 
 
 def verify(
-    handle: str | os.PathLike[str] | ModuleSpec,
+    handle: str | os.PathLike[str] | ModuleSpec | HubModule,
     *,
     inputs: Mapping[str, Any] | None = None,
     rtol: float = 1e-4,
@@ -163,7 +166,8 @@ def verify(
         True
 
     Args:
-        handle: A handle or a `ModuleSpec`.
+        handle: A handle, a `ModuleSpec`, or a loaded module, whose values are compared as they were
+            when it was loaded.
         inputs: A dict by signature name of dicts by input name; or the latter alone, for the
             signature `default`. What is not given is made up to fit: see `sample_inputs`.
         rtol: How large an error may be, relative to the largest magnitude of the tensor.
@@ -185,7 +189,7 @@ def verify(
         UnsafeModuleError: The module's graph would touch the host. If you trust its source, pass
             `compat_hub.load_module_spec(handle, allow_host_access=True)`.
     """
-    spec = load_module_spec(handle)
+    spec = _spec_of(handle)
     check_host_access(spec, spec.variants.values())
     lacking = lacking_variables(spec)
     given = _by_signature(spec, inputs)
@@ -226,6 +230,14 @@ def verify(
         none = frozenset[str]()
         checks.append(Check(none, "", "call", "", float("nan"), float("nan"), False, reason))
     return VerificationReport(spec.handle, tuple(checks), tuple(notes))
+
+
+def _spec_of(handle: str | os.PathLike[str] | ModuleSpec | HubModule) -> ModuleSpec:
+    if isinstance(handle, HubModule):
+        return handle.spec
+    if not isinstance(handle, ModuleSpec) and is_tf1_saved_model(resolve(handle)):
+        return make_spec(handle)
+    return load_module_spec(handle)
 
 
 def _not_comparable(variant: GraphVariant, lacking: Set[str]) -> str | None:

@@ -1,0 +1,1 @@
+"""What a person asks about a checkpoint or a frozen graph before it is loaded."""
