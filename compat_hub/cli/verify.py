@@ -66,7 +66,10 @@ def verify(
     from compat_hub.tools.verification.verify import verify as verify_module  # noqa: PLC0415
 
     with bad_input():
-        allowed: dict[str, Any] = {"allow_host_access": allow_host_access, "allow_links": allow_links}
+        allowed: dict[str, Any] = {
+            "allow_host_access": allow_host_access,
+            "allow_links": allow_links,
+        }
         spec = take_model(handle, options, **allowed) or load_module_spec(handle, **allowed)
         values = None
         if inputs:
