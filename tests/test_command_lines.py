@@ -146,8 +146,9 @@ _RUNNERS = {
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize("script", _blocks("bash").values(), ids=_blocks("bash").keys())
 def test_commands(script: str) -> None:
-    (runner,) = [run for start, run in _RUNNERS.items() if script.startswith(start)]
-    runner(script)
+    runners = [run for start, run in _RUNNERS.items() if script.startswith(start)]
+    assert runners, f"_RUNNERS has none for {script!r}"
+    runners[0](script)
 
 
 @pytest.mark.parametrize("word", ["compat-hub demo", "pytest"])

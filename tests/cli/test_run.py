@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +73,49 @@ def test_bad_input(args: list[str], expected: str) -> None:
     assert result.stderr.count("\n") == 1
     assert expected in result.stderr.replace('"tpu"', "'tpu'")
     assert [path.name for path in Path().iterdir()] == ["fruit.jsonl"]
+
+
+_PETS = ["run", PETS]
+_TABLE = "id;f1;f2;f3;f4;f5;f6;f7\n7;1;2;3;4;5;6;7\n8;1;2;3;4;5;6;8\n"
+
+
+def test_tables_and_the_standard_input() -> None:
+    Path("t.csv").write_text(_TABLE)
+    options = ["--delimiter", ";", "--keep", "id", "--json"]
+    report = json.loads(
+        CliRunner().invoke(main, [*_PETS, "--input", "t.csv:f1:f7", *options]).stdout
+    )
+    assert (report["rows"], report["kept"]) == (2, {"id": ["7", "8"]})
+    stdin = ["--input", "-:f1:f7", "--format", "csv", *options]
+    assert json.loads(CliRunner().invoke(main, [*_PETS, *stdin], input=_TABLE).stdout) == report
+    tabs = ["--input", "-:f*", "--format", "csv", "--keep", "id", "--json", "--delimiter", "\\t"]
+    result = CliRunner().invoke(main, [*_PETS, *tabs], input=_TABLE.replace(";", "\t"))
+    assert json.loads(result.stdout) == report
+
+
+@pytest.mark.parametrize(
+    ("args", "expected"),
+    [
+        (["t.csv"], "If ';' stands between the cells, pass --delimiter ';'"),
+        (["t.csv:f1:f7"], "If ';' stands between the cells, pass --delimiter ';'"),
+        (["t.csv:f1:f6", "--delimiter", ";"], "line 2, .* 6 values and not 7"),
+        (["t.csv:f1:f7", "--keep", "id"], "--keep needs --output or --json"),
+        (["t.csv:f1:f7", "--encoding", "utf-9"], "no encoding 'utf-9'"),
+        (["t.csv", "--delimiter", ";"], "none of the inputs 'fruit'.* Pass t.csv:COLUMN"),
+        (["-"], "standard input .* Pass --format"),
+    ],
+    ids=range(7),
+)
+def test_bad_tables(args: list[str], expected: str) -> None:
+    Path("t.csv").write_text(_TABLE)
+    result = CliRunner().invoke(main, [*_PETS, "--input", *args])
+    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (2, "", 1)
+    assert re.search(expected, result.stderr)
+
+
+def test_help_has_examples() -> None:
+    text = CliRunner().invoke(main, ["run", "--help"]).stdout
+    assert "\n    compat-hub run MODULE --input reviews.csv:text --keep id" in text
 
 
 def test_no_such_module() -> None:

@@ -7,7 +7,15 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from compat_hub.errors import InputTypeError, ModuleFormatError, SignatureError, UnknownNameError
+import tensorflow as tf
+
+from compat_hub.errors import (
+    HubError,
+    InputTypeError,
+    ModuleFormatError,
+    SignatureError,
+    UnknownNameError,
+)
 from compat_hub.format.inputs import bind_inputs
 from compat_hub.format.spec import (
     ModuleSpec,
@@ -83,7 +91,16 @@ def find_signature(
     if not isinstance(handle, ModuleSpec):
         path = resolve(handle, allow_links=allow_links)
         if not is_module_directory(path) and is_saved_model(path):
-            model = load(path, tags, allow_host_access=allow_host_access, allow_links=allow_links)
+            try:
+                model = load(
+                    path, tags, allow_host_access=allow_host_access, allow_links=allow_links
+                )
+            except HubError:
+                raise
+            except (ValueError, KeyError, OSError, RuntimeError, tf.errors.OpError) as error:
+                raise ModuleFormatError(
+                    f"The SavedModel {os.fspath(handle)!r} cannot be loaded: {error}"
+                ) from error
             if not isinstance(model, HubModule):
                 return _OfSavedModel(os.fspath(handle), model, name)
             return _OfModule(model.spec, name, model.tags, model)

@@ -119,6 +119,7 @@ def test_a_saved_model_of_tf2(tmp_path: Path) -> None:
         ({"signature": "birds"}, compat_hub.UnknownNameError, "no signature 'birds'. It has: 'def"),
         ({"only": ["birds"]}, compat_hub.UnknownNameError, "no output 'birds'"),
         ({"inputs": []}, compat_hub.InputTypeError, "missing 'fruit'"),
+        ({"tags": {"train"}}, compat_hub.ModuleFormatError, "pets' cannot be loaded: .*tags"),
     ):
         with pytest.raises(error, match=message):
             run(path, **{"inputs": ["fruit.csv:a:g"], **arguments})

@@ -125,7 +125,7 @@ class _Files:
 
     def split(self, place: str) -> tuple[str, str | None]:
         """`FILE:COLUMNS` as its parts."""
-        if place == STDIN or place.startswith(f"{STDIN}:"):
+        if _is_stdin(place):
             return STDIN, place[2:] or None
         if os.path.isfile(place):
             return place, None
@@ -154,7 +154,7 @@ class _Files:
     ) -> dict[str, str | None]:
         """The inputs that a file has by name, each with its column; or the only input."""
         path, _ = self.split(path)
-        quoted = _quoted
+        quoted, hint = _quoted, ""
         if path.lower().endswith(".npz"):
             quoted = str
             with load_array(path) as arrays:
@@ -163,15 +163,16 @@ class _Files:
             file = self._opened(path)
             if file.columns is None and only is not None and only not in taken:
                 return {only: None}
-            found = _names_in(file)
+            found, hint = _names_in(file), file.delimiter_hint()
         names = [name for name in self._infos if name in found and name not in taken]
-        if not names and only is not None and only not in taken and len(found) == 1:
+        is_left = only is not None and only not in taken
+        if not names and only is not None and is_left and len(found) == 1 and not hint:
             return {only: quoted(found[0])}
         if not names:
             left = ", ".join(repr(name) for name in self._infos if name not in taken)
             raise InputTypeError(
-                f"{path!r} has none of the inputs that are left, {left}."
-                f"{hint_of_columns('', found)} Pass NAME=FILE:COLUMN."
+                f"{path!r} has none of the inputs {left}.{hint_of_columns('', found)}"
+                f"{hint or (f' Pass {path}:COLUMN.' if is_left else ' Pass NAME=FILE:COLUMN.')}"
             )
         return {name: quoted(name) for name in names}
 
@@ -217,6 +218,10 @@ class _Files:
             raise InputTypeError(f"{error}{hint or ' Pass NAME=FILE:COLUMN.'}") from error
 
 
+def _is_stdin(place: str) -> bool:
+    return place == STDIN or place.startswith(f"{STDIN}:")
+
+
 def _quoted(name: str) -> str:
     doubled = name.replace('"', '""')
     return f'"{doubled}"'
@@ -237,7 +242,7 @@ def _of_images(
     name: str, info: TensorInfo, places: Sequence[str], image_size: Callable[[str], Sequence[int]]
 ) -> Source | None:
     found = [
-        None if _ENDS.search(place) or place == STDIN else find_images(place) for place in places
+        None if _ENDS.search(place) or _is_stdin(place) else find_images(place) for place in places
     ]
     if any(paths is None for paths in found):
         return None

@@ -53,7 +53,7 @@ def convert_rows(
         except InputTypeError as error:
             raise InputTypeError(
                 f"{where(k)}, input {name!r}: expected a row of {info}{_shape_hint(info)}, "
-                f"found {_short(row)}."
+                f"found {_short(row)}{_count_hint(row, info)}."
             ) from error
         if not info.is_composite and shapes[-1] != shapes[0]:
             raise InputTypeError(
@@ -161,6 +161,13 @@ def _fits(numbers: Sequence[Any], dtype: tf.DType) -> bool:
 def _shape_hint(info: TensorInfo) -> str:
     hint = ', as {"indices": [[...], ...], "values": [...], "dense_shape": [...]}'
     return hint if info.is_sparse else ""
+
+
+def _count_hint(row: Any, info: TensorInfo) -> str:
+    shape = info.get_shape()
+    if info.is_composite or shape.rank != 2 or not isinstance(row, list):
+        return ""
+    return "" if shape[1] in {None, len(row)} else f": {len(row)} values and not {shape[1]}"
 
 
 def _check_leaves(value: Any, name: str, info: TensorInfo) -> None:

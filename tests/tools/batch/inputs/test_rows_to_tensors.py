@@ -47,7 +47,11 @@ def test_values_that_fit() -> None:
         ([1.0, True], _dense(tf.float32, None), "line 11, .* found true"),
         (["a", 1], _dense(tf.string, None), "line 11, .* found 1"),
         ([0, 1], _dense(tf.bool, None), "line 10, .* found 0"),
-        ([[1, 2], [1]], _dense(tf.float32, None, 2), r"line 11, .* found \[1\]"),
+        (
+            [[1, 2], [1]],
+            _dense(tf.float32, None, 2),
+            r"line 11, .* \[1\]: 1 values and not 2",
+        ),
         ([[1, 2], [1]], _dense(tf.float32, None, None), r"line 11, .* shape \[2\] .* found \[1\]"),
         ([[1, 2], [[1]]], _dense(tf.float32, None, None), r"line 11, .* found \[\[1\]\]"),
         ([[1], ["a"]], _RAGGED, r'line 11, .* ragged .* found \["a"\]'),

@@ -132,7 +132,7 @@ def test_all_at_once() -> None:
         (["no.csv"], "no file 'no.csv'"),
         (["t.txt"], "'t.txt' does not name the inputs"),
         (["v.jsonl"], "'v.jsonl', line 1: expected an object"),
-        (["one.npz"], "'one.npz' has none of the inputs that are left, .* are 'anything'"),
+        (["one.npz"], "'one.npz' has none of the inputs 'x', .* are 'anything'"),
         (["x=xn.npz:z"], "no array 'z', only 'x', 'n', 'other'"),
         (["x=t.txt:a"], "'t.txt' has no columns"),
         (["x=r.csv:u,w"], "no column 'w'"),
