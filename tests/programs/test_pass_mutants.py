@@ -120,8 +120,8 @@ def _ranks(folder: Path) -> None:
     module = compat_hub.load(_record("fused_bn_v1", folder).path)
     nodes = _rewritten(module, None).node
     checks = [node for node in nodes if node.op == "EnsureShape"]
-    (convolution,) = [node for node in nodes if node.op == "Conv2D"]
-    assert [node.name for node in checks] == [node_of(convolution.input[0])]
+    convolutions = [node for node in nodes if node.op == "Conv2D"]
+    assert [node.name for node in checks] == [node_of(node.input[0]) for node in convolutions]
     (signature,) = module.variant(training=False).signatures.values()
     (info,) = signature.inputs.values()
     assert [tensor_of(node.input[0]) for node in checks[:1]] == list(info.components)
