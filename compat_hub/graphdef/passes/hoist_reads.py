@@ -10,6 +10,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from tensorflow.core.framework.types_pb2 import DT_INT32
+
+from compat_hub.graphdef.edit import follow, int_constant, split_inputs
 from compat_hub.graphdef.names import is_control, node_of, tensor_of
 from compat_hub.graphdef.placement import wait_for
 from compat_hub.graphdef.subgraph import index_nodes
@@ -58,15 +61,15 @@ def hoist_reads(graph_def: GraphDef, variables: Mapping[str, int]) -> GraphDef:
 def _origins(nodes: Mapping[str, NodeDef], variables: Collection[str]) -> dict[str, str]:
     """Which variable each tensor is the handle of: the variable itself, or one passed on."""
     origins = {name: name for name in variables}
-    changed = True
-    while changed:
-        changed = False
-        for name, node in nodes.items():
-            if node.op in _PASSING and node.input and not is_control(node.input[0]):
-                origin = origins.get(tensor_of(node.input[0]))
-                if origin is not None and f"{name}:0" not in origins:
-                    origins.update({f"{name}:{k}": origin for k in range(2)})
-                    changed = True
+
+    def visit(node: NodeDef) -> bool:
+        origin = origins.get(tensor_of(node.input[0]))
+        if origin is not None and f"{node.name}:0" not in origins:
+            origins.update({f"{node.name}:{k}": origin for k in range(2)})
+        return origin is not None
+
+    passing = [n for n in nodes.values() if n.op in _PASSING and n.input]
+    follow([n for n in passing if not is_control(n.input[0])], visit)
     return origins
 
 
@@ -105,23 +108,15 @@ def _read_value(
         node.attr["T"].type = dtype
         return
     indices = node.attr["Tindices"].type
-    axis = graph_def.node.add(name=f"{node.name}/compat_hub_axis", op="Const")
+    batch_dims = node.attr["batch_dims"].i if "batch_dims" in node.attr else 0
     wait, added = wait_for(value, nodes, f"{node.name}/compat_hub_value_here")
-    graph_def.node.extend(added)
-    axis.input.append(wait)
-    axis.attr["dtype"].type = 3  # DT_INT32
-    axis.attr["value"].tensor.dtype = 3
-    axis.attr["value"].tensor.tensor_shape.SetInParent()
-    axis.attr["value"].tensor.int_val.append(0)
-    batch_dims = node.attr["batch_dims"].i
-    axis.attr["value"].tensor.int_val[0] = batch_dims
-    data = [i for i in node.input if not is_control(i)]
-    controls = [i for i in node.input if is_control(i)]
-    del node.input[:]
-    node.input.extend([*data, axis.name, *controls])
+    axis = int_constant(f"{node.name}/compat_hub_axis", batch_dims, wait)
+    graph_def.node.extend([axis, *added])
+    data, controls = split_inputs(node)
+    node.input[:] = [*data, axis.name, *controls]
     node.op = "GatherV2"
     node.attr.clear()
     node.attr["Tparams"].type = dtype
     node.attr["Tindices"].type = indices
-    node.attr["Taxis"].type = 3
+    node.attr["Taxis"].type = DT_INT32
     node.attr["batch_dims"].i = batch_dims

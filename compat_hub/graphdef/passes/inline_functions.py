@@ -11,8 +11,10 @@ from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any
 
 from tensorflow.core.framework.node_def_pb2 import NodeDef
+from tensorflow.core.framework.types_pb2 import DT_RESOURCE
 
-from compat_hub.graphdef.function_library import callees_first, needed_functions
+from compat_hub.graphdef.edit import copy_node, new_graph, split_inputs
+from compat_hub.graphdef.function_library import callees_first
 from compat_hub.graphdef.names import is_control
 from compat_hub.graphdef.op_outputs import flat_index
 from compat_hub.graphdef.private_attrs import GRADIENT
@@ -25,7 +27,6 @@ OpDef = Any
 CUSTOM_GRADIENT_ATTR = GRADIENT
 
 _PARTITIONED_CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
-_DT_RESOURCE = 20
 _MAX_DEPTH = 64
 _MAX_NODES = 300_000  # functions that call others twice, and these again, make as many as they like
 
@@ -71,11 +72,7 @@ def inline_calls(
         if len(inlined) == len(nodes):
             break
         nodes = inlined
-    result = type(graph_def)()
-    result.versions.CopyFrom(graph_def.versions)
-    result.node.extend(nodes)
-    needed_functions(result.node, graph_def.library, into=result.library)
-    return result
+    return new_graph(graph_def, nodes, only_needed=True)
 
 
 def _not_recursive(functions: Mapping[str, FunctionDef]) -> dict[str, FunctionDef]:
@@ -104,8 +101,7 @@ def _inline(
     op_def: Callable[[str], OpDef],
     gradient: str | None,
 ) -> list[NodeDef]:
-    data = [i for i in call.input if not is_control(i)]
-    controls = [i for i in call.input if is_control(i)]
+    data, controls = split_inputs(call)
     types = [_arg_type(arg, call) for arg in function.signature.input_arg]
 
     # Each argument gets a node of its own, so that nodes without inputs can wait for the arguments
@@ -114,7 +110,7 @@ def _inline(
     arguments = {}
     arrived: dict[str, list[str]] = {}  # by argument, what it means to wait for it
     for arg, source, dtype in zip(function.signature.input_arg, data, types, strict=True):
-        if dtype == _DT_RESOURCE:  # that of a variable, or of a table, is there before any call
+        if dtype == DT_RESOURCE:  # that of a variable, or of a table, is there before any call
             arguments[arg.name] = source
             arrived[f"^{arg.name}"] = controls
             continue
@@ -140,8 +136,7 @@ def _inline(
         return f"{call.name}/{node}:{index}"
 
     for inner in function.node_def:
-        node = NodeDef()
-        node.CopyFrom(inner)
+        node = copy_node(inner)
         node.name = f"{call.name}/{inner.name}"
         del node.input[:]
         for name in inner.input:

@@ -7,6 +7,7 @@ from typing import Any
 
 from tensorflow.core.framework.graph_pb2 import GraphDef
 
+from compat_hub.graphdef.edit import copy_node, split_inputs
 from compat_hub.graphdef.function_library import all_nodes, rename_functions
 from compat_hub.graphdef.names import is_control
 from compat_hub.graphdef.passes.inline_functions import inline_calls
@@ -75,20 +76,17 @@ def _inline_in(function: Any, added: Mapping[str, Any]) -> None:
         return name
 
     for node in nodes:
-        inputs = [resolve(name) for name in node.input]
-        del node.input[:]
-        node.input.extend(inputs)
+        node.input[:] = [resolve(name) for name in node.input]
     for name, value in function.ret.items():
         function.ret[name] = resolve(value)
-    copies = [type(node).FromString(node.SerializeToString()) for node in nodes]
+    copies = [copy_node(node) for node in nodes]
     del function.node_def[:]
     function.node_def.extend(copies)
 
 
 def _body(call: NodeDef, function: Any, results: dict[str, str]) -> list[NodeDef]:
     """The nodes that a call becomes, a NoOp of its name among them; adds what its outputs are."""
-    data = [i for i in call.input if not is_control(i)]
-    controls = [i for i in call.input if is_control(i)]
+    data, controls = split_inputs(call)
     arguments = dict(zip([a.name for a in function.signature.input_arg], data, strict=True))
 
     def inside(name: str) -> str:
@@ -98,11 +96,9 @@ def _body(call: NodeDef, function: Any, results: dict[str, str]) -> list[NodeDef
 
     nodes = []
     for inner in function.node_def:
-        node = type(call)()
-        node.CopyFrom(inner)
+        node = copy_node(inner)
         node.name = f"{call.name}/{inner.name}"
-        del node.input[:]
-        node.input.extend([*map(inside, inner.input), *controls])
+        node.input[:] = [*map(inside, inner.input), *controls]
         nodes.append(node)
     end = type(call)(name=call.name, op="NoOp")
     end.input.extend(f"^{node.name}" for node in nodes)

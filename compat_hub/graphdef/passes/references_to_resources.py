@@ -12,7 +12,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tensorflow.core.framework.node_def_pb2 import NodeDef
+from tensorflow.core.framework.types_pb2 import DT_RESOURCE
 
+from compat_hub.graphdef.edit import copy_node, follow, new_graph
 from compat_hub.graphdef.names import is_control, node_of, tensor_of
 from compat_hub.graphdef.private_attrs import NOTED_SHAPES
 
@@ -20,8 +22,6 @@ GraphDef = Any
 
 REFERENCE_VARIABLE_OPS = frozenset({"Variable", "VariableV2"})
 VARIABLE_OPS = REFERENCE_VARIABLE_OPS | {"VarHandleOp"}
-
-_DT_RESOURCE = 20
 
 # Ops that pass a reference on, and what they are for a resource.
 PASSING_OPS = {
@@ -89,11 +89,9 @@ def to_resource_variables(
     used = {tensor_of(i) for node in graph_def.node for i in node.input if not is_control(i)}
     if not references.keys() & (used | set(fetches)):
         return graph_def, list(fetches)
-    result = type(graph_def)()
-    result.versions.CopyFrom(graph_def.versions)
-    result.library.CopyFrom(graph_def.library)
-    for node in graph_def.node:
-        result.node.extend(_rewrite(node, references))
+    result = new_graph(
+        graph_def, [new for node in graph_def.node for new in _rewrite(node, references)]
+    )
     reads: dict[str, str] = {}
     for tensor in fetches:
         if tensor in references and tensor not in reads:
@@ -110,33 +108,27 @@ def _drop_waits_for_given(graph_def: GraphDef) -> None:
     for node in graph_def.node:
         kept = [i for i in node.input if not is_control(i) or i[1:] in names]
         if len(kept) < len(node.input):
-            del node.input[:]
-            node.input.extend(kept)
+            node.input[:] = kept
 
 
 def _find_references(graph_def: GraphDef, variables: Mapping[str, int]) -> dict[str, _Reference]:
     """Every tensor that is a reference, also behind the ops that pass it on."""
     references = {tensor: _Reference(tensor, dtype) for tensor, dtype in variables.items()}
-    pending = [n for n in graph_def.node if n.op in PASSING_OPS or n.op in _WRITING]
-    while pending:
-        rest = []
-        for node in pending:
-            known = [references[t] for t in map(tensor_of, node.input) if t in references]
-            if not known:
-                rest.append(node)
-            elif node.op in _WRITING:
-                source = known[0]
-                references[f"{node.name}:0"] = _Reference(
-                    source.handle, source.dtype, (f"^{node.name}",)
-                )
-            else:
-                outputs = 2 if node.op == "RefSwitch" else 1
-                for k in range(outputs):
-                    tensor = f"{node.name}:{k}"
-                    references[tensor] = _Reference(tensor, known[0].dtype)
-        if len(rest) == len(pending):
-            break
-        pending = rest
+
+    def visit(node: NodeDef) -> bool:
+        known = [references[t] for t in map(tensor_of, node.input) if t in references]
+        if known and node.op in _WRITING:
+            source = known[0]
+            references[f"{node.name}:0"] = _Reference(
+                source.handle, source.dtype, (f"^{node.name}",)
+            )
+        elif known:
+            for k in range(2 if node.op == "RefSwitch" else 1):
+                tensor = f"{node.name}:{k}"
+                references[tensor] = _Reference(tensor, known[0].dtype)
+        return bool(known)
+
+    follow([n for n in graph_def.node if n.op in PASSING_OPS or n.op in _WRITING], visit)
     return references
 
 
@@ -147,12 +139,11 @@ def _rewrite(node: NodeDef, references: Mapping[str, _Reference]) -> list[NodeDe
     ]
     if not positions:
         return [node]
-    new = NodeDef()
-    new.CopyFrom(node)
+    new = copy_node(node)
     new.attr.pop(NOTED_SHAPES, None)
     if node.op in PASSING_OPS:
         new.op = PASSING_OPS[node.op]
-        new.attr["T"].type = _DT_RESOURCE
+        new.attr["T"].type = DT_RESOURCE
         return [*_pass_handles(new, positions, references), new]
     if 0 in positions and (node.op in _WRITING or node.op in _QUERYING):
         reads = _read_inputs(new, [k for k in positions if k], references)
@@ -204,7 +195,7 @@ def _pass_handles(
         if reference.after:
             identity = NodeDef(name=f"{node.name}/written_{k}", op="Identity")
             identity.input.extend([reference.handle, *reference.after])
-            identity.attr["T"].type = _DT_RESOURCE
+            identity.attr["T"].type = DT_RESOURCE
             node.input[k] = f"{identity.name}:0"
             identities.append(identity)
     return identities

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any
 
+from compat_hub.graphdef.edit import follow
 from compat_hub.graphdef.names import is_control, tensor_of
 from compat_hub.graphdef.passes.references_to_resources import PASSING_OPS
 from compat_hub.graphdef.private_attrs import NOTED_SHAPES
@@ -40,16 +41,14 @@ def to_values(
     references = set(variables)
     taking = [n for n in graph_def.node if any(a.is_ref for a in _input_args(n.op, op_def))]
     passing = {n.name for n in taking if n.op in PASSING_OPS}
-    growing = True
-    while growing:  # a loop of TF1 is a circle
-        found = {
-            f"{node.name}:{k}"
-            for node in taking
-            if node.name in passing and references & _inputs(node)
-            for k in range(2)
-        }
-        growing = not found <= references
-        references |= found
+
+    def visit(node: Any) -> bool:
+        found = not references.isdisjoint(_inputs(node))
+        if found:
+            references.update(f"{node.name}:{k}" for k in range(2))
+        return found
+
+    follow([node for node in taking if node.name in passing], visit)
     taking = [n for n in taking if references & _inputs(n)]
     for node in taking:
         if node.name not in passing:

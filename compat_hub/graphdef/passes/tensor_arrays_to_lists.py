@@ -15,6 +15,7 @@ from tensorflow.core.framework.node_def_pb2 import NodeDef
 from tensorflow.core.framework.types_pb2 import DT_INT32, DT_INT64, DT_VARIANT
 
 from compat_hub.graphdef.analysis.equal_values import limit_of_range, same_value
+from compat_hub.graphdef.edit import copy_node, follow, int_constant, new_graph, split_inputs
 from compat_hub.graphdef.names import is_control, node_of, tensor_of
 from compat_hub.graphdef.placement import wait_for
 from compat_hub.graphdef.private_attrs import NOTED_SHAPES
@@ -35,6 +36,7 @@ _FLOW_INPUT = {
     "TensorArraySplitV3": 3,
     "TensorArrayWriteV3": 3,
 }
+_UNKNOWN_RANK = -1  # a scalar, where a vector has the size of each dimension
 _GIVES_FLOW = frozenset({"TensorArrayScatterV3", "TensorArraySplitV3", "TensorArrayWriteV3"})
 
 
@@ -83,23 +85,19 @@ def to_tensor_lists(graph_def: GraphDef) -> GraphDef:
     flows = _find_flows(graph_def.node)
     handles = _find_handles(graph_def.node)
     passed_on = {name for name, makes in handles.items() if not makes}
-    result = type(graph_def)()
-    result.versions.CopyFrom(graph_def.versions)
-    result.library.CopyFrom(graph_def.library)
+    rewritten: list[NodeDef] = []
     for node in graph_def.node:
         if node.name in passed_on:
             continue
-        new = NodeDef()
-        new.CopyFrom(node)
+        new = copy_node(node)
         added = [n for c in _rewrite(new, flows, nodes) for n in _placed(c, flows, nodes)]
         if node.op in _PASSING and tensor_of(node.input[0]) in flows:
             new.attr["T"].type = DT_VARIANT
             new.attr.pop(NOTED_SHAPES, None)
         sources = [s for s in new.input if not (is_control(s) and s[1:] in passed_on)]
-        del new.input[:]
-        new.input.extend(_without_handle(s, handles, node) for s in sources)
-        result.node.extend([*added, new])
-    return result
+        new.input[:] = [_without_handle(s, handles, node) for s in sources]
+        rewritten += [*added, new]
+    return new_graph(graph_def, rewritten)
 
 
 def _placed(
@@ -134,21 +132,17 @@ def _find_flows(nodes: Iterable[NodeDef]) -> dict[str, _Array]:
             shape = node.attr["element_shape"].shape if "element_shape" in node.attr else None
             dynamic = "dynamic_size" in node.attr and node.attr["dynamic_size"].b
             flows[f"{node.name}:1"] = _Array(shape, dynamic)
-    pending = [n for n in nodes if n.op in _PASSING or n.op in _GIVES_FLOW]
-    while pending:
-        rest = []
-        for node in pending:
-            position = _FLOW_INPUT.get(node.op)
-            sources = node.input if position is None else [node.input[position]]
-            known = [flows[t] for t in map(tensor_of, sources) if t in flows]
-            if known:
-                for k in range(2 if node.op == "Switch" else 1):
-                    flows[f"{node.name}:{k}"] = known[0]
-            else:
-                rest.append(node)
-        if len(rest) == len(pending):
-            break
-        pending = rest
+
+    def visit(node: NodeDef) -> bool:
+        position = _FLOW_INPUT.get(node.op)
+        sources = node.input if position is None else [node.input[position]]
+        known = [flows[t] for t in map(tensor_of, sources) if t in flows]
+        if known:
+            for k in range(2 if node.op == "Switch" else 1):
+                flows[f"{node.name}:{k}"] = known[0]
+        return bool(known)
+
+    follow([n for n in nodes if n.op in _PASSING or n.op in _GIVES_FLOW], visit)
     return flows
 
 
@@ -157,18 +151,15 @@ def _find_handles(nodes: Iterable[NodeDef]) -> dict[str, bool]:
     nodes = list(nodes)
     handles = {n.name: True for n in nodes if n.op == "TensorArrayV3"}
     tensors = {f"{name}:0" for name in handles}
-    pending = [n for n in nodes if n.op in _PASSING]
-    while pending:
-        rest = []
-        for node in pending:
-            if any(tensor_of(i) in tensors for i in node.input if not is_control(i)):
-                handles[node.name] = False
-                tensors.update({f"{node.name}:0", f"{node.name}:1"})
-            else:
-                rest.append(node)
-        if len(rest) == len(pending):
-            break
-        pending = rest
+
+    def visit(node: NodeDef) -> bool:
+        found = any(tensor_of(i) in tensors for i in node.input if not is_control(i))
+        if found:
+            handles[node.name] = False
+            tensors.update({f"{node.name}:0", f"{node.name}:1"})
+        return found
+
+    follow([n for n in nodes if n.op in _PASSING], visit)
     return handles
 
 
@@ -279,7 +270,7 @@ def _rewrite_concat(node: NodeDef, flow: str, _: _Array) -> list[NodeDef]:
     rest = node.attr["element_shape_except0"]
     known = rest.HasField("shape") and not rest.shape.unknown_rank
     constant = _constant(
-        node, "element_shape", [-1, *(d.size for d in rest.shape.dim)] if known else None
+        node, "element_shape", [-1, *(d.size for d in rest.shape.dim)] if known else _UNKNOWN_RANK
     )
     lengths = _constant(node, "leading_dims", [], DT_INT64)
     inputs = [flow, f"{constant.name}:0", f"{lengths.name}:0"]
@@ -299,17 +290,15 @@ def _rewrite_reader(node: NodeDef, flow: str, array: _Array) -> list[NodeDef]:
 
 def _rewrite_gather(node: NodeDef, flow: str, array: _Array) -> list[NodeDef]:
     """Reads each element once and gathers from these: a list's gradient forgets repeated reads."""
-    dtype, controls = node.attr["dtype"].type, [i for i in node.input if is_control(i)]
+    dtype, (_, controls) = node.attr["dtype"].type, split_inputs(node)
     unique = NodeDef(name=f"{node.name}/unique", op="Unique", input=[node.input[1], *controls])
     unique.attr["T"].type = unique.attr["out_idx"].type = DT_INT32
-    read = NodeDef()
-    read.CopyFrom(node)
+    read = copy_node(node)
     read.name = f"{node.name}/elements"
     read.attr.pop(NOTED_SHAPES, None)
     read.input[1] = f"{unique.name}:0"
     constants = _rewrite_reader(read, flow, array)
-    axis = _constant(node, "axis", None)
-    axis.attr["value"].tensor.int_val[0] = 0
+    axis = _constant(node, "axis", 0)
     inputs = [f"{read.name}:0", f"{unique.name}:1", f"{axis.name}:0"]
     types = {"Tparams": dtype, "Tindices": DT_INT32, "Taxis": DT_INT32}
     _become(node, "GatherV2", inputs, types)
@@ -328,10 +317,9 @@ _REWRITES = {
 
 
 def _become(node: NodeDef, op: str, inputs: list[str], types: Mapping[str, Any]) -> None:
-    controls = [i for i in node.input if is_control(i)]
+    _, controls = split_inputs(node)
     node.op = op
-    del node.input[:]
-    node.input.extend([*inputs, *controls])
+    node.input[:] = [*inputs, *controls]
     node.attr.clear()
     for name, dtype in types.items():
         node.attr[name].type = dtype
@@ -339,24 +327,16 @@ def _become(node: NodeDef, op: str, inputs: list[str], types: Mapping[str, Any])
 
 def _shape_constant(node: NodeDef, shape: Any) -> NodeDef:
     if shape is None or shape.unknown_rank:
-        return _constant(node, "element_shape", None)
+        return _constant(node, "element_shape", _UNKNOWN_RANK)
     return _constant(node, "element_shape", [d.size for d in shape.dim])
 
 
-def _constant(node: NodeDef, name: str, dims: list[int] | None, dtype: Any = DT_INT32) -> NodeDef:
-    """A vector, or the scalar -1 for None: an unknown rank.
+def _constant(node: NodeDef, name: str, value: int | list[int], dtype: Any = DT_INT32) -> NodeDef:
+    """A constant beside a node.
 
     Its input says where it belongs: `_placed` makes it a control input.
     """
     anchor = next((i for i in reversed(node.input) if not is_control(i)), None)
     if anchor is None:
         raise TensorArrayError(node)  # it is damaged: all take something
-    constant = NodeDef(name=f"{node.name}/{name}", op="Const", input=[anchor])
-    constant.attr["dtype"].type = dtype
-    tensor = constant.attr["value"].tensor
-    tensor.dtype = dtype
-    if dims is not None:
-        tensor.tensor_shape.dim.add(size=len(dims))
-    values = tensor.int_val if dtype == DT_INT32 else tensor.int64_val
-    values.extend([-1] if dims is None else dims)
-    return constant
+    return int_constant(f"{node.name}/{name}", value, anchor, dtype=dtype)

@@ -54,9 +54,7 @@ def put_beside(
         return None
     renamed = {node.name for node in part.node if node.name in known}
     for node in part.node:
-        sources = [_renamed(source, renamed) for source in node.input]
-        del node.input[:]
-        node.input.extend(sources)
+        node.input[:] = [_renamed(source, renamed) for source in node.input]
         if node.name in renamed:
             node.name += _SUFFIX
     raised.node.extend(part.node)

@@ -1,8 +1,13 @@
 """Conditionals of TF1, Switch and Merge outside of loops, raised to If with branch functions.
 
 Which branch a node is in follows from the Switches before it: each output of a Switch lives in one
-branch of its predicate only, and so does all that needs it, up to a Merge of both branches. The
-rule is that of deadness in TensorFlow's executor; no collection is needed.
+branch of its predicate only, and so does all that needs it, up to a Merge of both branches. No
+collection is needed.
+
+The rule is that of deadness: a Switch sends a dead tensor the way not taken, a node with a dead
+input does not run and sends dead tensors on, and a Merge gives the input that is alive
+(tensorflow/core/common_runtime/propagator_state.cc and executor.cc; Yu et al., "Dynamic Control
+Flow in Large-Scale Machine Learning", EuroSys 2018, https://arxiv.org/abs/1805.01772).
 """
 
 from __future__ import annotations
@@ -13,6 +18,7 @@ from collections.abc import Callable, Collection, Mapping
 from tensorflow.core.framework.function_pb2 import FunctionDef
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 
+from compat_hub.graphdef.edit import copy_node
 from compat_hub.graphdef.names import is_control, node_of, tensor_of
 from compat_hub.graphdef.passes.control_flow.make_function import (
     CycleError,
@@ -72,7 +78,7 @@ def raise_conditionals(
 def _raise_all(
     nodes: Mapping[str, NodeDef], effects: Collection[str], facts: Facts, entangled: bool
 ) -> tuple[dict[str, NodeDef], list[FunctionDef], dict[str, str]]:
-    nodes = {name: _copy(node) for name, node in nodes.items()} if entangled else dict(nodes)
+    nodes = {name: copy_node(node) for name, node in nodes.items()} if entangled else dict(nodes)
     contexts = _find_contexts(nodes)
     functions: list[FunctionDef] = []
     moved: dict[str, str] = {}
@@ -95,12 +101,6 @@ def _raise_all(
         raise IrreducibleError(leftover, "belongs to no conditional")
     topological_order(nodes)
     return nodes, functions, moved
-
-
-def _copy(node: NodeDef) -> NodeDef:
-    copy = NodeDef()
-    copy.CopyFrom(node)
-    return copy
 
 
 def _take_apart(
@@ -129,9 +129,7 @@ def _reconnect(nodes: dict[str, NodeDef], switches: Mapping[str, str]) -> None:
 
     for node in nodes.values():
         if any(is_control(i) and i[1:] in switches for i in node.input):
-            sources = dict.fromkeys(map(follow, node.input))
-            del node.input[:]
-            node.input.extend(sources)
+            node.input[:] = list(dict.fromkeys(map(follow, node.input)))
 
 
 def _find_contexts(nodes: Mapping[str, NodeDef]) -> dict[str, Context]:

@@ -1,20 +1,22 @@
 """Loops of TF1, frames of Enter, Merge, Switch, NextIteration and Exit, raised to While.
 
 The frames follow from the nodes: Enter leads into one, Exit out of it, and every other node is in
-the frame of its inputs. So a graph that lost its collections of loop contexts is no worse off.
+the frame of its inputs. So a graph that lost its collections of loop contexts is no worse off. The
+executor knows no more of frames either (Yu et al., "Dynamic Control Flow in Large-Scale Machine
+Learning", EuroSys 2018, https://arxiv.org/abs/1805.01772).
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
 
 from tensorflow.core.framework.function_pb2 import FunctionDef
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 from tensorflow.core.framework.tensor_shape_pb2 import TensorShapeProto
 from tensorflow.core.framework.types_pb2 import DT_BOOL, DT_INT32
 
+from compat_hub.graphdef.edit import int_constant
 from compat_hub.graphdef.names import is_control, node_of, tensor_of
 from compat_hub.graphdef.passes.control_flow.conditionals import raise_conditionals
 from compat_hub.graphdef.passes.control_flow.make_function import (
@@ -143,7 +145,7 @@ def _raise(
     nexts = [v.next for v in variables]
     effects = [i[1:] for n in nexts for i in n.input if is_control(i)]
     effects = [e for e in effects if inside[e].op not in _STRUCTURE]
-    one, add = _constant(f"{counter}/one", 1), NodeDef(name=f"{counter}/add", op="AddV2")
+    one, add = int_constant(f"{counter}/one", 1), NodeDef(name=f"{counter}/add", op="AddV2")
     add.input.extend([f"{counter}/in:0", f"{one.name}:0"])
     add.attr["T"].type = DT_INT32
     results = [f"{add.name}:0", f"{limit}/in:0", *(n.input[0] for n in nexts)]
@@ -183,7 +185,7 @@ def _raise(
     loop.attr["parallel_iterations"].i = variables[0].enter.attr["parallel_iterations"].i or 10
     loop.attr[LOWER].b = True
     loop.attr[ORIGINAL_OUTPUTS].i = len(loop_types)
-    new = [_constant(counter, 0), _constant(limit, -1), loop]
+    new = [int_constant(counter, 0), int_constant(limit, -1), loop]
     facts.types[f"{counter}:0"] = facts.types[f"{limit}:0"] = integer
     for k, variable in enumerate(variables):
         for node in variable.exits:
@@ -265,12 +267,3 @@ def _is_structure(node: NodeDef, inside: Mapping[str, NodeDef]) -> bool:
     if node.op == "Merge":
         return "NextIteration" in sources
     return node.op == "Switch" and "LoopCond" in sources
-
-
-def _constant(name: str, value: int) -> Any:
-    node = NodeDef(name=name, op="Const")
-    node.attr["dtype"].type = DT_INT32
-    node.attr["value"].tensor.dtype = DT_INT32
-    node.attr["value"].tensor.tensor_shape.SetInParent()
-    node.attr["value"].tensor.int_val.append(value)
-    return node

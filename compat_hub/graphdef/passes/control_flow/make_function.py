@@ -11,6 +11,7 @@ from tensorflow.core.framework.function_pb2 import FunctionDef
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 
 from compat_hub.graphdef.analysis.side_effects import has_effect
+from compat_hub.graphdef.edit import copy_node, split_inputs
 from compat_hub.graphdef.names import is_control, node_of, tensor_of
 from compat_hub.graphdef.op_outputs import named_output
 
@@ -133,8 +134,7 @@ def small_constant(node: NodeDef | None) -> NodeDef | None:
     """
     if node is None or node.op != "Const" or node.ByteSize() > _SMALL:
         return None
-    copy = NodeDef()
-    copy.CopyFrom(node)
+    copy = copy_node(node)
     del copy.input[:]
     return copy
 
@@ -185,12 +185,11 @@ def make_function(
         return f"{source}:{named_output(body[source], facts.op_def(body[source].op), int(index))}"
 
     for node in body.values():
+        data, controls = split_inputs(node)
         copy = function.node_def.add()
         copy.CopyFrom(node)
-        del copy.input[:]
-        data = [refer(i) for i in node.input if not is_control(i)]
-        controls = [i for i in node.input if is_control(i) and i[1:] in body]
-        copy.input.extend([*data, *dict.fromkeys(controls)])
+        inside = dict.fromkeys(c for c in controls if c[1:] in body)
+        copy.input[:] = [*map(refer, data), *inside]
     for k, (tensor, kind) in enumerate(zip(results, result_types, strict=True)):
         _describe(function.signature.output_arg.add(name=f"result_{k}"), kind)
         function.ret[f"result_{k}"] = refer(tensor)
@@ -209,7 +208,8 @@ def make_function(
 def _describe(arg: Any, kind: TensorType) -> None:
     """Fills in an argument or result of a function's signature.
 
-    A gradient through a loop in a loop finds the variable behind a resource only here.
+    A gradient through a loop in a loop finds the variable behind a resource only here: TensorFlow
+    takes it from the signature (`_set_handle_data` in python/framework/function_def_to_graph.py).
     """
     arg.type = kind.dtype
     if kind.behind is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from compat_hub.graphdef.edit import new_graph
 from compat_hub.graphdef.names import node_of
 from compat_hub.graphdef.passes.control_flow.conditionals import raise_conditionals
 from compat_hub.graphdef.passes.control_flow.loops import raise_loops
@@ -50,9 +51,6 @@ def raise_control_flow(
     facts = Facts(types, op_def)
     nodes, functions = raise_loops(index_nodes(graph_def), facts)
     nodes, more, moved = raise_conditionals(nodes, targets, facts)
-    result = type(graph_def)()
-    result.versions.CopyFrom(graph_def.versions)
-    result.library.CopyFrom(graph_def.library)
+    result = new_graph(graph_def, nodes.values())
     result.library.function.extend([*functions, *more])
-    result.node.extend(nodes.values())
     return result, list(dict.fromkeys(moved.get(t, t) for t in targets))

@@ -66,8 +66,7 @@ def take_apart(
                             tensor, side, predicate, nodes, contexts, switches, facts
                         )
                     sources.append(returned[tensor])
-            del node.input[:]
-            node.input.extend(sources)
+            node.input[:] = sources
 
 
 def _lead_around(
