@@ -20,7 +20,8 @@ def rewrite_imports(
 
     Args:
         module: The program.
-        is_tf1: Whether it is of TensorFlow 1: then `compat_hub.tf1` takes TensorFlow's place.
+        is_tf1: Whether it is of TensorFlow 1: then `compat_hub.tf1` takes TensorFlow's place, and
+            not only that of `tensorflow.compat.v1`.
 
     Returns:
         The program that was rewritten.
@@ -123,12 +124,10 @@ class _Rewriter(cst.CSTTransformer):
         self, body: Sequence[cst.BaseSmallStatement]
     ) -> list[cst.BaseSmallStatement] | None:
         """The statements of a line, None where they stay."""
-        if not self._is_tf1:
-            return None
         made: list[cst.BaseSmallStatement] = []
         has_changed = False
         for statement in body:
-            rewritten = rewrite(statement)
+            rewritten = rewrite(statement, self._is_tf1)
             if rewritten is None:
                 made.append(statement)
                 continue
@@ -162,7 +161,8 @@ class _Rewriter(cst.CSTTransformer):
             if status == CHANGE and public is not None and code.endswith(f".{path}"):
                 new = f"{public}.{rest}" if rest else public
                 return cst.parse_expression(f"{code.removesuffix(path)}{new}")
-        path = path_of(name) if self._is_tf1 else None
+        is_v1 = name.startswith(("compat_hub.tf1.", "tensorflow.compat.v1."))
+        path = path_of(name) if self._is_tf1 or is_v1 else None
         if path and code.endswith(f".{path}"):
             moved = look_up(path).moved_to
             if moved is not None:

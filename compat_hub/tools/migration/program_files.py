@@ -37,7 +37,11 @@ def find_programs(modules: Mapping[str, metadata.MetadataWrapper]) -> dict[str, 
     signs: dict[str, Program] = {}
     for path, (own, _) in found.items():
         known = signs.get(root(path), Program())
-        signs[root(path)] = Program(known.is_tf1 or own.is_tf1, known.has_module or own.has_module)
+        signs[root(path)] = Program(
+            known.is_tf1 or own.is_tf1,
+            known.has_v1 or own.has_v1,
+            known.has_module or own.has_module,
+        )
     return {path: signs[root(path)] for path in modules}
 
 

@@ -31,12 +31,23 @@ class Rewritten:
     missing: tuple[tuple[str, str], ...] = ()
 
 
-def rewrite(node: cst.BaseSmallStatement) -> Rewritten | None:
-    """What becomes of a statement: None where it imports nothing of TensorFlow or Keras."""
+def rewrite(node: cst.BaseSmallStatement, is_tf1: bool) -> Rewritten | None:
+    """What becomes of a statement.
+
+    Args:
+        node: The statement.
+        is_tf1: Whether the program is of TensorFlow 1. If not, `tensorflow` stays, which may be
+            used beside `tensorflow.compat.v1`.
+
+    Returns:
+        The result, None where it imports nothing of TensorFlow or Keras, or stays.
+    """
     if isinstance(node, cst.Import):
-        return _rewrite_import(node)
+        return _rewrite_import(node, is_tf1)
     if isinstance(node, cst.ImportFrom) and not node.relative and node.module is not None:
-        return _rewrite_from(node, get_full_name_for_node(node.module) or "")
+        module = get_full_name_for_node(node.module) or ""
+        if is_tf1 or module.startswith((f"tensorflow.{_V1}", "tensorflow.compat", _TF1)):
+            return _rewrite_from(node, module)
     return None
 
 
@@ -52,14 +63,15 @@ def path_of(name: str) -> str | None:
     return None
 
 
-def _rewrite_import(node: cst.Import) -> Rewritten | None:
+def _rewrite_import(node: cst.Import, is_tf1: bool) -> Rewritten | None:
     kept: list[cst.ImportAlias] = []
     made: list[cst.BaseSmallStatement] = []
     plain: list[str] = []
     missing: list[tuple[str, str]] = []
     for alias in node.names:
         name = alias.evaluated_name
-        path = None if name.startswith(_TF1) else path_of(name)
+        is_v1 = name.startswith(f"tensorflow.{_V1}")
+        path = path_of(name) if is_v1 or (is_tf1 and not name.startswith(_TF1)) else None
         if path is None:
             kept.append(alias)
             continue

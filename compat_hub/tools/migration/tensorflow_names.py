@@ -55,9 +55,15 @@ def look_up(path: str) -> Found:
 def is_of_tensorflow1(path: str) -> bool:
     """Whether a name says that a program is of TensorFlow 1: TensorFlow 2 does not have it."""
     first = path.partition(".")[0]
-    if first in _INNER or _reaches("tensorflow", path):
+    if first in {*_INNER, "compat"} or look_up_in_tensorflow2(path):
         return False
     return first == "contrib" or look_up(path).is_there
+
+
+@functools.cache
+def look_up_in_tensorflow2(path: str) -> bool:
+    """Whether `tensorflow` itself has a name."""
+    return _reaches("tensorflow", path)
 
 
 def _reaches(root: str, path: str) -> bool:

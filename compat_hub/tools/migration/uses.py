@@ -22,7 +22,11 @@ from compat_hub.tools.migration.name_table import (
 )
 from compat_hub.tools.migration.report import Use
 from compat_hub.tools.migration.tensorflow_imports import bound_names, path_of, rewrite
-from compat_hub.tools.migration.tensorflow_names import is_of_tensorflow1, look_up
+from compat_hub.tools.migration.tensorflow_names import (
+    is_of_tensorflow1,
+    look_up,
+    look_up_in_tensorflow2,
+)
 
 _MODULE_ARGUMENTS = ("spec", "trainable", "name", "tags")
 _V1 = ("tensorflow.compat.v1.", "tensorflow.")
@@ -40,11 +44,13 @@ class Program:
     """What is known of the program that a file belongs to.
 
     Attributes:
-        is_tf1: Whether it uses what only TensorFlow 1 had.
+        is_tf1: Whether it uses `tensorflow` as only TensorFlow 1 had it.
+        has_v1: Whether it imports `tensorflow.compat.v1` or `compat_hub.tf1`.
         has_module: Whether it makes a `hub.Module` somewhere.
     """
 
     is_tf1: bool = False
+    has_v1: bool = False
     has_module: bool = False
 
 
@@ -54,7 +60,8 @@ def find_signs(
     """What a file says of the program that it belongs to, and the parts of the names it imports."""
     signs = _Signs()
     wrapped(module).visit(signs)
-    return Program(signs.is_tf1, signs.has_module), signs.imported_parts
+    program = Program(signs.is_tf1, signs.has_v1, signs.has_module)
+    return program, signs.imported_parts
 
 
 def find_uses(
@@ -93,7 +100,7 @@ def _code(node: cst.CSTNode) -> str:
 def _as_before(name: str) -> str:
     """What a name of compat_hub was called before a program was migrated."""
     if name == "compat_hub.tf1" or name.startswith("compat_hub.tf1."):
-        return f"tensorflow{name.removeprefix('compat_hub.tf1')}"
+        return f"tensorflow.compat.v1{name.removeprefix('compat_hub.tf1')}"
     if name == "compat_hub" or name.startswith("compat_hub."):
         return f"{PACKAGE}{name.removeprefix('compat_hub')}"
     return name
@@ -137,7 +144,7 @@ class _Signs(_Names):
 
     def __init__(self) -> None:
         super().__init__()
-        self.is_tf1 = self.has_module = False
+        self.is_tf1 = self.has_v1 = self.has_module = False
         self.imported_parts: list[list[str]] = []
 
     def visit_Import(self, node: cst.Import) -> bool:  # noqa: N802
@@ -171,7 +178,7 @@ class _Signs(_Names):
     def _imports(self, names: Iterable[str]) -> None:
         for name in names:
             if name.startswith(("compat_hub.tf1", "tensorflow.compat.v1")):
-                self.is_tf1 = True
+                self.has_v1 = True
             self._name(_as_before(name))
 
     def _name(self, name: str | None) -> None:
@@ -183,7 +190,7 @@ class _Signs(_Names):
         elif self.is_hub(name):
             public = classify(name.removeprefix(f"{PACKAGE}."))[1]
             if public == "Module" or public in name_table.OF_TF1:
-                self.is_tf1 = self.has_module = True
+                self.has_module = True
 
 
 class _Followed(_Names):
@@ -254,7 +261,7 @@ class _Finder(_Names):
         return False
 
     def _import_of_tensorflow(self, node: cst.Import | cst.ImportFrom) -> None:
-        rewritten = rewrite(node) if self._program.is_tf1 else None
+        rewritten = rewrite(node, self._program.is_tf1)
         if rewritten is None:
             return
         for name, note in rewritten.missing:
@@ -302,7 +309,9 @@ class _Finder(_Names):
             self._add(node, UNKNOWN, note=note)
         elif self.is_hub(name):
             self._hub_name(node, (name or "").removeprefix(f"{PACKAGE}."))
-        elif name is not None and name.startswith("tensorflow.") and self._program.is_tf1:
+        elif name is not None and name.startswith(
+            "tensorflow." if self._program.is_tf1 else _V1[0]
+        ):
             found = look_up(path_of(name) or name.removeprefix("tensorflow."))
             if found.is_there and found.note:
                 self._add(node, CHANGE, None, note=found.note)
@@ -406,7 +415,7 @@ class _Finder(_Names):
     def _tensorflow_name(self, node: cst.CSTNode, name: str, call: cst.Call | None) -> None:
         prefix = next(p for p in _V1 if name.startswith(p))
         tail = name.removeprefix(prefix)
-        if self._program.is_tf1:
+        if self._program.is_tf1 or prefix == _V1[0]:
             self._look_up(node if call is None else call.func, path_of(name) or tail)
         if call is None:
             return
@@ -423,10 +432,15 @@ class _Finder(_Names):
     def _look_up(self, node: cst.CSTNode, path: str) -> None:
         """Reports a name that is not where it was."""
         found = look_up(path)
-        if not found.is_there:
+        code = _code(node)
+        # Where TensorFlow 2 is imported, it stays.
+        beside = not self._program.is_tf1 and code.endswith(f"compat.v1.{path}")
+        if found.is_there and beside and not look_up_in_tensorflow2(f"compat.v1.{path}"):
+            note = "With `from compat_hub import tf1`."
+            self._add(node, CHANGE, f"tf1.{found.moved_to or path}", note=note)
+        elif not found.is_there:
             self._add(node, UNAVAILABLE, None, note=found.note)
         elif found.moved_to is not None:
-            code = _code(node)
             new = f"{code.removesuffix(path)}{found.moved_to}" if code.endswith(path) else None
             self._add(node, CHANGE, new or f"tf.{found.moved_to}")
         elif found.note:

@@ -172,7 +172,7 @@ def test_a_notebook(tmp_path: Path) -> None:
             "cell_type": "code",
             "source": "%%time\nimport tensorflow as tf\nif 1:\n    !ls \nfiles = !ls\nhub.load?\n",
         },
-        {"cell_type": "code", "source": "%time\n\nm = hub.Module(p)  # ü"},
+        {"cell_type": "code", "source": "%time\n\nm = hub.Module(p)  # ü\ns = tf.Session()"},
         {"cell_type": "code", "source": []},
     ]
     path = tmp_path / "a.ipynb"
@@ -185,6 +185,7 @@ def test_a_notebook(tmp_path: Path) -> None:
         (2, 2, "import tensorflow_hub as hub"),
         (4, 2, "import tensorflow as tf"),
         (5, 3, "hub.Module(p)"),
+        (5, 4, "tf.Session()"),
     ]
     expected = before.replace("import tensorflow_hub as hub", "import compat_hub as hub")
     tensorflow = "from compat_hub import tf1 as tf\\ntf.disable_v2_behavior()"
@@ -254,12 +255,34 @@ def test_names_that_are_gone_and_a_second_run(tmp_path: Path) -> None:
     assert [u.old for u in file.uses if u.tf2 == "hub.load(x)"] == ["hub.Module(x)"]
 
 
+def test_tensorflow_2_beside_its_v1_stays(tmp_path: Path) -> None:
+    path = tmp_path / "program.py"
+    code = (
+        "import tensorflow as tf\nimport tensorflow.compat.v1 as tf1\n"
+        "import tensorflow_hub as hub\n"
+        "with tf.Graph().as_default():\n"
+        "    m = hub.Module(p)\n"
+        "    tf1.layers.dense(m(x), 1), tf.compat.v1.layers.dense(m(x), 1), tf1.contrib.crf\n"
+        "tf.random.set_seed(1)\n"
+    )
+    path.write_text(code)
+    (file,) = compat_hub.migrate(path, write=True).files
+    new = code.replace("import tensorflow.compat.v1 as tf1", "from compat_hub import tf1")
+    assert path.read_text() == new.replace("tensorflow_hub as", "compat_hub as")
+    changes = {use.old: use.new for use in file.uses if use.status == "change"}
+    assert changes["tf.compat.v1.layers.dense"] == "tf1.layers.dense"
+    assert [use.old for use in file.uses if use.status == "unavailable"] == ["tf1.contrib.crf"]
+    again = compat_hub.migrate(path, write=True).files[0]
+    assert not again.written
+    assert [use.old for use in again.uses if use.status == "unavailable"] == ["tf1.contrib.crf"]
+
+
 def test_the_imports_of_the_result_are_run(tmp_path: Path) -> None:
     (tmp_path / "helper.py").write_text("raise SystemExit\n")
     path = tmp_path / "program.py"
     code = (
         "import tensorflow as tf\nimport os; import tensorflow_hub as hub\nimport helper\n"
-        "{}m = hub.Module(p)\n"
+        "{}m = hub.Module(p)\ns = tf.Session()\n"
     )
     path.write_text(code.format("import nothing_of_the_kind\nfrom nowhere import x\n"))
     report = compat_hub.migrate(path, check=True)
