@@ -77,9 +77,9 @@ class SignatureError(HubError, ValueError):
         Traceback (most recent call last):
             ...
         compat_hub.errors.SignatureError: train_only='birds' matches no trainable variable of
-            'path/to/module'. It has: features/dense/kernel:0, features/dense/bias:0,
-            features/norm/gamma:0, features/norm/beta:0, cats/kernel:0, cats/bias:0,
-            dogs/kernel:0, dogs/bias:0.
+            'path/to/module'. The trainable variables are: features/dense/kernel,
+            features/dense/bias, features/norm/gamma, features/norm/beta, cats/kernel, cats/bias,
+            dogs/kernel, dogs/bias.
     """
 
 
@@ -104,7 +104,8 @@ class InputTypeError(SignatureError, TypeError):
         Traceback (most recent call last):
             ...
         compat_hub.errors.InputTypeError: In module 'path/to/module', variant set(), signature
-            'default', input 'fruit': expected float32 [None, 7], found float32 [5, 8].
+            'default', input 'fruit': expected float32 [None, 7], found float32 [5, 8]. The module
+            expects 7 numbers in a row, and found 8.
     """
 
 
