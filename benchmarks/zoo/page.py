@@ -51,7 +51,7 @@ def write_page(folder: Path, page: Path) -> None:
 
 def _row(name: str, about: Any, golden: Any, ways: dict[str, str]) -> tuple[str, list[str]]:
     tags = ", ".join("+".join(t) or "inference" for t in golden["variants"])
-    judges = [ways.get(_ALONE, "-"), ways.get(_ALONE_TRAINING, "-")]
+    judges = [ways.get(_ALONE, "not tried"), ways[_ALONE_TRAINING]]
     bounds = [3 * (_number(judge) or 0) for judge in judges]
     outputs, missing = _cell(name, ways, _OUTPUTS, max(_OUTPUT_TOLERANCE, bounds[0]))
     training, more = _cell(name, ways, _TRAINING, max(_STEP_TOLERANCE, bounds[1]))
@@ -87,8 +87,10 @@ def _cell(
 
 
 def _alone(result: str) -> str:
+    if result in {"-", "not tried"}:
+        return result
     number = _number(result)
-    return "-" if result == "-" else "fails" if number is None else _short(number)
+    return "fails" if number is None else _short(number)
 
 
 def _short(number: float) -> str:

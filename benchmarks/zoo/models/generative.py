@@ -203,6 +203,8 @@ def vq_vae() -> Case:
         {"default": {"images": normal("vq_vae", 2, 8, 8, 3)}},
         TRAIN_AND_SERVE,
         Train(tags=("train",), outputs=["default", "loss"], learning_rate=1e-4, steps=1),
+        # The averages are without bias in the training variant, which has variables for that.
+        export_tags=("train",),
     )
 
 
