@@ -7,7 +7,8 @@ statements in its files give modules with the missing names, `tensorflow` itself
   is not distributed.
 - `ESTIMATOR_API_NAME` and `api_export(..., api_name="estimator")` in `tf_export`, by which the
   package gave its names to TensorFlow's API.
-- The names of TPU embeddings, of which later TensorFlow dropped some.
+- The files on embeddings and sessions on TPUs, which are gone: a class of these says so when one is
+  made.
 - `tf.keras` and `tf.compat.v1.keras`, which are Keras 3 or refuse: here they are tf_keras'.
 """
 
@@ -108,8 +109,8 @@ class _Unexported:
 def _no_tpu(self: Any, *args: Any, **kwargs: Any) -> None:
     del args, kwargs
     raise HubError(
-        f"{type(self).__name__} is not there: TensorFlow dropped the embeddings on TPUs that "
-        "Estimators used. Use a TPUEstimator with use_tpu=False, or train in Keras."
+        f"{type(self).__name__} is not there: TensorFlow dropped this part of what Estimators did "
+        "on TPUs. Use a TPUEstimator with use_tpu=False, or train in Keras."
     )
 
 
