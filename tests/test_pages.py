@@ -43,6 +43,12 @@ def test_roads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert {"pets", "pets_again"} <= {path.name for path in tmp_path.iterdir()}
 
 
+def test_tf1_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    run_examples(DOCS / "tf1_models.md")
+    assert {"in_tf2", "frozen.pb"} <= {path.name for path in tmp_path.iterdir()}
+
+
 def test_format() -> None:
     assert "norm/moving_mean" in run_examples(DOCS / "format.md")
 
