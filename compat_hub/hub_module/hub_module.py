@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,7 +22,7 @@ from compat_hub.hub_module.saved_model import save_reusable
 from compat_hub.hub_module.signature_function import CallResult
 from compat_hub.hub_module.signatures import SignatureCallable, Signatures
 from compat_hub.programs.gaps import check_usable, find_gap
-from compat_hub.programs.tensorflow_errors import check_process
+from compat_hub.programs.tensorflow_errors import building, check_process
 from compat_hub.state.module_state import Missing, ModuleState
 from compat_hub.state.tables import MutableTable
 from compat_hub.tf_private import autograph_marks, eager_runtime
@@ -129,6 +130,17 @@ class HubModule(SignatureInfo, tf.Module):
     def non_trainable_variables(self) -> tuple[tf.Variable, ...]:
         """The variables that are not in `trainable_variables`."""
         return tuple(v for n, v in self.state.variables.items() if n not in self.state.trainable)
+
+    @functools.cached_property
+    def graph(self) -> tf.Graph:
+        """The graph of the variant for inference, as it was read, to look at: it runs nothing.
+
+        The names of its tensors are those that `prune` takes.
+        """
+        with tf.Graph().as_default() as graph, building(self.variant(training=False).where):
+            meta_graph = self.variant(training=False).meta_graph
+            tf.graph_util.import_graph_def(meta_graph.graph_def, name="")
+        return graph
 
     @property
     def regularization_losses(self) -> list[RegularizationLoss]:

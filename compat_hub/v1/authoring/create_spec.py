@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
+from compat_hub.common.masking import masked
 from compat_hub.errors import InputTypeError, ModuleFormatError, SignatureError
 from compat_hub.format.common_signatures import as_kinds, warn_of_problems
 from compat_hub.format.spec import ModuleSpec, Tags, normalize_tags, read_saved_model
@@ -24,6 +26,7 @@ from compat_hub.tf_private import op_registry
 from compat_hub.v1.authoring.assets import ASSETS, AssetNames, forget_paths
 from compat_hub.v1.authoring.signatures import attachments, signature_defs
 
+_LOGGER = logging.getLogger("compat_hub")
 _Keys = tf.compat.v1.GraphKeys
 _ATTACHMENTS = "hub_module_attachments"
 # What tensorflow_hub 0.12 lets a module have (its native_module.py).
@@ -50,6 +53,27 @@ _SERVING_COLLECTIONS = frozenset(
         "saved_model_main_op",
         "saved_model_init_op",
         "saved_model_train_op",
+    }
+)
+# What the loops that trained a SavedModel left in it.
+_TRAINING_COLLECTIONS = frozenset(
+    {
+        _Keys.ACTIVATIONS,
+        _Keys.EVAL_STEP,
+        _Keys.INIT_OP,
+        _Keys.LOCAL_INIT_OP,
+        _Keys.LOCAL_VARIABLES,
+        _Keys.LOSSES,
+        _Keys.METRIC_VARIABLES,
+        _Keys.MOVING_AVERAGE_VARIABLES,
+        _Keys.QUEUE_RUNNERS,
+        _Keys.READY_OP,
+        _Keys.SAVERS,
+        _Keys.SUMMARIES,
+        _Keys.SUMMARY_OP,
+        _Keys.TRAIN_OP,
+        _Keys.WEIGHTS,
+        "iterators",
     }
 )
 _SERVING_SIGNATURES = frozenset({"__saved_model_init_op", "__saved_model_train_op"})
@@ -130,7 +154,8 @@ def create_module_spec_from_saved_model(
     """Makes a ModuleSpec from a SavedModel of TF1, with the values of its variables.
 
     The SavedModel's own initialization op and saver are not used: what initializes a module are its
-    variables' initializers and its table initializers.
+    variables' initializers and its table initializers. Collections that only its training used,
+    as of summaries, losses and queues, are left out.
 
     Examples:
         >>> import tensorflow.compat.v1 as tf1
@@ -163,6 +188,17 @@ def create_module_spec_from_saved_model(
     handle = os.fspath(saved_model_path)
     saved_model = read_saved_model(handle, path, allow_links)
     dropped = _SERVING_COLLECTIONS | _as_names(drop_collections)
+    left_out = _TRAINING_COLLECTIONS.intersection(
+        *[graph.collection_def.keys() for graph in saved_model.meta_graphs[:1]]
+    )
+    if left_out:
+        _LOGGER.info(
+            "%s: a module has no place for the collections %s of the loop that trained it. They "
+            "are left out.",
+            masked(handle),
+            ", ".join(sorted(left_out)),
+        )
+    dropped |= _TRAINING_COLLECTIONS
     for meta_graph in saved_model.meta_graphs:
         if meta_graph.HasField("object_graph_def"):
             raise ModuleFormatError(

@@ -229,3 +229,21 @@ def test_stale_shapes_are_not_trusted(tmp_path: Path) -> None:
     Path(f"{prefix}.meta").write_bytes(meta.SerializeToString())
     module = compat_hub.load_tf1(prefix, {"x": "x"}, {"y": "y"})
     assert module(np.ones([3, 2], np.float32)).shape == (3, 2)
+
+
+def test_it_has_what_a_loaded_saved_model_has() -> None:
+    record = model("simple_save")
+    module = compat_hub.load(record.path)
+    output = module.spec.get_output_info_dict()["y"].components[0]
+    assert module.graph.get_tensor_by_name(output).shape.rank == 2
+    found = module.prune(feeds="x:0", fetches=output)(record.inputs["x"])
+    np.testing.assert_allclose(found, record.part("out")["y"], rtol=1e-5)
+    tables = compat_hub.load(model("tables").path)
+    assert [Path(str(a.asset_path.numpy().decode())).name for a in tables.asset_paths] == [
+        "words.txt"
+    ]
+
+
+def test_a_module_is_made_of_a_saved_model_that_was_trained() -> None:
+    spec = compat_hub.create_module_spec_from_saved_model(model("simple_save").path)
+    assert spec.get_tags() == [frozenset({"serve"})]
