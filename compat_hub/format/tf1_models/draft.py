@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from compat_hub.errors import InputTypeError, SignatureError, UnknownNameError
+from compat_hub.errors import InputTypeError, ModuleFormatError, SignatureError
 from compat_hub.format.tf1_models.contexts import keep_contexts
 from compat_hub.format.tf1_models.saver import find_restored
 from compat_hub.format.tf1_models.sources import is_source
@@ -143,7 +143,7 @@ class Draft:
             tensors.check_value(tensor, f"the input {key!r} of {name!r}")
         for key, tensor in outputs.items():
             tensors.check_value(tensor, f"the output {key!r} of {name!r}", fed)
-            needed = ancestors(tensors.nodes, [tensor], fed)
+            needed = _ancestors(tensors.nodes, [tensor], fed)
             missing = sorted(n for n in needed if is_source(tensors.nodes[n].op))
             if missing:
                 node = tensors.nodes[missing[0]]
@@ -400,7 +400,7 @@ def _ancestors(nodes: Any, wanted: Iterable[str], fed: Collection[str]) -> set[s
     try:
         return ancestors(nodes, wanted, fed)
     except KeyError as error:
-        raise UnknownNameError(
+        raise ModuleFormatError(
             f"The graph refers to the node {error.args[0]!r}, which it does not have. It is "
             "damaged, or was cut by a tool; get a fresh copy of it."
         ) from error

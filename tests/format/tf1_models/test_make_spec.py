@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pickle
 import shutil
 from pathlib import Path
@@ -247,3 +248,25 @@ def test_it_has_what_a_loaded_saved_model_has() -> None:
 def test_a_module_is_made_of_a_saved_model_that_was_trained() -> None:
     spec = compat_hub.create_module_spec_from_saved_model(model("simple_save").path)
     assert spec.get_tags() == [frozenset({"serve"})]
+
+
+@pytest.mark.parametrize("name", ["checkpoint", "frozen_embedding", "tables"])
+def test_damaged_graphs_raise_errors_of_the_library(name: str, tmp_path: Path) -> None:
+    record = model(name)
+    shutil.copytree(FOLDER / name, tmp_path / "model")
+    ends = (".meta", "frozen.pb", "saved_model.pb")
+    (file,) = [p for p in (tmp_path / "model").rglob("*") if p.name.endswith(ends)]
+    data = file.read_bytes()
+    random = np.random.default_rng(3)
+    path = str(tmp_path / "model" / record.meta["path"])
+    for _ in range(12):
+        damaged = bytearray(data)
+        for place in random.integers(0, len(data), 3):
+            damaged[place] = random.integers(256)
+        file.write_bytes(damaged)
+        with contextlib.suppress(compat_hub.HubError):
+            compat_hub.load_tf1(path, **record.meta["arguments"])
+    for node in ("hidden/w/read", "rnn/while/Switch_2", "embedding/read"):
+        file.write_bytes(data.replace(node.encode(), b"gone".ljust(len(node), b"_"), 1))
+        with contextlib.suppress(compat_hub.HubError):
+            compat_hub.load_tf1(path, **record.meta["arguments"])
