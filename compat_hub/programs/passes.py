@@ -26,6 +26,7 @@ from compat_hub.graphdef.passes import (
     inline_functions,
     random_seeds,
     strip_machine,
+    unfed_defaults,
 )
 from compat_hub.graphdef.passes import own_resources as own
 from compat_hub.graphdef.passes.control_flow import back_prop
@@ -255,6 +256,11 @@ def _has_unknown_ranks(rewrite: Rewrite) -> bool:
     return any(spec.shape.rank is None for spec in rewrite.given.values())
 
 
+def unfed_to_defaults(rewrite: Rewrite) -> None:
+    """Inputs that the signature does not have are their defaults."""
+    unfed_defaults.unfed_to_defaults(rewrite.graph_def)
+
+
 def read_variables_outside(rewrite: Rewrite) -> None:
     """Variables that loops and conditionals only read are read before them."""
     rewrite.graph_def = hoist_reads.hoist_reads(rewrite.graph_def, rewrite.variant.variable_dtypes)
@@ -336,6 +342,7 @@ PASSES = (
     # What TensorFlow's optimizer and kernels would do wrong.
     Pass(keep_lookups_of_rows, _FUNCTION),
     Pass(ensure_ranks, _FUNCTION, applies=_has_unknown_ranks),
+    Pass(unfed_to_defaults, _PORTABLE),
     # Control flow of TensorFlow 1 becomes that of TensorFlow 2.
     Pass(read_variables_outside, _PORTABLE, applies=raising.is_to_be_raised),
     Pass(raise_control_flow, _TF2),

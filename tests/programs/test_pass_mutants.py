@@ -153,6 +153,14 @@ def _value_of_a_reference(folder: Path) -> None:
             tf.cond(tf.constant(True), lambda: module(inputs), lambda: 0 * module(inputs))
 
 
+def _defaults(folder: Path) -> None:
+    """Calls are the same, but for converters that refuse the op."""
+    record = _record("optional_inputs", folder)
+    test_converted.test_outputs(record, folder)
+    saved = (folder / "0" / "saved_model.pb").read_bytes()
+    assert b"PlaceholderWithDefault" not in saved
+
+
 def _damaged_constant(folder: Path) -> None:
     copy = ModuleCopy("cond", folder / "copy")
     with copy.meta_graph() as meta_graph:
@@ -229,6 +237,7 @@ WITNESSES: dict[str, Sequence[_Witness]] = {
     "check_variables": [_unlisted_variable],
     "keep_lookups_of_rows": [_lookups],
     "ensure_ranks": [_ranks],
+    "unfed_to_defaults": [_defaults],
     "read_variables_outside": [_saved_and_trained("while_in_while_in_while")],
     "raise_control_flow": [_training("cond")],
     "drop_gradients_in_functions": [_own_gradient_in_a_branch],
