@@ -1,6 +1,6 @@
 """One cache for tensorflow_hub and compat_hub, where there is a Python with tensorflow_hub.
 
-    TENSORFLOW_HUB_PYTHON=path/to/python pytest tests/cache/test_tensorflow_hub.py
+    TENSORFLOW_HUB_PYTHON=path/to/python pytest tests/sources/test_tensorflow_hub.py
 
 Without it `test_layout.py` has the names and files that tensorflow_hub 0.16.1 was seen to write.
 """
