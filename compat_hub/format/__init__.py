@@ -1,4 +1,4 @@
-"""What a module's folder says: read, checked, written; and how a caller's values fit it.
+"""What a module's folder says: read, checked, written; and whether a caller's values fit it.
 
 `spec` has `ModuleSpec`, the description of a module; `variant` one graph of it; `checkpoints` the
 variables' values; `host_access` what would touch the machine. Nothing here runs a graph.

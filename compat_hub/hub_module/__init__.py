@@ -1,4 +1,4 @@
-"""`load` and `HubModule`: a module as an object of TensorFlow 2, and its way out of the format.
+"""`load` and `HubModule`: a module as an object of TensorFlow 2, and how it is converted.
 
 `load` makes the object of `hub_module`. Every call goes through `dispatch`, which chooses the
 variant and binds the inputs, to `signature_function`, one signature with chosen outputs, or

@@ -1,6 +1,6 @@
 """TensorFlow 1.x on today's TensorFlow: `from compat_hub import tf1 as tf`.
 
-All of `tensorflow.compat.v1`, and in the place of what today's TensorFlow refuses or has no longer:
+All of `tensorflow.compat.v1`, plus replacements for what today's TensorFlow refuses or lacks:
 `layers` and `keras` (tf_keras), `estimator` (the extra `[estimator]`), and of `contrib` what has an
 exact counterpart. Its parts can be imported: `from compat_hub.tf1.keras.layers import Dense`.
 

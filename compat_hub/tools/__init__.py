@@ -1,4 +1,4 @@
-"""What a person asks about a module, or does with one from outside.
+"""What a person asks about a module, or does with one, without changing it.
 
 One folder each: `inspection`, `verification`, `migration` of programs, `batch` for files, `beam`
 for pipelines, `demo` and its `samples`.

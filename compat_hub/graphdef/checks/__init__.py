@@ -1,1 +1,1 @@
-"""What of a GraphDef cannot be, and would end the process inside TensorFlow."""
+"""Refuses GraphDefs that are impossible, and would crash TensorFlow."""
