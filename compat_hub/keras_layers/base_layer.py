@@ -71,9 +71,8 @@ class HubLayer:
         )
         if train_only is not None and not trainable:
             raise SignatureError(
-                f"train_only={train_only!r} says what trains, and trainable=False that nothing "
-                "does. Pass trainable=True; to begin with a frozen layer, set layer.trainable to "
-                "False afterwards."
+                f"train_only={train_only!r} needs trainable=True: with trainable=False nothing "
+                "trains. To begin with a frozen layer, set layer.trainable to False afterwards."
             )
         options = {
             "arguments": dict(arguments) if arguments else None,
@@ -311,7 +310,8 @@ class HubLayer:
         if not trained + frozen:
             return "without variables"
         if not layer.trainable:
-            return f"frozen ({trained + frozen} variables)"
+            number = trained + frozen
+            return f"frozen ({number} variable{'s' * (number != 1)})"
         only = "" if self.train_only is None else f", train_only={self.train_only!r}"
         return f"trains {trained} of {trained + frozen} variables{only}"
 

@@ -154,10 +154,9 @@ def _check_folder(handle: str, path: str) -> str:
     if found != "folder":
         what = "is a file, not a folder" if found == "file" else "does not exist"
         hint = hint_for_file(path) if found == "file" else hint_for_path(handle)
-        raise ResolveError(
-            f"The handle {handle!r} leads to {path!r}, which {what}. {f'{hint} ' if hint else ''}"
-            f"Pass the folder that holds tfhub_module.pb, or a {', '.join(archives.SUFFIXES)} file."
-        )
+        suffixes = ", ".join(archives.SUFFIXES)
+        hint = hint or f"Pass the folder that holds tfhub_module.pb, or a {suffixes} file."
+        raise ResolveError(f"The handle {handle!r} leads to {path!r}, which {what}. {hint}")
     return path
 
 

@@ -89,7 +89,8 @@ class Module:
         if tf.executing_eagerly():
             raise GraphError(
                 "hub.Module is for graphs of TF1, and this program executes eagerly. Use it inside "
-                "`with tf.Graph().as_default():`, or call compat_hub.load() instead."
+                "`with tf.Graph().as_default():`, or call compat_hub.load() instead. "
+                "`compat-hub migrate --write` changes a whole program of TensorFlow 1."
             )
         self._name = name
         self._spec = load_module_spec(spec)

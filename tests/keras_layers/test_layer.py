@@ -416,7 +416,7 @@ def test_train_only_that_matches_nothing(kit: Kit, patterns: Any, words: str) ->
 
 
 def test_train_only_of_a_layer_that_does_not_train(kit: Kit) -> None:
-    with pytest.raises(compat_hub.SignatureError, match="Pass trainable=True"):
+    with pytest.raises(compat_hub.SignatureError, match="needs trainable=True"):
         kit.layer("image_bn", trainable=False, train_only="kernel")
     layer = kit.layer("image_bn", train_only="conv2d/kernel")
     layer.trainable = False

@@ -129,8 +129,7 @@ def _migrate_files(
         progress(path)
         sources[path] = _read(path)
     modules = {path: wrapped(s.module) for path, s in sources.items() if s.module is not None}
-    uses_hub = any(_uses_hub(s.content) for s in sources.values())
-    programs = find_programs(modules) if uses_hub else {}
+    programs = find_programs(modules)
     rewritten = {path: rewrite_imports(modules[path], p.is_tf1) for path, p in programs.items()}
     reports = [
         _report(path, source, modules.get(path), programs.get(path), rewritten.get(path), write)
@@ -164,10 +163,6 @@ def _read(path: str) -> _Source:
         # What has nothing to do with tensorflow_hub may be of any kind.
         source.error = str(error) if PACKAGE.encode() in source.content else None
     return source
-
-
-def _uses_hub(content: bytes) -> bool:
-    return PACKAGE.encode() in content or b"compat_hub" in content
 
 
 def _report(

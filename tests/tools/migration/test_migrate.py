@@ -67,6 +67,16 @@ def test_a_program_runs_after_it_was_migrated(tmp_path: Path) -> None:
     assert m([[1.0, 3.0]]).numpy().tolist() == [[4.0]]
 
 
+def test_a_program_of_tf1_without_hub_is_rewritten_and_one_of_tf2_is_not(tmp_path: Path) -> None:
+    old, new = tmp_path / "old.py", tmp_path / "new.py"
+    old.write_text("import tensorflow as tf\nx = tf.placeholder(tf.float32)\n")
+    new.write_text("import tensorflow as tf\nx = tf.Variable(1.0)\n")
+    before = new.read_text()
+    compat_hub.migrate(tmp_path, write=True)
+    assert old.read_text() == _migrated("import tensorflow as tf\nx = tf.placeholder(tf.float32)\n")
+    assert new.read_text() == before
+
+
 def test_programs_of_tf1_are_rewritten(tmp_path: Path) -> None:
     folder = tmp_path / "modules"
     folder.mkdir()

@@ -272,7 +272,8 @@ def _named(
             named.setdefault(only, []).append(argument)
         else:
             raise InputTypeError(
-                f"{argument!r} names no input. Expected NAME=VALUE; the inputs are "
+                f"{f'There is no input {name!r}' if sign else f'{argument!r} is not NAME=VALUE'}: "
+                "the inputs are "
                 f"{', '.join(f'{n!r}: {i}' for n, i in infos.items()) or 'none'}."
             )
     return named, tables

@@ -123,7 +123,7 @@ def test_all_at_once() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["y=1"], r"'y=1' names no input. Expected NAME=VALUE; the inputs are 'x': float32 \[None"),
+        (["y=1"], r"There is no input 'y': the inputs are 'x': float32 \[None"),
         (["x=1", "x=2"], "Input 'x' is given 2 times"),
         (["x=hello"], "'hello' is neither JSON nor a file"),
         (["x=x.npy:y.parquet"], "has one array, without a name"),
