@@ -29,7 +29,13 @@ from compat_hub.graphdef.names import node_of
 from compat_hub.graphdef.passes.strip_machine import clear_checkpoint_paths
 from compat_hub.sources.fresh_copy import fresh_copy, naming_fresh_copy
 from compat_hub.sources.handle_hints import hint_for_folder
-from compat_hub.sources.plain_files import check_file, check_kind, checkpoint_files, local_path
+from compat_hub.sources.plain_files import (
+    check_checkpoint,
+    check_file,
+    check_kind,
+    checkpoint_files,
+    local_path,
+)
 from compat_hub.sources.resolve import resolve
 from compat_hub.sources.strange_files import strange_content, strange_file
 
@@ -200,8 +206,7 @@ class ModuleSpec(SignatureInfo):
             prefix, folder = os.path.join(self.path, *names), self.path
         else:
             return None
-        for file in checkpoint_files(prefix):
-            check_file(f"Module {self.handle!r}", folder, file, self.allow_links)
+        check_checkpoint(f"Module {self.handle!r}", folder, prefix, self.allow_links)
         return prefix
 
     def asset_path(self, file: str) -> str:

@@ -6,6 +6,7 @@ is not a plain file may never end, or never begin.
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 import stat
@@ -141,6 +142,34 @@ def check_tree(where: str, folder: str, allow_links: bool = False) -> None:
     if local is not None:
         for path in _walk(local):
             check_file(where, folder, path, allow_links)
+
+
+def check_checkpoint(where: str, folder: str, prefix: str, allow_links: bool = False) -> None:
+    """Checks the files of a checkpoint, and that TensorFlow reads these and no others.
+
+    TensorFlow takes the path of a checkpoint for a pattern: `m[a]` is `ma` to it.
+
+    Raises:
+        UnsafeModuleError: A file is behind a link that leads out of the folder.
+        ModuleFormatError: One is not a plain file, or the path is a pattern of other files.
+    """
+    local = local_path(prefix)
+    if local is not None and _is_foreign_pattern(local):
+        raise ModuleFormatError(
+            f"{where}: TensorFlow takes the path of the checkpoint, {prefix!r}, for a pattern of "
+            "other files. Move it to a path without the characters *, ?, [ and \\."
+        )
+    for file in checkpoint_files(prefix):
+        check_file(where, folder, file, allow_links)
+
+
+def _is_foreign_pattern(prefix: str) -> bool:
+    if not set("*?[\\").intersection(prefix):
+        return False
+    index = f"{prefix}.index"
+    if os.path.exists(index):  # it opens this one if the pattern matches anything
+        return "\\" in prefix or index not in glob.glob(index)
+    return "\\" in prefix or (os.path.exists(prefix) and glob.glob(prefix) != [prefix])
 
 
 def checkpoint_files(prefix: str) -> list[str]:

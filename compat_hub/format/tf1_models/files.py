@@ -18,7 +18,7 @@ from compat_hub.common.masking import masked
 from compat_hub.errors import CheckpointError, ModuleFormatError, ResolveError
 from compat_hub.format.checkpoints.first_format import files_of_first_format
 from compat_hub.format.spec import is_module_directory, is_saved_model, read_saved_model
-from compat_hub.sources.plain_files import check_file, check_saved_model
+from compat_hub.sources.plain_files import check_checkpoint, check_file, check_saved_model
 from compat_hub.sources.resolve import is_web_address, resolve
 from compat_hub.sources.strange_files import strange_content
 
@@ -146,7 +146,9 @@ def _latest(handle: str, folder: str, file: str, allow_links: bool) -> str:
 
 
 def _is_below(folder: str, path: str) -> bool:
-    return os.path.normpath(path).startswith(os.path.normpath(folder))
+    """Whether a path is in a folder, links followed: another's checkpoint may be behind one."""
+    real = os.path.realpath(folder)
+    return os.path.commonpath([real, os.path.realpath(path)]) == real
 
 
 def _is_checkpoint(prefix: str) -> bool:
@@ -157,6 +159,7 @@ def _read_checkpoint(
     handle: str, prefix: str, allow_links: bool, needs_values: bool = True
 ) -> ModelFiles:
     folder = os.path.dirname(prefix) or os.curdir
+    check_checkpoint(f"The model {handle!r}", folder, prefix, allow_links)
     has_values = tf.io.gfile.exists(f"{prefix}.index") or bool(files_of_first_format(prefix))
     meta = f"{prefix}.meta"
     if not tf.io.gfile.exists(meta):

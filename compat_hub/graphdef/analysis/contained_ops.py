@@ -317,7 +317,7 @@ _OPS = (
     SparseAccumulatorTakeGradient SparseApplyAdadelta SparseApplyAdagrad SparseApplyAdagradDA
     SparseApplyAdagradV2 SparseApplyCenteredRMSProp SparseApplyFtrl SparseApplyFtrlV2
     SparseApplyMomentum SparseApplyProximalAdagrad SparseApplyProximalGradientDescent
-    SparseApplyRMSProp SparseConditionalAccumulator TemporaryVariable VarHandleOp VarIsInitializedOp
+    SparseApplyRMSProp SparseConditionalAccumulator VarHandleOp VarIsInitializedOp
     Variable VariableShape VariableV2 _ReadVariablesOp _VarHandlesOp
     """,
     # Random numbers.

@@ -68,7 +68,10 @@ _ALWAYS = {
         _XlaCompileMlirPlaceholderProgramKey _XlaHostComputeMlir _XlaRun
         """,
     _END: "Abort WorkerHeartbeat",
-    _MEMORY: "_ParallelConcatStart _ScopedAllocator _ScopedAllocatorConcat _ScopedAllocatorSplit",
+    _MEMORY: """
+        TemporaryVariable _ParallelConcatStart _ScopedAllocator _ScopedAllocatorConcat
+        _ScopedAllocatorSplit
+        """,
     _WAIT: "ExperimentalSleepDataset SleepDataset SleepIdentityOp SleepOp",
 }
 _OPS = {op: what for what, ops in _ALWAYS.items() for op in ops.split()}

@@ -65,6 +65,8 @@ def is_of_custom_gradient(node: NodeDef) -> bool:
 
     tf.custom_gradient and tf.function number theirs anew in each program.
     """
+    if CUSTOM_GRADIENT_ATTR not in node.attr:  # to read it would add it
+        return False
     name = node.attr[CUSTOM_GRADIENT_ATTR].s
     return name.startswith(b"CustomGradient") or re.search(rb"-\d+$", name) is not None
 

@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from compat_hub.graphdef.names import is_control
 from compat_hub.graphdef.private_attrs import NOTED_SHAPES
 
 GraphDef = Any
@@ -25,6 +26,11 @@ def find_bad_shape(graph_def: GraphDef) -> str | None:
     """
     bodies = (graph_def.node, *(function.node_def for function in graph_def.library.function))
     for node in itertools.chain.from_iterable(bodies):
+        # It makes memory for all rows of `shape`, and writes one for each value.
+        if node.op == "ParallelConcat" and "shape" in node.attr:
+            rows = [dim.size for dim in node.attr["shape"].shape.dim][:1]
+            if rows != [sum(not is_control(name) for name in node.input)]:
+                return f"the node {node.name!r} has other rows than values"
         for name in _ATTRS:
             if name not in node.attr:
                 continue

@@ -2,8 +2,8 @@
 
 The session runs the MetaGraph as the module's author wrote it: TensorFlow imports the graph,
 restores the checkpoint and builds the gradients. No pass over the graph is shared with what is
-judged, but for two that serve safety and this machine: nodes that touch the host are left out, and
-assets have their paths.
+judged, but for those that serve safety and this machine: nodes that touch the host are left out,
+names of gradients that this program gave to others are dropped, and assets have their paths.
 """
 
 from __future__ import annotations
@@ -19,6 +19,10 @@ from compat_hub.format.checkpoints.first_format import pattern_of_first_format
 from compat_hub.format.host_access import leave_out_host_access
 from compat_hub.format.spec import ModuleSpec
 from compat_hub.format.variant import GraphVariant, Signature
+from compat_hub.graphdef.analysis.op_counts import is_of_custom_gradient
+from compat_hub.graphdef.function_library import all_nodes
+from compat_hub.graphdef.passes.own_resources import fill_memory
+from compat_hub.graphdef.private_attrs import GRADIENT
 from compat_hub.programs.gradients.tensor_arrays import control_flow_of_tf1
 from compat_hub.v1.module import Module
 
@@ -86,17 +90,17 @@ def run_in_session(
         return _run(_as_written, *given)
     except Exception as error:  # whatever TensorFlow raises
         first = error
-    why = f"today's TensorFlow cannot {{}} the graph as its author wrote it: {_in_short(first)}"
+    why = f"the graph as its author wrote it: {_in_short(first)}"
     forward = _or_none(_as_written, *given, differentiate=False)
     module = _or_none(_by_module, *given)
     if forward is None and module is None:
         raise first
     if forward is None:
-        note = f"It was compared with compat_hub.Module, as {why.format('run')}."
+        note = f"It was compared with compat_hub.Module, as today's TensorFlow cannot run {why}."
         return dataclasses.replace(module, note=note)
     gradients = {} if module is None else module.gradients
     verb = "were not compared" if module is None else "were compared with those of Module"
-    note = f"Its gradients {verb}, as {why.format('differentiate')}."
+    note = f"Its gradients {verb}, as today's TensorFlow cannot differentiate {why}."
     return dataclasses.replace(forward, gradients=gradients, note=note)
 
 
@@ -153,6 +157,10 @@ def _as_written(
     meta_graph.CopyFrom(variant.meta_graph)
     meta_graph.ClearField("saver_def")
     leave_out_host_access(spec, variant, meta_graph)
+    fill_memory(meta_graph.graph_def)
+    for node in all_nodes(meta_graph.graph_def):
+        if is_of_custom_gradient(node):  # some function of this program may bear the name by now
+            del node.attr[GRADIENT]
     feeds: dict[Any, Any] = {}
     nodes = {node.name: node for node in meta_graph.graph_def.node}
     for tensor, file in variant.assets.items():
