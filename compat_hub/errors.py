@@ -215,7 +215,7 @@ class GraphError(HubError, RuntimeError):
             ...
         compat_hub.errors.GraphError: hub.Module is for graphs of TF1, and this program executes
             eagerly. Use it inside `with tf.Graph().as_default():`, or call compat_hub.load()
-            instead.
+            instead. `compat-hub migrate --write` changes a whole program of TensorFlow 1.
     """
 
 

@@ -56,7 +56,7 @@ class SignatureInfo:
             UnknownNameError: There is no such variant or signature.
         """
         spec, tags = self._described(tags)
-        return dict(spec.signature(signature, tags).inputs)
+        return dict(spec.signature(_name(signature), tags).inputs)
 
     def get_output_info_dict(
         self, signature: str | None = None, tags: Tags = None
@@ -75,7 +75,7 @@ class SignatureInfo:
             UnknownNameError: There is no such variant or signature.
         """
         spec, tags = self._described(tags)
-        return dict(spec.signature(signature, tags).outputs)
+        return dict(spec.signature(_name(signature), tags).outputs)
 
     def get_attached_message(
         self, key: str, message_type: Any, tags: Tags = None, required: bool = False
@@ -113,3 +113,8 @@ class SignatureInfo:
                 f"{message_type.__name__}: {error}. Pass the type that its author used."
             ) from error
         return message
+
+
+def _name(signature: str | None) -> str:
+    """As in tensorflow_hub; calls are content with the only signature, too."""
+    return "default" if signature is None else signature

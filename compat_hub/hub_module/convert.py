@@ -89,6 +89,7 @@ def convert(
             folder = resolve(handle)
             _check_format(handle, folder)
             if is_tf1_saved_model(folder):
+                check_plain(os.fspath(handle), folder, has_tags=tags is not None)
                 spec, tags = make_spec(handle, tags=tags), None
             else:
                 spec = load_module_spec(handle)

@@ -70,11 +70,11 @@ def install_as_tensorflow_hub() -> None:
     beside a current setuptools. The submodules that programs import are there, too, such as
     `tensorflow_hub.keras_layer`. A second call changes nothing.
 
-    Example:
-        ```python
-        compat_hub.install_as_tensorflow_hub()
-        import tensorflow_hub as hub  # hub.load is compat_hub.load
-        ```
+    Examples:
+        >>> compat_hub.install_as_tensorflow_hub()  # doctest: +SKIP
+        >>> import tensorflow_hub as hub  # doctest: +SKIP
+        >>> hub.load is compat_hub.load  # doctest: +SKIP
+        True
 
     Raises:
         BackendError: The genuine tensorflow_hub has been imported in this process: what others

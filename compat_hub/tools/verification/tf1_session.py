@@ -184,7 +184,9 @@ def _as_written(
         if saver is None or spec.checkpoint_prefix is None:
             session.run(v1.global_variables_initializer(), feeds)
         else:
-            saver.restore(session, pattern_of_first_format(spec.checkpoint_prefix))
+            restore = saver.saver_def  # not restore(), which logs
+            prefix = pattern_of_first_format(spec.checkpoint_prefix)
+            session.run(restore.restore_op_name, {restore.filename_tensor_name: prefix})
         session.run(v1.tables_initializer(), feeds)
 
     losses = {t.name: t for t in v1.get_collection(v1.GraphKeys.REGULARIZATION_LOSSES)}
