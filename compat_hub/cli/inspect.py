@@ -80,10 +80,13 @@ def inspect(
 
 def _inspect_model(handle: str, show_all: bool, allow_links: bool, as_json: bool) -> None:
     """The report on a checkpoint or a frozen graph."""
+    from compat_hub.tools.demo.console_report import Report  # noqa: PLC0415
     from compat_hub.tools.tf1_models.inspect_model import inspect_model  # noqa: PLC0415
 
     result = inspect_model(handle, allow_links)
     if as_json:
         print_json(result.to_dict())
     else:
-        click.echo("\n".join(result.lines(show_all)))
+        report = Report()
+        for line in result.lines(show_all):
+            report.line(line)

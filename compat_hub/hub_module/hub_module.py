@@ -10,7 +10,7 @@ from typing import Any
 import tensorflow as tf
 
 from compat_hub.errors import GraphError, UnknownNameError
-from compat_hub.format.host_access import check_host_access, check_run
+from compat_hub.format.host_access import check_host_access, check_run, leave_out_host_access
 from compat_hub.format.signature_info import SignatureInfo, Tags
 from compat_hub.format.signature_table import signature_tables
 from compat_hub.format.spec import ModuleSpec, normalize_tags
@@ -137,10 +137,18 @@ class HubModule(SignatureInfo, tf.Module):
 
         The names of its tensors are those that `prune` takes.
         """
-        with tf.Graph().as_default() as graph, building(self.variant(training=False).where):
-            meta_graph = self.variant(training=False).meta_graph
+        variant = self.variant(training=False)
+        # TensorFlow writes the defaults of attributes into what it imports, and computes constants.
+        meta_graph = type(variant.meta_graph)()
+        meta_graph.CopyFrom(variant.meta_graph)
+        leave_out_host_access(self.spec, variant, meta_graph)
+        with tf.Graph().as_default() as graph, building(variant.where):
             tf.graph_util.import_graph_def(meta_graph.graph_def, name="")
         return graph
+
+    def __dir__(self) -> list[str]:
+        """Without `graph`: TensorFlow looks at all that is listed when it writes a SavedModel."""
+        return [name for name in super().__dir__() if name != "graph"]
 
     @property
     def regularization_losses(self) -> list[RegularizationLoss]:

@@ -195,3 +195,41 @@ def test_no_memory_that_the_program_has_freed_comes_out(tmp_path: Path) -> None:
     _edit(path, more_rows)
     with pytest.raises(compat_hub.ModuleFormatError, match="rows"):
         compat_hub.load(path)([3.0])
+
+
+def test_no_node_writes_to_the_name_of_a_table(tmp_path: Path) -> None:
+    def build() -> Any:
+        x = v1.placeholder(tf.int64, [None], "x")
+        own = tf.raw_ops.MutableHashTable(key_dtype=tf.int64, value_dtype=tf.string)
+        foreign = tf.raw_ops.Assign(ref=own, value=["localhost", "table"], validate_shape=False)
+        found = tf.raw_ops.LookupTableFind(table_handle=foreign, keys=x, default_value="none")
+        return {"default": ({"x": x}, {"default": found})}
+
+    path = write_module(tmp_path / "module", none=build)
+    with pytest.raises(compat_hub.ModuleFormatError, match="writes to the name of a resource"):
+        compat_hub.load(path)([1])
+    with (
+        tf.Graph().as_default(),
+        pytest.raises(compat_hub.ModuleFormatError, match="writes to the name of a resource"),
+    ):
+        compat_hub.Module(path)
+
+
+def test_the_graph_of_a_module_is_a_copy(tmp_path: Path) -> None:
+    """TensorFlow writes defaults into what it imports, and reads files to compute constants."""
+
+    def build() -> Any:
+        x = v1.placeholder(tf.float32, [None], "x")
+        w = v1.get_variable("w", initializer=2.0, use_resource=True)
+        (tmp_path / "secret").write_text("7919")
+        tf.io.read_file(str(tmp_path / "secret"), name="secret")
+        return {"default": ({"x": x}, {"default": w * x})}
+
+    path = write_module(tmp_path / "module", none=build)
+    module = compat_hub.load(path)
+    before = module.spec.variant().meta_graph.SerializeToString(deterministic=True)
+    names = {operation.name for operation in module.graph.get_operations()}
+    assert "x" in names
+    assert "secret" not in names
+    assert module.spec.variant().meta_graph.SerializeToString(deterministic=True) == before
+    assert "graph" not in dir(module)

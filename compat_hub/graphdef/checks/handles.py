@@ -15,6 +15,8 @@ NodeDef = Any
 _FIRST = ("Enter", "Exit", "Identity", "NextIteration", "Switch")
 _MERGES = frozenset({"Merge", "RefMerge"})
 _PASS_ON = _MERGES.union(_FIRST, (f"Ref{op}" for op in _FIRST))
+# They write to their first input, whatever it refers to.
+_WRITERS = frozenset({"Assign", "ScatterUpdate", "ScatterNdUpdate", "StridedSliceAssign"})
 _GIVEN = frozenset({"Placeholder", "PlaceholderV2"})
 
 
@@ -36,6 +38,10 @@ def find_foreign_handle(graph_def: GraphDef, op_def: Callable[[str], Any]) -> st
         for node in body.node if is_graph else body.node_def:
             if node.op not in takers:
                 takers[node.op] = _handles_in(op_def(node.op))
+            if node.op in _WRITERS and _is_string(node):
+                nodes = nodes or {n.name: n for n in (body.node if is_graph else body.node_def)}
+                if _may_be_handle(node, nodes, op_def):
+                    return f"the node {node.name!r} ({node.op}) writes to the name of a resource"
             for number in takers[node.op]:
                 if not nodes:
                     nodes = {n.name: n for n in (body.node if is_graph else body.node_def)}
@@ -46,6 +52,28 @@ def find_foreign_handle(graph_def: GraphDef, op_def: Callable[[str], Any]) -> st
                         "program hold"
                     )
     return None
+
+
+def _is_string(node: NodeDef) -> bool:
+    return "T" in node.attr and node.attr["T"].type == types_pb2.DT_STRING
+
+
+def _may_be_handle(
+    node: NodeDef, nodes: Mapping[str, NodeDef], op_def: Callable[[str], Any]
+) -> bool:
+    """Whether the first input may come from a node that makes a handle."""
+    stack, seen = [s for s in node.input if not is_control(s)][:1], set[str]()
+    while stack:
+        source = nodes.get(stack.pop().partition(":")[0])
+        if source is None or source.name in seen:
+            continue
+        seen.add(source.name)
+        if source.op in _PASS_ON:
+            data = [s for s in source.input if not is_control(s)]
+            stack += data if source.op in _MERGES else data[:1]
+        elif _makes_handle(op_def(source.op)):
+            return True
+    return False
 
 
 def _handles_in(found: Any) -> list[int]:

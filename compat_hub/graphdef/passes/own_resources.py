@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from tensorflow.core.framework import types_pb2
+
 from compat_hub.graphdef.function_library import all_nodes
 
 GraphDef = Any
 NodeDef = Any
 
+_HANDLES = frozenset({types_pb2.DT_RESOURCE, types_pb2.DT_VARIANT})
 # The op of a list of variables has them in a list.
 _NAMES, _LIST = "shared_name", "shared_names"
 _BY_NODE = "use_node_name_sharing"
@@ -56,6 +59,22 @@ def fill_memory(graph_def: GraphDef) -> None:
     for node in all_nodes(graph_def):
         if node.op == "Empty":
             node.attr["init"].b = True
+        elif node.op == "FakeParam" and _has_memory(node):
+            _make_zeros(node)
+
+
+def _has_memory(node: NodeDef) -> bool:
+    shape = node.attr["shape"].shape
+    is_known = not shape.unknown_rank and all(dim.size >= 0 for dim in shape.dim)
+    return is_known and node.attr["dtype"].type not in _HANDLES
+
+
+def _make_zeros(node: NodeDef) -> None:
+    value = node.attr["value"].tensor
+    value.dtype = node.attr["dtype"].type
+    value.tensor_shape.CopyFrom(node.attr["shape"].shape)
+    del node.attr["shape"]
+    node.op = "Const"
 
 
 def _rename(

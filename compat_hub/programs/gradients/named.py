@@ -32,6 +32,9 @@ def use_named_gradients(nodes: Iterable[Any], where: str, portable: bool) -> Non
     """
     for node in nodes:
         name = node.attr[CUSTOM_GRADIENT_ATTR].s.decode()
+        if name.startswith("CompatHub"):  # of another module, with what that one may do
+            del node.attr[CUSTOM_GRADIENT_ATTR]
+            continue
         if not portable and _find(name):
             continue
         if portable and not _is_unary(node):

@@ -158,8 +158,9 @@ def _as_written(
     meta_graph.ClearField("saver_def")
     leave_out_host_access(spec, variant, meta_graph)
     fill_memory(meta_graph.graph_def)
-    for node in all_nodes(meta_graph.graph_def):
-        if is_of_custom_gradient(node):  # some function of this program may bear the name by now
+    for node in (n for n in all_nodes(meta_graph.graph_def) if GRADIENT in n.attr):
+        # Some function of this program, or of another module, may bear the name by now.
+        if is_of_custom_gradient(node) or node.attr[GRADIENT].s.startswith(b"CompatHub"):
             del node.attr[GRADIENT]
     feeds: dict[Any, Any] = {}
     nodes = {node.name: node for node in meta_graph.graph_def.node}
