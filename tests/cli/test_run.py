@@ -56,7 +56,7 @@ def test_json() -> None:
         (["--input", "apples=[[1,2,3,4]]"], "missing 'oranges'"),
         (["--input", "apples=1", "--input", "oranges=1"], "expected float32 [None, 4]"),
         (["--input", "no.jsonl"], "no file 'no.jsonl'"),
-        (["--input", "pears=1"], "names no input"),
+        (["--input", "pears=1"], "There is no input"),
         (["--input", "fruit.jsonl", "--only", "birds"], "no output 'birds'"),
         (["--input", "fruit.jsonl", "--output", "o.xls"], "should end in one of .npz"),
         (["--input", "fruit.jsonl", "--output", "no/o.npz"], "no such folder"),

@@ -63,7 +63,7 @@ def test_names_do_not_control_the_terminal(tmp_path: Path, monkeypatch) -> None:
         (["no/such"], "no/such"),
         ([PETS, "--against", "no/such"], "no SavedModel"),
         ([PETS, "--signature", "unknown"], "no signature 'unknown'"),
-        ([PETS, "--input", "pears=1"], "names no input"),
+        ([PETS, "--input", "pears=1"], "There is no input"),
         ([PETS, "--input", "fruit=[[1]]"], "expected a row of float32 [None, 7]"),
         ([PETS, "--input", "fruit=no.npy"], "no file 'no.npy'"),
         ([PETS, "--signature", "a", "--signature", "b", "--input", "x=1"], "one --signature"),
