@@ -235,7 +235,7 @@ def test_stale_shapes_are_not_trusted(tmp_path: Path) -> None:
 def test_it_has_what_a_loaded_saved_model_has() -> None:
     record = model("simple_save")
     module = compat_hub.load(record.path)
-    output = module.spec.get_output_info_dict()["y"].components[0]
+    output = module.spec.get_output_info_dict("serving_default")["y"].components[0]
     assert module.graph.get_tensor_by_name(output).shape.rank == 2
     found = module.prune(feeds="x:0", fetches=output)(record.inputs["x"])
     np.testing.assert_allclose(found, record.part("out")["y"], rtol=1e-5)
