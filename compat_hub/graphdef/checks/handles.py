@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from tensorflow.core.framework import types_pb2
@@ -34,18 +34,23 @@ def find_foreign_handle(graph_def: GraphDef, op_def: Callable[[str], Any]) -> st
     takers: dict[str, list[int]] = {}
     for body in (graph_def, *graph_def.library.function):
         is_graph = body is graph_def
+        members = body.node if is_graph else body.node_def
         nodes: Mapping[str, NodeDef] = {}
-        for node in body.node if is_graph else body.node_def:
+        for node in members:
             if node.op not in takers:
                 takers[node.op] = _handles_in(op_def(node.op))
-            if node.op in _WRITERS and _is_string(node):
-                nodes = nodes or {n.name: n for n in (body.node if is_graph else body.node_def)}
-                if _may_be_handle(node, nodes, op_def):
-                    return f"the node {node.name!r} ({node.op}) writes to the name of a resource"
+            writes = node.op in _WRITERS and _is_string(node)
+            if not nodes and (writes or takers[node.op]):
+                nodes = {n.name: n for n in members}
+            if writes and any(
+                source is not None and _makes_handle(op_def(source.op))
+                for source in _origins(node, 0, nodes)
+            ):
+                return f"the node {node.name!r} ({node.op}) writes to the name of a resource"
             for number in takers[node.op]:
-                if not nodes:
-                    nodes = {n.name: n for n in (body.node if is_graph else body.node_def)}
-                if not _is_made(node, number, nodes, is_graph, op_def):
+                is_there = number < sum(not is_control(source) for source in node.input)
+                origins = _origins(node, number, nodes)
+                if not is_there or not all(_is_own(s, is_graph, op_def) for s in origins):
                     return (
                         f"the node {node.name!r} ({node.op}) takes a resource by a name that no "
                         "node of the graph makes, and so may reach what other parts of the "
@@ -58,56 +63,36 @@ def _is_string(node: NodeDef) -> bool:
     return "T" in node.attr and node.attr["T"].type == types_pb2.DT_STRING
 
 
-def _may_be_handle(
-    node: NodeDef, nodes: Mapping[str, NodeDef], op_def: Callable[[str], Any]
-) -> bool:
-    """Whether the first input may come from a node that makes a handle."""
-    stack, seen = [s for s in node.input if not is_control(s)][:1], set[str]()
-    while stack:
-        source = nodes.get(stack.pop().partition(":")[0])
-        if source is None or source.name in seen:
-            continue
-        seen.add(source.name)
-        if source.op in _PASS_ON:
-            data = [s for s in source.input if not is_control(s)]
-            stack += data if source.op in _MERGES else data[:1]
-        elif _makes_handle(op_def(source.op)):
-            return True
-    return False
-
-
 def _handles_in(found: Any) -> list[int]:
     args = found.input_arg if found else ()
     return [k for k, a in enumerate(args) if a.type == types_pb2.DT_STRING and "handle" in a.name]
 
 
-def _is_made(
-    node: NodeDef,
-    number: int,
-    nodes: Mapping[str, NodeDef],
-    is_graph: bool,
-    op_def: Callable[[str], Any],
-) -> bool:
-    """Whether all that an input may be comes from nodes that make handles, or is fed."""
+def _origins(node: NodeDef, number: int, nodes: Mapping[str, NodeDef]) -> Iterator[NodeDef | None]:
+    """The nodes that an input may come from; None for what no node gives."""
     data = [source for source in node.input if not is_control(source)]
     stack, seen = data[number : number + 1], set[str]()
-    if not stack:
-        return False
     while stack:
         name = stack.pop().partition(":")[0]
         if name in seen:
             continue
         seen.add(name)
         source = nodes.get(name)
-        if source is None:
-            if not is_graph:  # an argument of the function: nobody knows from where
-                return False
-        elif source.op in _PASS_ON:
+        if source is not None and source.op in _PASS_ON:
             data = [s for s in source.input if not is_control(s)]
             stack += data if source.op in _MERGES else data[:1]
-        elif source.op not in _GIVEN and not _makes_handle(op_def(source.op)):
-            return False
-    return True
+        else:
+            yield source
+
+
+def _is_own(source: NodeDef | None, is_graph: bool, op_def: Callable[[str], Any]) -> bool:
+    """Whether a handle is of a node that makes it, or is fed.
+
+    What no node of a function gives is an argument: it is not known where it comes from.
+    """
+    if source is None:
+        return is_graph
+    return source.op in _GIVEN or _makes_handle(op_def(source.op))
 
 
 def _makes_handle(found: Any) -> bool:
