@@ -71,6 +71,13 @@ def is_of_custom_gradient(node: NodeDef) -> bool:
     return name.startswith(b"CustomGradient") or re.search(rb"-\d+$", name) is not None
 
 
+def is_of_another_module(node: NodeDef) -> bool:
+    """Whether a node names a gradient that compat_hub has registered: none of its own graph's."""
+    return CUSTOM_GRADIENT_ATTR in node.attr and node.attr[CUSTOM_GRADIENT_ATTR].s.startswith(
+        b"CompatHub"
+    )
+
+
 def count_frozen_batch_norms(nodes: Iterable[NodeDef]) -> int:
     """The number of fused batch normalizations that do not look at the batch."""
     return sum(

@@ -9,6 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from compat_hub.graphdef.analysis.op_counts import is_of_another_module
 from compat_hub.graphdef.passes.inline_functions import CUSTOM_GRADIENT_ATTR
 from compat_hub.programs.gradients.registration import LostGradientWarning, register
 from compat_hub.tf_private import gradient_registry, op_registry
@@ -32,7 +33,7 @@ def use_named_gradients(nodes: Iterable[Any], where: str, portable: bool) -> Non
     """
     for node in nodes:
         name = node.attr[CUSTOM_GRADIENT_ATTR].s.decode()
-        if name.startswith("CompatHub"):  # of another module, with what that one may do
+        if is_of_another_module(node):  # with what that one may do
             del node.attr[CUSTOM_GRADIENT_ATTR]
             continue
         if not portable and _find(name):

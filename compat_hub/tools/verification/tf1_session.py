@@ -19,11 +19,13 @@ from compat_hub.format.checkpoints.first_format import pattern_of_first_format
 from compat_hub.format.host_access import leave_out_host_access
 from compat_hub.format.spec import ModuleSpec
 from compat_hub.format.variant import GraphVariant, Signature
-from compat_hub.graphdef.analysis.op_counts import is_of_custom_gradient
+from compat_hub.graphdef.analysis.op_counts import is_of_another_module, is_of_custom_gradient
 from compat_hub.graphdef.function_library import all_nodes
+from compat_hub.graphdef.names import node_of
 from compat_hub.graphdef.passes.own_resources import fill_memory
 from compat_hub.graphdef.private_attrs import GRADIENT
 from compat_hub.programs.gradients.tensor_arrays import control_flow_of_tf1
+from compat_hub.programs.meta_graph_passes import set_asset_paths
 from compat_hub.v1.module import Module
 
 v1 = tf.compat.v1
@@ -158,20 +160,19 @@ def _as_written(
     meta_graph.ClearField("saver_def")
     leave_out_host_access(spec, variant, meta_graph)
     fill_memory(meta_graph.graph_def)
-    for node in (n for n in all_nodes(meta_graph.graph_def) if GRADIENT in n.attr):
+    for node in all_nodes(meta_graph.graph_def):
         # Some function of this program, or of another module, may bear the name by now.
-        if is_of_custom_gradient(node) or node.attr[GRADIENT].s.startswith(b"CompatHub"):
+        if is_of_custom_gradient(node) or is_of_another_module(node):
             del node.attr[GRADIENT]
-    feeds: dict[Any, Any] = {}
-    nodes = {node.name: node for node in meta_graph.graph_def.node}
-    for tensor, file in variant.assets.items():
-        node = nodes.get(tensor.partition(":")[0])
-        if node is not None and node.op == "Const":
-            shape = [dim.size for dim in node.attr["value"].tensor.tensor_shape.dim]
-            path = tf.make_tensor_proto(spec.asset_files[file], tf.string, shape)
-            node.attr["value"].tensor.CopyFrom(path)
-        elif node is not None:
-            feeds[tensor] = spec.asset_files[file]
+    ops = {node.name: node.op for node in meta_graph.graph_def.node}
+    paths = {
+        tensor: spec.asset_files[file]
+        for tensor, file in variant.assets.items()
+        if node_of(tensor) in ops
+    }
+    constants = {t: path for t, path in paths.items() if ops[node_of(t)] == "Const"}
+    set_asset_paths(meta_graph, constants)
+    feeds: dict[Any, Any] = {t: path for t, path in paths.items() if t not in constants}
     v1.train.import_meta_graph(meta_graph, clear_devices=True)
     variables = {v.op.name: v for v in v1.global_variables()}
     names = _names_in_checkpoint(spec, variant, variables)
