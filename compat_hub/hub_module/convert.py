@@ -9,13 +9,11 @@ from compat_hub.errors import InputTypeError, ModuleFormatError
 from compat_hub.format.spec import (
     ModuleSpec,
     Tags,
-    check_plain,
     is_module_directory,
     is_saved_model,
     load_module_spec,
 )
-from compat_hub.format.tf1_models.files import is_tf1_saved_model
-from compat_hub.format.tf1_models.make_spec import make_spec
+from compat_hub.format.tf1_models.make_spec import spec_of_saved_model
 from compat_hub.hub_module.hub_module import HubModule
 from compat_hub.hub_module.load import load
 from compat_hub.sources.resolve import resolve
@@ -87,12 +85,12 @@ def convert(
             spec = handle
         else:
             folder = resolve(handle)
-            _check_format(handle, folder)
-            if is_tf1_saved_model(folder):
-                check_plain(os.fspath(handle), folder, has_tags=tags is not None)
-                spec, tags = make_spec(handle, tags=tags), None
-            else:
+            found = spec_of_saved_model(handle, folder, tags)
+            if found is None:
+                _check_format(handle, folder)
                 spec = load_module_spec(handle)
+            else:
+                spec, tags = found, None
         if tags is None and len(spec.variants) == 1:
             (tags,) = spec.variants
         module = load(spec, tags=tags, missing=missing)
@@ -100,10 +98,8 @@ def convert(
 
 
 def _check_format(handle: str | os.PathLike[str], folder: str) -> None:
-    """Refuses a plain SavedModel before it is loaded, which would run its initializer."""
-    is_plain = not is_module_directory(folder) and is_saved_model(folder)
-    if is_plain and not is_tf1_saved_model(folder):
-        check_plain(os.fspath(handle), folder)
+    """Refuses a SavedModel of TensorFlow 2 before it is loaded, which runs its initializer."""
+    if not is_module_directory(folder) and is_saved_model(folder):
         raise ModuleFormatError(
             f"{os.fspath(handle)!r} is a plain SavedModel of TensorFlow 2: there is nothing "
             "to convert. tf.saved_model.load() and compat_hub.load() take it as it is."

@@ -11,15 +11,13 @@ from compat_hub.errors import ResolveError
 from compat_hub.format.spec import (
     ModuleSpec,
     Tags,
-    check_plain,
     is_module_directory,
     is_saved_model,
     load_module_spec,
     normalize_tags,
     read_module_spec,
 )
-from compat_hub.format.tf1_models.files import is_tf1_saved_model
-from compat_hub.format.tf1_models.make_spec import make_spec
+from compat_hub.format.tf1_models.make_spec import spec_of_saved_model
 from compat_hub.hub_module.hub_module import HubModule
 from compat_hub.sources import digests
 from compat_hub.sources.fresh_copy import naming_fresh_copy
@@ -98,14 +96,17 @@ def load(
             digests.check(os.fspath(handle), path, sha256, source, allow_links)
         if not is_module_directory(path) and is_saved_model(path):
             check_saved_model(f"The SavedModel {os.fspath(handle)!r}", path, allow_links)
-            check_plain(os.fspath(handle), path, allow_links, tags is not None)
-            if not is_tf1_saved_model(path, allow_links):
+            found = spec_of_saved_model(
+                handle,
+                path,
+                tags,
+                allow_host_access=allow_host_access,
+                allow_links=allow_links,
+            )
+            if found is None:
                 plain_tags = None if tags is None else sorted(normalize_tags(tags))
                 return tf.saved_model.load(path, tags=plain_tags, options=options)
-            spec = make_spec(
-                handle, tags=tags, allow_host_access=allow_host_access, allow_links=allow_links
-            )
-            tags = None  # they have chosen the graph
+            spec, tags = found, None  # the tags have chosen the graph
         else:
             spec = read_module_spec(os.fspath(handle), path, allow_host_access, allow_links)
     pinned = None if tags is None else normalize_tags(tags)

@@ -9,9 +9,16 @@ from typing import Any
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from compat_hub.errors import InputTypeError, ModuleFormatError, UnknownNameError
-from compat_hub.format.spec import ModuleSpec, Tags, normalize_tags
+from compat_hub.format.spec import (
+    ModuleSpec,
+    Tags,
+    check_plain,
+    is_module_directory,
+    is_saved_model,
+    normalize_tags,
+)
 from compat_hub.format.tf1_models.draft import Draft
-from compat_hub.format.tf1_models.files import ModelFiles, read_model_files
+from compat_hub.format.tf1_models.files import ModelFiles, is_tf1_saved_model, read_model_files
 from compat_hub.format.variant import format_tags
 from compat_hub.graphdef.names import node_of
 
@@ -20,6 +27,30 @@ _SERVE = frozenset({"serve"})
 _TRAIN = frozenset({"train"})
 
 Names = Mapping[str, str]
+
+
+def spec_of_saved_model(
+    handle: str | os.PathLike[str],
+    folder: str,
+    tags: Tags = None,
+    *,
+    allow_host_access: bool = False,
+    allow_links: bool = False,
+) -> ModuleSpec | None:
+    """The spec of a plain SavedModel that TensorFlow 1 wrote; None for all else that is a folder.
+
+    Raises:
+        ModuleFormatError: It is a module in TF1 Hub format without its tfhub_module.pb, or damaged.
+        UnknownNameError: It has no graph with these tags.
+    """
+    if is_module_directory(folder) or not is_saved_model(folder):
+        return None
+    check_plain(os.fspath(handle), folder, allow_links, tags is not None)
+    if not is_tf1_saved_model(folder, allow_links):
+        return None
+    return make_spec(
+        handle, tags=tags, allow_host_access=allow_host_access, allow_links=allow_links
+    )
 
 
 def make_spec(

@@ -15,9 +15,8 @@ from compat_hub.errors import InputTypeError, ModuleFormatError
 from compat_hub.format.checkpoints.read import lacking_variables
 from compat_hub.format.host_access import check_host_access
 from compat_hub.format.inputs import bind_inputs
-from compat_hub.format.spec import ModuleSpec, check_plain, load_module_spec
-from compat_hub.format.tf1_models.files import is_tf1_saved_model
-from compat_hub.format.tf1_models.make_spec import make_spec
+from compat_hub.format.spec import ModuleSpec, load_module_spec
+from compat_hub.format.tf1_models.make_spec import spec_of_saved_model
 from compat_hub.format.variant import GraphVariant, Signature, format_tags
 from compat_hub.hub_module.hub_module import HubModule
 from compat_hub.programs.known_ops import explain_unknown_ops, unknown_ops
@@ -235,10 +234,9 @@ def verify(
 def _spec_of(handle: str | os.PathLike[str] | ModuleSpec | HubModule) -> ModuleSpec:
     if isinstance(handle, HubModule):
         return handle.spec
-    if not isinstance(handle, ModuleSpec) and is_tf1_saved_model(resolve(handle)):
-        check_plain(os.fspath(handle), resolve(handle))
-        return make_spec(handle)
-    return load_module_spec(handle)
+    if isinstance(handle, ModuleSpec):
+        return load_module_spec(handle)
+    return spec_of_saved_model(handle, resolve(handle)) or load_module_spec(handle)
 
 
 def _not_comparable(variant: GraphVariant, lacking: Set[str]) -> str | None:
