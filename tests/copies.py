@@ -15,6 +15,15 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tests.records import FIXTURES
 
 
+@contextlib.contextmanager
+def edited_saved_model(folder: Path | str) -> Iterator[Any]:
+    """The SavedModel message of a module, written back afterwards."""
+    file = Path(folder, "saved_model.pb")
+    message = saved_model_pb2.SavedModel.FromString(file.read_bytes())
+    yield message
+    file.write_bytes(message.SerializeToString(deterministic=True))
+
+
 class ModuleCopy:
     """A copy of the fixture `fixture`, in `folder`."""
 
@@ -35,13 +44,9 @@ class ModuleCopy:
     def file(self, name: str) -> Path:
         return self.folder / name
 
-    @contextlib.contextmanager
-    def saved_model(self) -> Iterator[Any]:
+    def saved_model(self) -> contextlib.AbstractContextManager[Any]:
         """The SavedModel message, written back afterwards."""
-        file = self.file("saved_model.pb")
-        message = saved_model_pb2.SavedModel.FromString(file.read_bytes())
-        yield message
-        file.write_bytes(message.SerializeToString(deterministic=True))
+        return edited_saved_model(self.folder)
 
     @contextlib.contextmanager
     def meta_graph(self) -> Iterator[Any]:

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import tensorflow as tf
 from tensorflow.core.framework import attr_value_pb2, types_pb2
-from tensorflow.core.protobuf import saved_model_pb2
 
 import compat_hub
 from compat_hub.format.host_access import find_host_access
 from compat_hub.graphdef.analysis import host_ops
 from tests.authoring import write_module
+from tests.copies import edited_saved_model
 from tests.records import Record
 
 v1 = tf.compat.v1
@@ -335,14 +335,12 @@ def test_an_input_is_no_asset(tmp_path: Path) -> None:
 
 
 def _set_assets(path: str, files: dict[str, str]) -> None:
-    file = Path(path, "saved_model.pb")
-    saved_model = saved_model_pb2.SavedModel.FromString(file.read_bytes())
-    for tensor, name in files.items():
-        asset = saved_model.meta_graphs[0].asset_file_def.add(filename=name)
-        asset.tensor_info.name = tensor
-        Path(path, "assets").mkdir(exist_ok=True)
-        Path(path, "assets", name).write_text("own")
-    file.write_bytes(saved_model.SerializeToString())
+    Path(path, "assets").mkdir(exist_ok=True)
+    with edited_saved_model(path) as saved_model:
+        for tensor, name in files.items():
+            asset = saved_model.meta_graphs[0].asset_file_def.add(filename=name)
+            asset.tensor_info.name = tensor
+            Path(path, "assets", name).write_text("own")
 
 
 def test_no_fixture_is_refused(record: Record) -> None:

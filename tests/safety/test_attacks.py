@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 import tensorflow as tf
 from tensorflow.core.framework import variable_pb2
-from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.framework import function
 
 import compat_hub
@@ -18,6 +17,7 @@ from compat_hub import keras3
 from compat_hub.format import host_access
 from compat_hub.programs import passes
 from tests.authoring import write_module
+from tests.copies import edited_saved_model
 from tests.safety.uses import VALUES, found_in
 
 v1 = tf.compat.v1
@@ -256,10 +256,8 @@ def test_no_use_touches_the_host(build: Build, tmp_path: Path) -> None:
 
 def _edited(path: str, edit: Callable[[Any], None]) -> None:
     """Changes the MetaGraph of a module."""
-    file = Path(path, "saved_model.pb")
-    saved_model = saved_model_pb2.SavedModel.FromString(file.read_bytes())
-    edit(saved_model.meta_graphs[0])
-    file.write_bytes(saved_model.SerializeToString())
+    with edited_saved_model(path) as saved_model:
+        edit(saved_model.meta_graphs[0])
 
 
 def _variable(host: Host, kind: bool = True) -> Any:

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 import tensorflow as tf
-from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.framework import function
 
 import compat_hub
 from tests.authoring import write_module
+from tests.copies import edited_saved_model
 from tests.safety.uses import found_in
 
 v1 = tf.compat.v1
@@ -26,10 +26,8 @@ def _control_flow() -> Iterator[None]:
 
 
 def _edit(path: str, edit: Callable[[Any], None]) -> None:
-    file = Path(path, "saved_model.pb")
-    saved_model = saved_model_pb2.SavedModel.FromString(file.read_bytes())
-    edit(saved_model.meta_graphs[0].graph_def)
-    file.write_bytes(saved_model.SerializeToString())
+    with edited_saved_model(path) as saved_model:
+        edit(saved_model.meta_graphs[0].graph_def)
 
 
 def _rename(graph_def: Any, old: str, new: str) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.framework import ops
 
 import compat_hub
@@ -18,6 +17,7 @@ from compat_hub.custom_gradients import LostGradientWarning
 from compat_hub.graphdef.analysis import host_ops
 from compat_hub.tf_private import op_registry
 from tests.authoring import write_module
+from tests.copies import edited_saved_model
 
 v1 = tf.compat.v1
 OURS = 7919.0
@@ -30,10 +30,8 @@ def _control_flow() -> Iterator[None]:
 
 
 def _edit(path: str, edit: Callable[[Any], None]) -> str:
-    file = Path(path, "saved_model.pb")
-    saved_model = saved_model_pb2.SavedModel.FromString(file.read_bytes())
-    edit(saved_model.meta_graphs[0].graph_def)
-    file.write_bytes(saved_model.SerializeToString())
+    with edited_saved_model(path) as saved_model:
+        edit(saved_model.meta_graphs[0].graph_def)
     return path
 
 
