@@ -12,6 +12,7 @@ from compat_hub.format.tensor_info import TensorInfo
 
 if TYPE_CHECKING:
     from compat_hub.format.spec import ModuleSpec
+    from compat_hub.format.variant import Signature
 
 Tags = str | Iterable[str] | None
 
@@ -22,6 +23,11 @@ class SignatureInfo:
     def _described(self, tags: Tags) -> tuple[ModuleSpec, Tags]:
         """The description to look into, and the tags of the variant that `tags` stands for."""
         raise NotImplementedError
+
+    def _signature(self, name: str | None, tags: Tags) -> Signature:
+        spec, tags = self._described(tags)
+        # As in tensorflow_hub; calls are content with the only signature, too.
+        return spec.signature("default" if name is None else name, tags)
 
     def get_signature_names(self, tags: Tags = None) -> list[str]:
         """The names of a variant's signatures.
@@ -55,8 +61,7 @@ class SignatureInfo:
         Raises:
             UnknownNameError: There is no such variant or signature.
         """
-        spec, tags = self._described(tags)
-        return dict(spec.signature(_name(signature), tags).inputs)
+        return dict(self._signature(signature, tags).inputs)
 
     def get_output_info_dict(
         self, signature: str | None = None, tags: Tags = None
@@ -74,8 +79,7 @@ class SignatureInfo:
         Raises:
             UnknownNameError: There is no such variant or signature.
         """
-        spec, tags = self._described(tags)
-        return dict(spec.signature(_name(signature), tags).outputs)
+        return dict(self._signature(signature, tags).outputs)
 
     def get_attached_message(
         self, key: str, message_type: Any, tags: Tags = None, required: bool = False
@@ -113,8 +117,3 @@ class SignatureInfo:
                 f"{message_type.__name__}: {error}. Pass the type that its author used."
             ) from error
         return message
-
-
-def _name(signature: str | None) -> str:
-    """As in tensorflow_hub; calls are content with the only signature, too."""
-    return "default" if signature is None else signature
